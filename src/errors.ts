@@ -1,0 +1,76 @@
+/**
+ * The one error type an operator can meet. Plain `Error` is for our own mistakes.
+ *
+ * Every code has an exit code in `cli/exit-codes.ts`; a code without one does not compile.
+ */
+export type ErrorCode =
+  // wrong usage; nothing was touched
+  | 'USAGE'
+  | 'INPUT_NOT_FOUND'
+  | 'TARGET_EXISTS'
+  // data directory, store, file system
+  | 'STORE_MISSING'
+  | 'STORE_LOCKED'
+  | 'STORE_TOO_NEW'
+  | 'STORE_CORRUPT'
+  | 'STORE_DRIVER_MISSING'
+  | 'SETTINGS_INVALID'
+  | 'DISK_FULL'
+  | 'READ_ONLY'
+  | 'READ_FAILED'
+  | 'WRITE_FAILED'
+  // data that does not parse or does not match
+  | 'NOT_A_PACKAGE'
+  | 'PACKAGE_EMPTY'
+  | 'PACKAGE_TRUNCATED'
+  | 'PACKAGE_LINE_ENDINGS'
+  | 'PACKAGE_MALFORMED'
+  | 'PACKAGE_MEMBERS_DISAGREE'
+  | 'PACKAGE_UNSUPPORTED'
+  | 'CAB_MALFORMED'
+  | 'CAB_TRUNCATED'
+  | 'CAB_CHECKSUM'
+  | 'CAB_SPANNED'
+  | 'CAB_COMPRESSION'
+  | 'CAB_TOO_LARGE'
+  | 'GZIP_MALFORMED'
+  | 'XML_MALFORMED'
+  | 'UPDATE_MALFORMED'
+  | 'UPDATE_IDENTITY_MISMATCH'
+  | 'LIMIT_EXCEEDED'
+  | 'STRICT_REFUSED'
+  | 'NOT_FOUND'
+  // interrupted
+  | 'INTERRUPTED';
+
+export interface WsusutilErrorOptions {
+  /** What the operator can do about it: one sentence, imperative. */
+  readonly hint?: string | undefined;
+  /** Facts for `--json`: plain values only, never a secret. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly cause?: unknown;
+}
+
+export class WsusutilError extends Error {
+  override readonly name = 'WsusutilError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: WsusutilErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+}
+
+/** True if `error` is a {@link WsusutilError}, and of `code` when one is given. */
+export function isWsusutilError(error: unknown, code?: ErrorCode): error is WsusutilError {
+  return error instanceof WsusutilError && (code === undefined || error.code === code);
+}
+
+/** The text of anything thrown, for a message about it. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

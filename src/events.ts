@@ -1,0 +1,60 @@
+import type { UpdateIdentity } from './model/update-identity.js';
+
+/** What a warning is about; scripts may match on it. */
+export type WarningCode =
+  | 'DATA_DIRECTORY_CREATED'
+  | 'PREREQUISITE_MISSING'
+  | 'BUNDLED_REVISION_MISSING'
+  | 'REVISION_CONFLICT'
+  | 'LANGUAGES_DIFFER'
+  | 'RECORD_LENGTH_IN_BYTES'
+  | 'MEMBER_ORDER'
+  | 'UNKNOWN_MEMBER'
+  | 'UNTESTED_FORMAT'
+  | 'FILE_WITHOUT_URL'
+  | 'NEWER_FORMAT_VERSION'
+  | 'ARGUMENT_IGNORED'
+  | 'LOG_NOT_WRITTEN';
+
+/** The step a long command is in, in the words the progress line shows. */
+export type Stage =
+  | 'reading'
+  | 'importing'
+  | 'verifying'
+  | 'planning'
+  | 'exporting'
+  | 'committing'
+  | 'checking';
+
+/**
+ * What domain code says while it works. It prints nothing itself: `cli/` draws these on a terminal, as plain
+ * lines, as JSON lines and into the log file.
+ */
+export type ProgressEvent =
+  | {
+      readonly type: 'stage-started';
+      readonly stage: Stage;
+      /** what is counted, e.g. `revisions`; undefined total: not known before the end */
+      readonly unit: 'revisions' | 'bytes' | 'files';
+      readonly total: number | undefined;
+    }
+  | {
+      readonly type: 'progress';
+      readonly stage: Stage;
+      readonly done: number;
+      readonly total: number | undefined;
+      /** bytes of package read or written so far */
+      readonly bytes: number;
+      readonly totalBytes: number | undefined;
+    }
+  | { readonly type: 'stage-finished'; readonly stage: Stage; readonly done: number }
+  | {
+      readonly type: 'warning';
+      readonly code: WarningCode;
+      readonly message: string;
+      readonly identity?: UpdateIdentity | undefined;
+    }
+  /** One step for the log file; shown on a terminal only with --verbose. */
+  | { readonly type: 'step'; readonly message: string };
+
+export type Report = (event: ProgressEvent) => void;

@@ -1,0 +1,73 @@
+import { WsusutilError } from '../errors.js';
+
+/** GUID of an update over all its revisions: 36 characters, lower case, hyphens, no braces. */
+export type UpdateId = string;
+
+/** One revision of one update. */
+export interface UpdateIdentity {
+  readonly updateId: UpdateId;
+  /** 0 … 4,294,967,295 */
+  readonly revisionNumber: number;
+}
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** True for a GUID as {@link UpdateId} writes it (lower case). */
+export function isUpdateId(text: string): text is UpdateId {
+  return text.length === 36 && GUID.test(text);
+}
+
+/**
+ * Reads a GUID in any case, with or without braces.
+ * Real documents write some ids in upper case; the store and the packages never do.
+ *
+ * @returns undefined if `text` is not a GUID
+ */
+export function parseUpdateId(text: string): UpdateId | undefined {
+  const lower = text.trim().toLowerCase();
+  const bare = lower.startsWith('{') && lower.endsWith('}') ? lower.slice(1, -1) : lower;
+  return isUpdateId(bare) ? bare : undefined;
+}
+
+/** `<update id>:<revision number>`, the form messages and `wsusutil update` use. */
+export function formatIdentity(identity: UpdateIdentity): string {
+  return `${identity.updateId}:${identity.revisionNumber}`;
+}
+
+/**
+ * Reads `<id>` or `<id>:<revision>` (also `<id>.<revision>`).
+ *
+ * @throws WsusutilError `USAGE` if it is neither
+ */
+export function parseIdentityArgument(text: string): {
+  updateId: UpdateId;
+  revisionNumber: number | undefined;
+} {
+  const match = /^(\{?[0-9a-fA-F-]{36}\}?)(?:[:.](\d{1,10}))?$/.exec(text.trim());
+  const updateId = match?.[1] === undefined ? undefined : parseUpdateId(match[1]);
+  if (match === null || updateId === undefined) {
+    throw new WsusutilError('USAGE', `"${text}" is not an update id`, {
+      hint: 'Give a GUID, with :<revision number> behind it for one revision; "wsusutil updates <words>" finds ids.',
+    });
+  }
+  return { updateId, revisionNumber: match[2] === undefined ? undefined : Number(match[2]) };
+}
+
+const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+);
+
+/** The 16 bytes of a GUID in the order they are written (not the mixed-endian order of Windows). */
+export function updateIdToBytes(updateId: UpdateId): Buffer {
+  return Buffer.from(updateId.replaceAll('-', ''), 'hex');
+}
+
+/** @param bytes 16 bytes made by {@link updateIdToBytes}, from `offset` on */
+export function updateIdFromBytes(bytes: Uint8Array, offset = 0): UpdateId {
+  let text = '';
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
+    text += HEX_PAIRS[bytes[offset + i] as number];
+  }
+  return text;
+}

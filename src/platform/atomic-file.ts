@@ -1,0 +1,183 @@
+/**
+ * Files that appear whole or not at all: written under a temporary name beside the target, flushed to disk,
+ * then linked or renamed into place.
+ */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { WsusutilError } from '../errors.js';
+
+/** A file being written. Exactly one of `commit` and `discard` must be called, last. */
+export interface AtomicFile {
+  /** Appends. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Overwrites bytes already written, e.g. a length known only at the end. */
+  writeAt(position: number, bytes: Uint8Array): Promise<void>;
+  /** bytes appended so far */
+  readonly size: number;
+  /** Flushes and gives the file its name. */
+  commit(): Promise<void>;
+  /** Removes what was written. Never throws. */
+  discard(): Promise<void>;
+}
+
+/**
+ * @param replace false: a file that has appeared under the name meanwhile is an error, not overwritten
+ * @throws WsusutilError `TARGET_EXISTS`, `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`
+ */
+export async function createAtomicFile(
+  path: string,
+  options: { replace: boolean; mode?: number },
+): Promise<AtomicFile> {
+  const temporaryPath = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
+  );
+  let handle: FileHandle;
+  try {
+    handle = await open(temporaryPath, 'wx', options.mode ?? 0o644);
+  } catch (error) {
+    throw writeError(error, path);
+  }
+  let size = 0;
+  let open_ = true;
+  const close = async () => {
+    if (open_) {
+      open_ = false;
+      await handle.close();
+    }
+  };
+  return {
+    get size() {
+      return size;
+    },
+    async write(bytes) {
+      try {
+        await writeFully(handle, bytes, size);
+      } catch (error) {
+        throw writeError(error, path);
+      }
+      size += bytes.length;
+    },
+    async writeAt(position, bytes) {
+      try {
+        await writeFully(handle, bytes, position);
+      } catch (error) {
+        throw writeError(error, path);
+      }
+    },
+    async commit() {
+      try {
+        await handle.sync();
+        await close();
+        if (options.replace) await rename(temporaryPath, path);
+        else await publishNew(temporaryPath, path);
+        await syncDirectory(dirname(path));
+      } catch (error) {
+        await close().catch(() => {});
+        await rm(temporaryPath, { force: true }).catch(() => {});
+        throw writeError(error, path);
+      }
+    },
+    async discard() {
+      await close().catch(() => {});
+      await rm(temporaryPath, { force: true }).catch(() => {});
+    },
+  };
+}
+
+/** Writes a small file whole, replacing any before it. */
+export async function writeFileAtomically(path: string, bytes: Uint8Array, mode?: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await createAtomicFile(path, mode === undefined ? { replace: true } : { replace: true, mode });
+  try {
+    await file.write(bytes);
+    await file.commit();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/** What the operating system said about a write, in words and with a code. */
+export function writeError(error: unknown, path: string): WsusutilError {
+  if (error instanceof WsusutilError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new WsusutilError('DISK_FULL', `No space left to write ${path}`, {
+        hint: 'Free space or choose another disk, then run the command again; nothing was left behind.',
+        cause: error,
+      });
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new WsusutilError('READ_ONLY', `Not allowed to write ${path} (${code})`, {
+        hint: 'Choose a place this account may write to, or mend its permissions.',
+        cause: error,
+      });
+    case 'EEXIST':
+      return new WsusutilError('TARGET_EXISTS', `${path} already exists`, {
+        hint: 'Choose a new name; an existing file is never overwritten.',
+        cause: error,
+      });
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new WsusutilError('WRITE_FAILED', `The folder for ${path} does not exist`, {
+        hint: `Create ${dirname(path)} first.`,
+        cause: error,
+      });
+    default:
+      return new WsusutilError(
+        'WRITE_FAILED',
+        `Cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          cause: error,
+        },
+      );
+  }
+}
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const result = await handle.write(bytes, written, bytes.length - written, position + written);
+    written += result.bytesWritten;
+  }
+}
+
+/** Gives a finished temporary file its name without ever replacing another's file of that name. */
+async function publishNew(temporaryPath: string, path: string): Promise<void> {
+  try {
+    await link(temporaryPath, path); // fails if the name is taken, unlike rename
+    await unlink(temporaryPath);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'EEXIST') throw error;
+    // FAT and some network shares know no hard links: look, then rename.
+    if (await exists(path)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
+    await rename(temporaryPath, path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return; // directories cannot be opened there; NTFS journals the rename
+  try {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Some file systems refuse to sync a directory; the file itself is safe.
+  }
+}

@@ -1,0 +1,129 @@
+/** A file to read from: by position with read-ahead, or from start to end. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { errorText, WsusutilError } from '../errors.js';
+
+/** bytes read at once: positional reads of a cabinet are small and mostly follow one another */
+const READ_AHEAD_SIZE = 512 * 1024;
+
+export interface FileSource {
+  readonly path: string;
+  /** bytes, when the file was opened */
+  readonly size: number;
+  /** bytes from the start up to the furthest one asked for: how far a reader has come */
+  readonly reached: number;
+  /**
+   * At most `length` bytes from `position`, fewer only at the end of the file. The bytes belong to the caller and
+   * do not change.
+   *
+   * @throws WsusutilError `READ_FAILED`
+   */
+  read(position: number, length: number): Promise<Uint8Array>;
+  /** The file from `position` to its end, in pieces of half a mebibyte. */
+  chunks(position?: number): AsyncGenerator<Uint8Array, void, undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * @throws WsusutilError `INPUT_NOT_FOUND` if there is no such file or it is a folder, `READ_FAILED` if it cannot
+ *   be opened
+ */
+export async function openFileSource(path: string): Promise<FileSource> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    throw openError(error, path);
+  }
+  try {
+    const facts = await handle.stat();
+    if (facts.isDirectory()) throw isFolder(path);
+    return fileSource(handle, path, facts.size);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw error instanceof WsusutilError ? error : openError(error, path);
+  }
+}
+
+function fileSource(handle: FileHandle, path: string, size: number): FileSource {
+  let reached = 0;
+  let ahead: { readonly start: number; readonly bytes: Uint8Array } | undefined;
+
+  const readFresh = async (position: number, length: number): Promise<Uint8Array> => {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      let bytesRead: number;
+      try {
+        ({ bytesRead } = await handle.read(bytes, filled, length - filled, position + filled));
+      } catch (error) {
+        throw new WsusutilError(
+          'READ_FAILED',
+          `Cannot read ${path} at offset ${position + filled}: ${errorText(error)}`,
+          { hint: 'Check the disk or the network share, then copy the file again.', cause: error },
+        );
+      }
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  };
+
+  const read = async (position: number, length: number): Promise<Uint8Array> => {
+    reached = Math.max(reached, Math.min(size, position + length));
+    if (length >= READ_AHEAD_SIZE) return readFresh(position, Math.max(0, Math.min(length, size - position)));
+    if (
+      ahead === undefined ||
+      position < ahead.start ||
+      position + length > ahead.start + ahead.bytes.length
+    ) {
+      const wanted = Math.max(0, Math.min(READ_AHEAD_SIZE, size - position));
+      ahead = { start: position, bytes: await readFresh(position, wanted) };
+    }
+    const start = position - ahead.start;
+    return ahead.bytes.subarray(start, start + length);
+  };
+
+  return {
+    path,
+    size,
+    get reached() {
+      return reached;
+    },
+    read,
+    async *chunks(position = 0) {
+      for (let next = position; next < size; ) {
+        const bytes = await read(next, READ_AHEAD_SIZE);
+        if (bytes.length === 0) return;
+        next += bytes.length;
+        yield bytes;
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+function openError(error: unknown, path: string): WsusutilError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}`, {
+        hint: 'Check the path; a relative one starts at the current folder.',
+        cause: error,
+      });
+    case 'EISDIR':
+      return isFolder(path, error);
+    default:
+      return new WsusutilError('READ_FAILED', `Cannot open ${path}: ${errorText(error)}`, {
+        hint: 'Check that this account may read the file.',
+        cause: error,
+      });
+  }
+}
+
+function isFolder(path: string, cause?: unknown): WsusutilError {
+  return new WsusutilError('INPUT_NOT_FOUND', `${path} is a folder, not a file`, {
+    hint: 'Give the path of the package in it.',
+    cause,
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * The one place that knows which SQLite driver runs: Node's own `node:sqlite` (Node 22 and later), or
+ * `@photostructure/sqlite`, the same interface as a prebuilt addon, on Node 20.
+ *
+ * 2026-11-20: chosen by measurement over better-sqlite3 (compiles for 52 s on every install with Node 20, or
+ * crashes it) and over the WebAssembly builds (no WAL; a killed process leaves them locked for ever).
+ */
+import { WsusutilError } from '../errors.js';
+
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type SqlRow = Record<string, SqlValue>;
+
+export interface SqlStatement {
+  run(...parameters: SqlValue[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+  get(...parameters: SqlValue[]): SqlRow | undefined;
+  all(...parameters: SqlValue[]): SqlRow[];
+  iterate(...parameters: SqlValue[]): IterableIterator<SqlRow>;
+}
+
+/** The few driver methods the project calls. */
+export interface SqlDatabase {
+  exec(sql: string): void;
+  prepare(sql: string): SqlStatement;
+  close(): void;
+}
+
+interface SqliteModule {
+  DatabaseSync: new (path: string, options?: { readOnly?: boolean }) => SqlDatabase;
+}
+
+/**
+ * Opens a database file, creating it unless `readOnly`.
+ *
+ * @param path a file name, `:memory:`, or with `readOnly` a `file:` URI
+ * @throws WsusutilError `STORE_DRIVER_MISSING` on Node 20 when the optional dependency was not installed
+ */
+export async function openDatabase(path: string, options: { readOnly?: boolean } = {}): Promise<SqlDatabase> {
+  const { DatabaseSync } = await loadDriver();
+  return new DatabaseSync(path, { readOnly: options.readOnly ?? false });
+}
+
+/** SQLite's primary result code (`errcode`) of a driver error, e.g. 5 for BUSY; undefined for anything else. */
+export function sqliteErrorCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+}
+
+export const SQLITE_BUSY = 5;
+export const SQLITE_READONLY = 8;
+export const SQLITE_IOERR = 10;
+export const SQLITE_CORRUPT = 11;
+export const SQLITE_FULL = 13;
+export const SQLITE_CANTOPEN = 14;
+export const SQLITE_NOTADB = 26;
+
+async function loadDriver(): Promise<SqliteModule> {
+  const builtin = builtinDriver();
+  if (builtin !== undefined) return builtin;
+  try {
+    return (await import('@photostructure/sqlite')) as unknown as SqliteModule;
+  } catch (cause) {
+    throw new WsusutilError(
+      'STORE_DRIVER_MISSING',
+      'No SQLite driver: this Node.js has none of its own, and @photostructure/sqlite is not installed',
+      {
+        hint: 'Use Node.js 22.13 or later, or install again without --omit=optional.',
+        cause,
+      },
+    );
+  }
+}
+
+/** `node:sqlite`, without the warning that Node 22 prints when it is loaded. */
+function builtinDriver(): SqliteModule | undefined {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = () => {};
+  try {
+    return process.getBuiltinModule?.('node:sqlite') as SqliteModule | undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * A few worker threads that run one function over many tasks. Results come back as promises, so the caller decides
+ * how many tasks are under way and in which order it takes the results.
+ */
+import { availableParallelism } from 'node:os';
+import { isMainThread, parentPort, type Transferable, Worker } from 'node:worker_threads';
+import { type ErrorCode, WsusutilError } from '../errors.js';
+
+export interface TaskRunner<Task, Result> {
+  /** tasks worth having under way at once */
+  readonly concurrency: number;
+  /** @param transfer buffers that belong to the task alone; they are gone for the caller afterwards */
+  run(task: Task, transfer?: readonly Transferable[]): Promise<Result>;
+  /** Stops the threads. Tasks under way are rejected. */
+  close(): Promise<void>;
+}
+
+type Reply<Result> =
+  | { readonly result: Result }
+  | {
+      readonly failure: {
+        code: ErrorCode | undefined;
+        message: string;
+        hint?: string | undefined;
+        details?: Readonly<Record<string, unknown>> | undefined;
+      };
+    };
+
+/** Threads that pay on this machine: one per core, at most four (memory). */
+export function usefulThreads(): number {
+  return Math.min(4, availableParallelism());
+}
+
+/** Runs each task at once, on the calling thread. */
+export function createInlineRunner<Task, Result>(work: (task: Task) => Result): TaskRunner<Task, Result> {
+  return { concurrency: 1, run: async (task) => work(task), close: async () => {} };
+}
+
+/** @param url a module that calls {@link serveTasks} */
+export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRunner<Task, Result> {
+  interface Waiting {
+    readonly task: Task;
+    readonly transfer: readonly Transferable[];
+    readonly resolve: (result: Result) => void;
+    readonly reject: (error: unknown) => void;
+  }
+  const queue: Waiting[] = [];
+  const idle: Worker[] = [];
+  const running = new Map<Worker, Waiting>();
+  const workers: Worker[] = [];
+  let failure: unknown;
+
+  const dispatch = () => {
+    while (idle.length > 0 && queue.length > 0) {
+      const worker = idle.pop() as Worker;
+      const waiting = queue.shift() as Waiting;
+      running.set(worker, waiting);
+      worker.postMessage(waiting.task, waiting.transfer);
+    }
+  };
+  const failAll = (error: unknown) => {
+    failure = error;
+    for (const waiting of [...running.values(), ...queue.splice(0)]) waiting.reject(error);
+    running.clear();
+  };
+  for (let i = 0; i < threads; i++) {
+    // A small young generation: batches are large and short-lived, and every thread's heap counts.
+    const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 24 } });
+    worker.on('message', (reply: Reply<Result>) => {
+      const waiting = running.get(worker);
+      running.delete(worker);
+      idle.push(worker);
+      if (waiting !== undefined) {
+        if ('result' in reply) waiting.resolve(reply.result);
+        else waiting.reject(errorOf(reply.failure));
+      }
+      dispatch();
+    });
+    worker.on('error', failAll);
+    worker.on('exit', (code) => {
+      if (failure === undefined && code !== 0)
+        failAll(new Error(`a worker thread stopped with code ${code}`));
+    });
+    workers.push(worker);
+    idle.push(worker);
+  }
+  return {
+    concurrency: threads * 2,
+    run: (task, transfer = []) =>
+      new Promise<Result>((resolve, reject) => {
+        if (failure !== undefined) {
+          reject(failure);
+          return;
+        }
+        queue.push({ task, transfer, resolve, reject });
+        dispatch();
+      }),
+    async close() {
+      failAll(new WsusutilError('INTERRUPTED', 'Stopped while work was under way'));
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+/** The other side: answers every message of the parent with `work`'s result. Does nothing on the main thread. */
+export function serveTasks<Task, Result>(
+  work: (task: Task) => { readonly result: Result; readonly transfer: readonly Transferable[] },
+): void {
+  if (isMainThread) return;
+  parentPort?.on('message', (task: Task) => {
+    let reply: Reply<Result>;
+    let transfer: readonly Transferable[] = [];
+    try {
+      const done = work(task);
+      reply = { result: done.result };
+      transfer = done.transfer;
+    } catch (error) {
+      reply = {
+        failure:
+          error instanceof WsusutilError
+            ? { code: error.code, message: error.message, hint: error.hint, details: error.details }
+            : {
+                code: undefined,
+                message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+              },
+      };
+    }
+    parentPort?.postMessage(reply, transfer);
+  });
+}
+
+function errorOf(failure: Extract<Reply<never>, { failure: unknown }>['failure']): Error {
+  return failure.code === undefined
+    ? new Error(failure.message)
+    : new WsusutilError(failure.code, failure.message, { hint: failure.hint, details: failure.details });
+}
