@@ -1,0 +1,36 @@
+import type { SqlDatabase, SqlStatement, SqlValue } from '../platform/sqlite.js';
+
+/** Rows per statement: 64 rows take 0.4 µs each where one row per statement takes 1.0 µs. */
+const ROWS_PER_STATEMENT = 64;
+
+/** Collects rows of one table and inserts them many at a time. Whoever reads the table calls `flush` first. */
+export class BulkInsert {
+  readonly #many: SqlStatement;
+  readonly #one: SqlStatement;
+  readonly #width: number;
+  #pending: SqlValue[] = [];
+
+  /** @param conflict e.g. `OR IGNORE` */
+  constructor(database: SqlDatabase, table: string, columns: readonly string[], conflict = '') {
+    this.#width = columns.length;
+    const row = `(${columns.map(() => '?').join(',')})`;
+    const head = `INSERT ${conflict} INTO ${table} (${columns.join(',')}) VALUES `;
+    this.#one = database.prepare(head + row);
+    this.#many = database.prepare(head + Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(','));
+  }
+
+  add(...row: SqlValue[]): void {
+    for (const value of row) this.#pending.push(value);
+    if (this.#pending.length === ROWS_PER_STATEMENT * this.#width) {
+      this.#many.run(...this.#pending);
+      this.#pending = [];
+    }
+  }
+
+  flush(): void {
+    for (let start = 0; start < this.#pending.length; start += this.#width) {
+      this.#one.run(...this.#pending.slice(start, start + this.#width));
+    }
+    this.#pending = [];
+  }
+}

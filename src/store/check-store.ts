@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
+import { errorText, WsusutilError } from '../errors.js';
+import { formatIdentity, updateIdFromBytes } from '../model/update-identity.js';
+import type { SqlDatabase } from '../platform/sqlite.js';
+import type { StoreProblem } from './metadata-store.js';
+import { bytesOf, numberOf } from './rows.js';
+import { UPDATE_TYPE_CODES } from './schema.js';
+
+/** A check that must return no row; each row it returns is one problem, told by its `problem` column. */
+interface Invariant {
+  readonly check: string;
+  readonly sql: string;
+}
+
+const UPDATE_TEXT = (key: string) => `(SELECT lower(hex(update_id)) FROM updates WHERE update_key = ${key})`;
+
+const INVARIANTS: readonly Invariant[] = [
+  {
+    check: 'every revision belongs to an update',
+    sql: `SELECT 'revision ' || revision_key || ' names update ' || update_key || ', which is not there' AS problem
+          FROM revisions WHERE update_key NOT IN (SELECT update_key FROM updates)`,
+  },
+  {
+    check: 'the newest revision of each update is marked',
+    sql: `SELECT 'update ' || lower(hex(u.update_id)) || ' marks the wrong revision as newest' AS problem FROM updates u
+          WHERE u.newest_revision_key IS NOT (
+            SELECT revision_key FROM revisions r WHERE r.update_key = u.update_key ORDER BY revision_number DESC LIMIT 1)`,
+  },
+  ...(
+    [
+      ['prerequisites', 'update_key'],
+      ['bundled_updates', 'update_key'],
+      ['superseded_updates', 'update_key'],
+      ['revision_categories', 'category_key'],
+    ] as const
+  ).map(([table, column]) => ({
+    check: `${table} point at known updates and revisions`,
+    sql: `SELECT '${table}: revision ' || revision_key || ' or update ' || ${column} || ' is not there' AS problem
+          FROM ${table} WHERE ${column} NOT IN (SELECT update_key FROM updates)
+            OR revision_key NOT IN (SELECT revision_key FROM revisions)`,
+  })),
+  {
+    check: 'each category link follows from a prerequisite',
+    sql: `SELECT 'revision ' || link.revision_key || ' is linked to ' || ${UPDATE_TEXT('link.category_key')} || ' without naming it' AS problem
+          FROM revision_categories link WHERE NOT EXISTS (
+            SELECT 1 FROM prerequisites p WHERE p.revision_key = link.revision_key AND p.update_key = link.category_key)`,
+  },
+  {
+    check: 'each category that a revision names is linked',
+    sql: `SELECT 'revision ' || p.revision_key || ' names ' || ${UPDATE_TEXT('p.update_key')} || ' without being linked to it' AS problem
+          FROM prerequisites p JOIN revisions r ON r.revision_key = p.revision_key
+          WHERE (p.kind > 0 OR r.update_type = ${UPDATE_TYPE_CODES.Category})
+            AND p.update_key IN (SELECT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category})
+            AND NOT EXISTS (SELECT 1 FROM revision_categories link
+              WHERE link.category_key = p.update_key AND link.revision_key = p.revision_key)`,
+  },
+  {
+    check: 'revision files point at known files',
+    sql: `SELECT 'revision ' || revision_key || ' names file ' || file_key || ', which is not there' AS problem
+          FROM revision_files WHERE file_key NOT IN (SELECT file_key FROM content_files)
+            OR revision_key NOT IN (SELECT revision_key FROM revisions)`,
+  },
+];
+
+/** Problems of one check that are listed one by one; beyond that only their number. */
+const MAX_LISTED = 20;
+
+/** SQLite's own check, the invariants above, and every document against its digest. */
+export function* checkStore(
+  database: SqlDatabase,
+  path: string,
+  onProgress: (done: number, total: number) => void,
+  signal: AbortSignal,
+): Generator<StoreProblem> {
+  for (const row of database.prepare('PRAGMA integrity_check').iterate()) {
+    const text = String(row['integrity_check']);
+    if (text !== 'ok') yield { check: 'SQLite integrity', message: text };
+  }
+  for (const { check, sql } of INVARIANTS) {
+    throwIfAborted(signal);
+    let found = 0;
+    for (const row of database.prepare(sql).iterate()) {
+      if (++found <= MAX_LISTED) yield { check, message: String(row['problem']) };
+    }
+    if (found > MAX_LISTED) yield { check, message: `${found - MAX_LISTED} more of this kind in ${path}` };
+  }
+  yield* checkDocuments(database, onProgress, signal);
+}
+
+function* checkDocuments(
+  database: SqlDatabase,
+  onProgress: (done: number, total: number) => void,
+  signal: AbortSignal,
+): Generator<StoreProblem> {
+  const check = 'every document is there and matches its digest';
+  const total = numberOf(
+    database.prepare('SELECT count(*) AS revisions FROM revisions').get()?.['revisions'],
+  );
+  const loadBlock = database.prepare('SELECT size, data FROM document_blocks WHERE block_key = ?');
+  const rows = database.prepare(`
+    SELECT r.block_key, r.block_offset, r.document_size, r.document_digest, r.revision_number, u.update_id
+    FROM revisions r JOIN updates u ON u.update_key = r.update_key ORDER BY r.block_key, r.block_offset`);
+  let blockKey = -1;
+  let bytes: Uint8Array | undefined;
+  let done = 0;
+  for (const row of rows.iterate()) {
+    if (numberOf(row['block_key']) !== blockKey) {
+      throwIfAborted(signal);
+      blockKey = numberOf(row['block_key']);
+      const block = loadBlock.get(blockKey);
+      bytes = undefined;
+      if (block === undefined) yield { check, message: `document block ${blockKey} is missing` };
+      else {
+        try {
+          bytes = inflateRawSync(bytesOf(block['data']), { maxOutputLength: numberOf(block['size']) });
+        } catch (error) {
+          yield { check, message: `document block ${blockKey} does not inflate: ${errorText(error)}` };
+        }
+      }
+    }
+    if (bytes !== undefined) {
+      const start = numberOf(row['block_offset']);
+      const end = start + numberOf(row['document_size']);
+      const digest = createHash('sha256').update(bytes.subarray(start, end)).digest();
+      if (end > bytes.length || Buffer.compare(digest, bytesOf(row['document_digest'])) !== 0) {
+        const identity = formatIdentity({
+          updateId: updateIdFromBytes(bytesOf(row['update_id'])),
+          revisionNumber: numberOf(row['revision_number']),
+        });
+        yield { check, message: `the document of ${identity} does not match its digest` };
+      }
+    }
+    if (++done % 1000 === 0 || done === total) onProgress(done, total);
+  }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new WsusutilError('INTERRUPTED', 'Interrupted while the store was checked');
+}

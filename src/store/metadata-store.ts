@@ -1,0 +1,288 @@
+/**
+ * The metadata store as the rest of the program sees it: asynchronous and batch-sized (arrays in, async iterables
+ * out), so that a networked database can stand behind it as well as the embedded one.
+ */
+import type { Sha1Hex } from '../model/digest.js';
+import type { PackageFile } from '../model/export-package.js';
+import type { PackageLanguage } from '../model/language.js';
+import type { CategoryType, RevisionFacts, UpdateType } from '../model/revision.js';
+import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
+
+/** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
+export type RevisionKey = number;
+
+/** One revision as lists show it. */
+export interface RevisionSummary {
+  readonly key: RevisionKey;
+  readonly identity: UpdateIdentity;
+  readonly updateType: UpdateType;
+  readonly categoryType: CategoryType | undefined;
+  /** in the default language of the document */
+  readonly title: string;
+  readonly publicationState: string | undefined;
+  /** milliseconds since 1970, from `CreationDate` */
+  readonly createdAt: number | undefined;
+  readonly msrcSeverity: string | undefined;
+  /** digits only */
+  readonly kbArticleIds: readonly string[];
+  readonly explicitlyDeployable: boolean;
+  /** highest revision number of its update */
+  readonly isNewest: boolean;
+  /** the newest revision of some other update names it as superseded */
+  readonly isSuperseded: boolean;
+  /** bytes of the document */
+  readonly documentSize: number;
+}
+
+/** Conditions are ANDed; several values of one are ORed. */
+export interface RevisionFilter {
+  /** words that must all occur in the title (any case), the KB number or the id */
+  readonly words?: readonly string[];
+  readonly title?: string;
+  /** ids of products, families or companies; what lies below them counts too */
+  readonly categories?: readonly UpdateId[];
+  readonly classifications?: readonly UpdateId[];
+  readonly types?: readonly UpdateType[];
+  /** digits only */
+  readonly kbArticleIds?: readonly string[];
+  /** as `MsrcSeverity` writes it; compared without case */
+  readonly severities?: readonly string[];
+  readonly cveIds?: readonly string[];
+  /** milliseconds since 1970: created then or later */
+  readonly createdSince?: number;
+  readonly superseded?: boolean;
+  readonly expired?: boolean;
+  /** short tags: updates for one of them, and those for any language */
+  readonly languages?: readonly string[];
+  readonly updateIds?: readonly UpdateId[];
+  /** false: old revisions too. Default true. */
+  readonly newestOnly?: boolean;
+  /** only what an administrator can approve: no hidden parts of bundles */
+  readonly deployableOnly?: boolean;
+}
+
+/** A revision's document, byte for byte as it arrived. */
+export interface StoredDocument {
+  readonly key: RevisionKey;
+  readonly identity: UpdateIdentity;
+  readonly document: Uint8Array;
+}
+
+/** What the export writes about a revision beside its document. */
+export interface ExportRow {
+  readonly key: RevisionKey;
+  readonly identity: UpdateIdentity;
+  readonly updateType: UpdateType;
+  /** payload files, in the document's order; licence texts are not listed (package-formats 1.3) */
+  readonly fileSha1s: readonly Sha1Hex[];
+  readonly categories: readonly UpdateId[];
+  readonly classifications: readonly UpdateId[];
+  /** bytes */
+  readonly documentSize: number;
+}
+
+/** Who needs whom, for closures and orders over many revisions. Revisions are numbered 0 … in the store's order. */
+export interface DependencyGraph {
+  readonly keys: readonly RevisionKey[];
+  indexOf(key: RevisionKey): number | undefined;
+  /**
+   * What revision `index` needs: for each prerequisite the revisions of that update, oldest first (any one will do);
+   * for each bundled update exactly that revision. What the store does not hold is left out.
+   */
+  needsOf(index: number): Iterable<readonly number[]>;
+}
+
+export interface CategoryRow {
+  readonly updateId: UpdateId;
+  readonly categoryType: CategoryType | undefined;
+  readonly title: string;
+  readonly revisionNumber: number;
+  readonly isExpired: boolean;
+  /** categories named in its prerequisites */
+  readonly parents: readonly UpdateId[];
+  /** newest revisions of software and drivers an administrator could approve, directly in it */
+  readonly updateCount: number;
+}
+
+export interface StoreStatus {
+  readonly serverId: string;
+  readonly createdAt: number;
+  readonly schemaVersion: number;
+  readonly updates: number;
+  readonly revisions: number;
+  readonly newestByType: Readonly<Record<UpdateType, number>>;
+  readonly expired: number;
+  readonly superseded: number;
+  readonly files: number;
+  /** bytes, as the documents declare them, each file once */
+  readonly fileBytes: number;
+  readonly licenceFiles: number;
+  /** bytes of all documents */
+  readonly documentBytes: number;
+  /** bytes on disk */
+  readonly storeBytes: number;
+  readonly languages: readonly PackageLanguage[];
+  readonly lastImport: HistoryEntry | undefined;
+  readonly lastExport: HistoryEntry | undefined;
+}
+
+export type HistoryAction = 'import' | 'export';
+
+/** One run that read or wrote a package. */
+export interface HistoryEntry {
+  readonly id: number;
+  readonly action: HistoryAction;
+  readonly package: string;
+  /** milliseconds since 1970 */
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** `complete`, `incomplete`, or an error code */
+  readonly outcome: string;
+  /** counts and facts of the run; plain JSON */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** A compressed run of documents, about 128 KiB of them. */
+export interface DocumentBlock {
+  /** raw deflate */
+  readonly data: Uint8Array;
+  /** bytes when inflated */
+  readonly size: number;
+  /** raw deflate of JSON: offset of the document → language → title, where it differs from the default title */
+  readonly titles: Uint8Array | undefined;
+}
+
+/** A revision to be stored: what the store indexes, and where its document lies. */
+export interface NewRevision {
+  readonly facts: IndexedFacts;
+  /** SHA-256 of the document, 32 bytes */
+  readonly digest: Uint8Array;
+  /** index into {@link NewRevisions.blocks} */
+  readonly block: number;
+  readonly blockOffset: number;
+  readonly documentSize: number;
+}
+
+/** The part of {@link RevisionFacts} that the store keeps in columns; the rest is read from the document. */
+export type IndexedFacts = Pick<
+  RevisionFacts,
+  | 'identity'
+  | 'updateType'
+  | 'defaultLanguage'
+  | 'publicationState'
+  | 'createdAt'
+  | 'msrcSeverity'
+  | 'explicitlyDeployable'
+  | 'languages'
+  | 'kbArticleIds'
+  | 'securityBulletinIds'
+  | 'cveIds'
+  | 'prerequisites'
+  | 'bundledUpdates'
+  | 'supersededUpdates'
+  | 'files'
+  | 'eulaFiles'
+> & {
+  readonly categoryType: CategoryType | undefined;
+  readonly title: string;
+};
+
+export interface NewRevisions {
+  readonly revisions: readonly NewRevision[];
+  readonly blocks: readonly DocumentBlock[];
+}
+
+/** `present`: same revision, same document (line ends apart); `conflict`: another document under the same identity. */
+export type StoreVerdict = 'new-update' | 'new-revision' | 'present' | 'conflict';
+
+export interface KnownRevision {
+  readonly key: RevisionKey;
+  /** SHA-256 of the stored document, 32 bytes */
+  readonly digest: Uint8Array;
+}
+
+/** A prerequisite clause or a bundled revision that neither package nor store has. */
+export interface MissingReference {
+  readonly kind: 'prerequisite' | 'bundled';
+  readonly neededBy: UpdateIdentity;
+  /** any one of these would do; with a revision number for bundled ones */
+  readonly anyOf: readonly { readonly updateId: UpdateId; readonly revisionNumber: number | undefined }[];
+}
+
+/**
+ * One atomic change of the store. Nothing is seen by readers before `commit`, nothing stays after `rollback`
+ * or a killed process.
+ */
+export interface ImportTransaction {
+  /** What the store (this transaction included) holds of each; same order. */
+  findRevisions(identities: readonly UpdateIdentity[]): Promise<readonly (KnownRevision | undefined)[]>;
+  /** The document of a stored revision. */
+  readDocument(key: RevisionKey): Promise<Uint8Array>;
+  addRevisions(
+    batch: NewRevisions,
+  ): Promise<readonly { readonly verdict: StoreVerdict; readonly known: KnownRevision | undefined }[]>;
+  /** Where content files are served. A URL that is already known stays. */
+  addFileLocations(files: readonly PackageFile[]): Promise<void>;
+  setLanguages(languages: readonly PackageLanguage[]): Promise<void>;
+  /** Completes derived tables; the references that this transaction's revisions lack. At most `limit` of them. */
+  finish(
+    limit: number,
+  ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }>;
+  commit(history: Omit<HistoryEntry, 'id'>): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+export interface StoreProblem {
+  readonly check: string;
+  readonly message: string;
+}
+
+export interface MetadataStore {
+  /** Identity of this server, as packages carry it. */
+  readonly serverId: string;
+  status(): Promise<StoreStatus>;
+  languages(): Promise<readonly PackageLanguage[]>;
+  /** True before the first revision. */
+  isEmpty(): Promise<boolean>;
+  /** SHA-256 (hex) over every (id, revision, document digest) in order of id: equal stores, equal fingerprints. */
+  fingerprint(): Promise<string>;
+  /** Newest first: by creation date, then id. */
+  listRevisions(filter: RevisionFilter, limit?: number): AsyncIterable<readonly RevisionSummary[]>;
+  countRevisions(filter: RevisionFilter): Promise<number>;
+  /** All revisions of an update, newest first; empty if the store has none. */
+  findUpdate(updateId: UpdateId): Promise<readonly RevisionSummary[]>;
+  /** Titles of updates by id, in a language where known; ids without a revision are left out. */
+  titlesOf(updateIds: readonly UpdateId[], language?: string): Promise<ReadonlyMap<UpdateId, string>>;
+  /** Localized titles of revisions; those without one in that language are left out. */
+  localizedTitles(keys: readonly RevisionKey[], language: string): Promise<ReadonlyMap<RevisionKey, string>>;
+  /** Bundles that hold this revision, and newest revisions that supersede its update. */
+  relatives(identity: UpdateIdentity): Promise<{
+    readonly bundledBy: readonly RevisionSummary[];
+    readonly supersededBy: readonly RevisionSummary[];
+  }>;
+  /** SHA-1 → where Microsoft serves it, for those known. */
+  fileLocations(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, string>>;
+  listCategories(): Promise<readonly CategoryRow[]>;
+  /** Documents in the order asked for; ask in rising order of key, then each block is inflated once. */
+  readDocuments(keys: Iterable<RevisionKey>): AsyncIterable<readonly StoredDocument[]>;
+  /** All revision keys in the store's order, or those that pass the filter. */
+  listKeys(filter?: RevisionFilter): Promise<readonly RevisionKey[]>;
+  /** True if some revision arrived before one that it needs: an export has to sort then. */
+  needsSorting(): Promise<boolean>;
+  dependencyGraph(): Promise<DependencyGraph>;
+  exportRows(keys: readonly RevisionKey[]): AsyncIterable<readonly ExportRow[]>;
+  /** Locations of the payload files of these revisions (undefined: of all), each file once. */
+  exportFiles(keys: readonly RevisionKey[] | undefined): AsyncIterable<readonly PackageFile[]>;
+  /** Payload files of these revisions (undefined: of all) that have no known location. */
+  countFilesWithoutLocation(keys: readonly RevisionKey[] | undefined): Promise<number>;
+  /** Bytes that the documents take in the store, as a share of their size: how well they compress. */
+  compressionRatio(): Promise<number>;
+  /** Everything read inside `work` is of one moment, whatever another process imports meanwhile. */
+  readConsistently<T>(work: () => Promise<T>): Promise<T>;
+  beginImport(): Promise<ImportTransaction>;
+  addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void>;
+  listHistory(limit: number): Promise<readonly HistoryEntry[]>;
+  /** SQLite's own check and the store's invariants; documents are inflated and hashed. */
+  check(onProgress: (done: number, total: number) => void, signal: AbortSignal): AsyncIterable<StoreProblem>;
+  close(): Promise<void>;
+}

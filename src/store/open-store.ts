@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { WsusutilError } from '../errors.js';
+import { DEFAULT_LANGUAGES } from '../model/language.js';
+import { openDatabase, type SqlDatabase } from '../platform/sqlite.js';
+import type { MetadataStore } from './metadata-store.js';
+import { migrate, PAGE_SIZE, readSchemaVersion, SCHEMA_VERSION } from './schema.js';
+import { storeError } from './sql-errors.js';
+import { SqliteStore } from './sqlite-store.js';
+
+export interface OpenStoreOptions {
+  /** `read`: never changes anything, works on read-only media and while another process writes */
+  readonly mode: 'read' | 'write';
+  readonly now: () => Date;
+  /** called once when the store is closed, e.g. to release the writer lock */
+  readonly onClose?: () => Promise<void>;
+}
+
+/** Page cache of the connection, KiB. */
+const CACHE_KIB = 32_768;
+
+/**
+ * Opens the store at `path`. In `write` mode it is created or migrated if need be; in `read` mode it must exist in
+ * the present schema version.
+ *
+ * @throws WsusutilError `STORE_MISSING`, `STORE_TOO_NEW`, `STORE_CORRUPT`, `STORE_LOCKED`, `READ_ONLY`
+ */
+export async function openMetadataStore(path: string, options: OpenStoreOptions): Promise<MetadataStore> {
+  try {
+    if (options.mode === 'write') {
+      await mkdir(dirname(path), { recursive: true });
+      return prepare(await openDatabase(path), path, options);
+    }
+    const size = await sizeOf(path);
+    if (size === undefined || size === 0) {
+      throw new WsusutilError('STORE_MISSING', `There is no store at ${path}`, {
+        hint: 'Import a package, or run "wsusutil postinstall", to create it.',
+      });
+    }
+    return prepare(await openReadOnly(path), path, options);
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+/** A store of its own on disk, in the system's temporary folder, gone when it is closed: for `verify`. */
+export async function openTemporaryStore(now: () => Date): Promise<MetadataStore> {
+  return prepare(await openDatabase(''), '(temporary)', { mode: 'write', now });
+}
+
+/**
+ * Opens for reading. Where the folder cannot be written (a DVD, a read-only mount) SQLite cannot make the shared
+ * memory file of a WAL database; `immutable` does without, which is right as long as no write-ahead log is left.
+ */
+async function openReadOnly(path: string): Promise<SqlDatabase> {
+  let database: SqlDatabase | undefined;
+  try {
+    database = await openDatabase(path, { readOnly: true });
+    database.exec('PRAGMA busy_timeout = 5000');
+    readSchemaVersion(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    if ((await sizeOf(`${path}-wal`)) ?? 0 > 0) throw error;
+    const immutable = await openDatabase(`${pathToFileURL(path).href}?immutable=1`, { readOnly: true });
+    readSchemaVersion(immutable);
+    return immutable;
+  }
+}
+
+function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions): MetadataStore {
+  try {
+    database.exec('PRAGMA busy_timeout = 5000');
+    database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+    const version = readSchemaVersion(database);
+    if (version > SCHEMA_VERSION) {
+      throw new WsusutilError(
+        'STORE_TOO_NEW',
+        `The store ${path} has schema version ${version}; this wsusutil knows versions up to ${SCHEMA_VERSION}`,
+        { hint: 'Use the newer wsusutil that wrote it, or point --data-dir at another data directory.' },
+      );
+    }
+    if (options.mode === 'write') {
+      if (version === 0) {
+        if (Number(database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables']) > 0) {
+          throw new WsusutilError(
+            'STORE_CORRUPT',
+            `${path} is an SQLite database, but not a wsusutil store`,
+            {
+              hint: 'Move the file away, or point --data-dir at another data directory.',
+            },
+          );
+        }
+        database.exec(`PRAGMA page_size = ${PAGE_SIZE}`);
+      }
+      database.exec('PRAGMA journal_mode = WAL');
+      database.exec('PRAGMA synchronous = FULL');
+      if (version === 0) migrate(database, 0, () => insertFirstRows(database, options.now()));
+      else if (version < SCHEMA_VERSION) migrate(database, version);
+    } else if (version < SCHEMA_VERSION) {
+      throw new WsusutilError(
+        version === 0 ? 'STORE_CORRUPT' : 'STORE_MISSING',
+        version === 0
+          ? `${path} is an SQLite database, but not a wsusutil store`
+          : `The store ${path} has schema version ${version} and must be brought to ${SCHEMA_VERSION} before it can be read`,
+        {
+          hint:
+            version === 0
+              ? 'Point --data-dir at another data directory.'
+              : 'Run "wsusutil checkstore" once on writable media.',
+        },
+      );
+    }
+    return new SqliteStore(database, path, options.onClose);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function insertFirstRows(database: SqlDatabase, now: Date): void {
+  const insert = database.prepare('INSERT INTO store_info (name, value) VALUES (?, ?)');
+  insert.run('server_id', randomUUID());
+  insert.run('created_at', String(now.getTime()));
+  const language = database.prepare('INSERT INTO languages VALUES (?, ?, ?, ?, ?)');
+  for (const [position, row] of DEFAULT_LANGUAGES.entries()) {
+    language.run(position, row.id, row.shortName, row.longName, row.enabled ? 1 : 0);
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    (found) => found.size,
+    () => undefined,
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * The store on disk: one SQLite file (`metadata.sqlite`), WAL, 16 KiB pages (1.4 to 1.8 times faster inserts than
+ * 4 KiB for a tenth more file).
+ *
+ * - `store_info`        name → value: `server_id`, `created_at`
+ * - `languages`         the language table a package carries, in its order
+ * - `history`           one row per import or export
+ * - `updates`           one row per UpdateID, also for ids that are only named by others so far.
+ *                       `newest_revision_key` is null then; `awaited_by` is the first revision that named the id
+ *                       as a prerequisite or bundled it before any revision of it was there
+ * - `revisions`         one row per (update, revision number); keys grow in order of arrival, which is the order of
+ *                       an export. `document_digest` is SHA-256 of the document's bytes
+ * - `document_blocks`   documents, concatenated to about 128 KiB and deflated: XML of this kind shrinks to a tenth
+ *                       that way, against a third one document at a time. A document is
+ *                       `document_size` bytes at `block_offset` of its block
+ * - `localized_titles`  beside each block: deflated JSON, block offset → language → title where it is not the default title
+ * - `prerequisites`     kind 0: must be there; 1: one member of an AtLeastOne clause; 2: the same with IsCategory
+ * - `revision_categories` which categories a revision names: every category for a category, those in AtLeastOne
+ *                       clauses for the rest (package-formats 4.6: some documents leave the IsCategory flag out)
+ * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `content_files`, `revision_files`
+ */
+import type { SqlDatabase } from '../platform/sqlite.js';
+
+/** "WSUS" */
+export const APPLICATION_ID = 0x57535553;
+export const PAGE_SIZE = 16_384;
+
+/** One step per schema version, applied in order; a step that has been released never changes. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE store_info (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE languages (
+    position INTEGER PRIMARY KEY, id INTEGER NOT NULL, short_name TEXT NOT NULL, long_name TEXT NOT NULL,
+    enabled INTEGER NOT NULL
+  );
+  CREATE TABLE history (
+    history_key INTEGER PRIMARY KEY, action TEXT NOT NULL, package TEXT NOT NULL, started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL, outcome TEXT NOT NULL, details TEXT NOT NULL
+  );
+  CREATE TABLE updates (
+    update_key INTEGER PRIMARY KEY, update_id BLOB NOT NULL UNIQUE, newest_revision_key INTEGER, awaited_by INTEGER
+  );
+  CREATE TABLE document_blocks (block_key INTEGER PRIMARY KEY, size INTEGER NOT NULL, data BLOB NOT NULL);
+  CREATE TABLE localized_titles (block_key INTEGER PRIMARY KEY, titles BLOB NOT NULL);
+  CREATE TABLE revisions (
+    revision_key INTEGER PRIMARY KEY, update_key INTEGER NOT NULL, revision_number INTEGER NOT NULL,
+    update_type INTEGER NOT NULL, category_type INTEGER, title TEXT NOT NULL, default_language TEXT,
+    publication_state TEXT, created_at INTEGER, msrc_severity TEXT, explicitly_deployable INTEGER NOT NULL,
+    languages TEXT, kb_article_ids TEXT, document_digest BLOB NOT NULL, document_size INTEGER NOT NULL,
+    block_key INTEGER NOT NULL, block_offset INTEGER NOT NULL,
+    UNIQUE (update_key, revision_number)
+  );
+  CREATE TABLE prerequisites (
+    revision_key INTEGER NOT NULL, clause INTEGER NOT NULL, position INTEGER NOT NULL, update_key INTEGER NOT NULL,
+    kind INTEGER NOT NULL, PRIMARY KEY (revision_key, clause, position)
+  ) WITHOUT ROWID;
+  CREATE TABLE revision_categories (
+    category_key INTEGER NOT NULL, revision_key INTEGER NOT NULL, PRIMARY KEY (category_key, revision_key)
+  ) WITHOUT ROWID;
+  CREATE TABLE bundled_updates (
+    revision_key INTEGER NOT NULL, clause INTEGER NOT NULL, position INTEGER NOT NULL, update_key INTEGER NOT NULL,
+    revision_number INTEGER NOT NULL, PRIMARY KEY (revision_key, clause, position)
+  ) WITHOUT ROWID;
+  CREATE INDEX bundled_by ON bundled_updates (update_key, revision_number);
+  CREATE TABLE superseded_updates (
+    update_key INTEGER NOT NULL, revision_key INTEGER NOT NULL, PRIMARY KEY (update_key, revision_key)
+  ) WITHOUT ROWID;
+  CREATE TABLE articles (
+    kind INTEGER NOT NULL, value TEXT NOT NULL, revision_key INTEGER NOT NULL,
+    PRIMARY KEY (kind, value, revision_key)
+  ) WITHOUT ROWID;
+  CREATE TABLE content_files (
+    file_key INTEGER PRIMARY KEY, sha1 BLOB NOT NULL UNIQUE, sha256 BLOB, size INTEGER, file_name TEXT NOT NULL,
+    mu_url TEXT
+  );
+  CREATE TABLE revision_files (
+    revision_key INTEGER NOT NULL, position INTEGER NOT NULL, file_key INTEGER NOT NULL, kind INTEGER NOT NULL,
+    file_name TEXT NOT NULL, language TEXT, PRIMARY KEY (revision_key, position)
+  ) WITHOUT ROWID;
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** `revisions.update_type` and `.category_type` */
+export const UPDATE_TYPE_CODES = { Category: 1, Detectoid: 2, Software: 3, Driver: 4 } as const;
+export const CATEGORY_TYPE_CODES = {
+  Company: 1,
+  ProductFamily: 2,
+  Product: 3,
+  UpdateClassification: 4,
+} as const;
+/** `articles.kind` */
+export const ARTICLE_CODES = { kb: 1, bulletin: 2, cve: 3 } as const;
+/** `revision_files.kind` */
+export const FILE_KIND_CODES = { payload: 0, express: 1, licence: 2 } as const;
+
+export function readSchemaVersion(database: SqlDatabase): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+}
+
+/**
+ * Brings a database from its version to {@link SCHEMA_VERSION}, in one transaction.
+ *
+ * @param complete runs inside the transaction, after the last step: first rows of a new store
+ */
+export function migrate(database: SqlDatabase, fromVersion: number, complete: () => void = () => {}): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    for (const step of MIGRATIONS.slice(fromVersion)) database.exec(step);
+    complete();
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
+  }
+}
