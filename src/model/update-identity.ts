@@ -59,7 +59,20 @@ const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
 
 /** The 16 bytes of a GUID in the order they are written (not the mixed-endian order of Windows). */
 export function updateIdToBytes(updateId: UpdateId): Buffer {
-  return Buffer.from(updateId.replaceAll('-', ''), 'hex');
+  const bytes = Buffer.allocUnsafe(16);
+  let position = 0;
+  for (let i = 0; i < 36; i += 2) {
+    if (updateId.charCodeAt(i) === HYPHEN) i++;
+    bytes[position++] = hexDigit(updateId.charCodeAt(i)) * 16 + hexDigit(updateId.charCodeAt(i + 1));
+  }
+  return bytes;
+}
+
+const HYPHEN = 0x2d;
+
+/** Value of a lower-case hex digit. */
+function hexDigit(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 /** @param bytes 16 bytes made by {@link updateIdToBytes}, from `offset` on */

@@ -10,13 +10,15 @@ export class BulkInsert {
   readonly #width: number;
   #pending: SqlValue[] = [];
 
-  /** @param conflict e.g. `OR IGNORE` */
-  constructor(database: SqlDatabase, table: string, columns: readonly string[], conflict = '') {
+  /** @param onConflict e.g. `ON CONFLICT DO NOTHING` */
+  constructor(database: SqlDatabase, table: string, columns: readonly string[], onConflict = '') {
     this.#width = columns.length;
     const row = `(${columns.map(() => '?').join(',')})`;
-    const head = `INSERT ${conflict} INTO ${table} (${columns.join(',')}) VALUES `;
-    this.#one = database.prepare(head + row);
-    this.#many = database.prepare(head + Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(','));
+    const head = `INSERT INTO ${table} (${columns.join(',')}) VALUES `;
+    this.#one = database.prepare(`${head}${row} ${onConflict}`);
+    this.#many = database.prepare(
+      `${head}${Array.from({ length: ROWS_PER_STATEMENT }, () => row).join(',')} ${onConflict}`,
+    );
   }
 
   add(...row: SqlValue[]): void {

@@ -15,6 +15,11 @@ interface Invariant {
 
 const UPDATE_TEXT = (key: string) => `(SELECT lower(hex(update_id)) FROM updates WHERE update_key = ${key})`;
 
+/** `prerequisites` as rows of (revision_key, update_key, kind). */
+const PREREQUISITE_ROWS = `(
+  SELECT p.revision_key, member.value AS update_key, clause.value ->> 0 AS kind
+  FROM prerequisites p JOIN json_each(p.clauses) clause JOIN json_each(clause.value) member WHERE member.key > 0)`;
+
 const INVARIANTS: readonly Invariant[] = [
   {
     check: 'every revision belongs to an update',
@@ -29,27 +34,27 @@ const INVARIANTS: readonly Invariant[] = [
   },
   ...(
     [
-      ['prerequisites', 'update_key'],
-      ['bundled_updates', 'update_key'],
-      ['superseded_updates', 'update_key'],
-      ['revision_categories', 'category_key'],
+      ['prerequisites', 'update_key', PREREQUISITE_ROWS],
+      ['bundled_updates', 'update_key', 'bundled_updates'],
+      ['superseded_updates', 'update_key', 'superseded_updates'],
+      ['revision_categories', 'category_key', 'revision_categories'],
     ] as const
-  ).map(([table, column]) => ({
+  ).map(([table, column, rows]) => ({
     check: `${table} point at known updates and revisions`,
     sql: `SELECT '${table}: revision ' || revision_key || ' or update ' || ${column} || ' is not there' AS problem
-          FROM ${table} WHERE ${column} NOT IN (SELECT update_key FROM updates)
+          FROM ${rows} WHERE ${column} NOT IN (SELECT update_key FROM updates)
             OR revision_key NOT IN (SELECT revision_key FROM revisions)`,
   })),
   {
     check: 'each category link follows from a prerequisite',
     sql: `SELECT 'revision ' || link.revision_key || ' is linked to ' || ${UPDATE_TEXT('link.category_key')} || ' without naming it' AS problem
           FROM revision_categories link WHERE NOT EXISTS (
-            SELECT 1 FROM prerequisites p WHERE p.revision_key = link.revision_key AND p.update_key = link.category_key)`,
+            SELECT 1 FROM ${PREREQUISITE_ROWS} p WHERE p.revision_key = link.revision_key AND p.update_key = link.category_key)`,
   },
   {
     check: 'each category that a revision names is linked',
     sql: `SELECT 'revision ' || p.revision_key || ' names ' || ${UPDATE_TEXT('p.update_key')} || ' without being linked to it' AS problem
-          FROM prerequisites p JOIN revisions r ON r.revision_key = p.revision_key
+          FROM ${PREREQUISITE_ROWS} p JOIN revisions r ON r.revision_key = p.revision_key
           WHERE (p.kind > 0 OR r.update_type = ${UPDATE_TYPE_CODES.Category})
             AND p.update_key IN (SELECT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category})
             AND NOT EXISTS (SELECT 1 FROM revision_categories link
@@ -57,8 +62,8 @@ const INVARIANTS: readonly Invariant[] = [
   },
   {
     check: 'revision files point at known files',
-    sql: `SELECT 'revision ' || revision_key || ' names file ' || file_key || ', which is not there' AS problem
-          FROM revision_files WHERE file_key NOT IN (SELECT file_key FROM content_files)
+    sql: `SELECT 'revision ' || revision_key || ' names file ' || hex(sha1) || ', which is not there' AS problem
+          FROM revision_files WHERE sha1 NOT IN (SELECT sha1 FROM content_files)
             OR revision_key NOT IN (SELECT revision_key FROM revisions)`,
   },
 ];
@@ -74,14 +79,14 @@ export function* checkStore(
   signal: AbortSignal,
 ): Generator<StoreProblem> {
   for (const row of database.prepare('PRAGMA integrity_check').iterate()) {
-    const text = String(row['integrity_check']);
+    const text = String(row.integrity_check);
     if (text !== 'ok') yield { check: 'SQLite integrity', message: text };
   }
   for (const { check, sql } of INVARIANTS) {
     throwIfAborted(signal);
     let found = 0;
     for (const row of database.prepare(sql).iterate()) {
-      if (++found <= MAX_LISTED) yield { check, message: String(row['problem']) };
+      if (++found <= MAX_LISTED) yield { check, message: String(row.problem) };
     }
     if (found > MAX_LISTED) yield { check, message: `${found - MAX_LISTED} more of this kind in ${path}` };
   }
@@ -94,9 +99,7 @@ function* checkDocuments(
   signal: AbortSignal,
 ): Generator<StoreProblem> {
   const check = 'every document is there and matches its digest';
-  const total = numberOf(
-    database.prepare('SELECT count(*) AS revisions FROM revisions').get()?.['revisions'],
-  );
+  const total = numberOf(database.prepare('SELECT count(*) AS revisions FROM revisions').get()?.revisions);
   const loadBlock = database.prepare('SELECT size, data FROM document_blocks WHERE block_key = ?');
   const rows = database.prepare(`
     SELECT r.block_key, r.block_offset, r.document_size, r.document_digest, r.revision_number, u.update_id
@@ -105,28 +108,28 @@ function* checkDocuments(
   let bytes: Uint8Array | undefined;
   let done = 0;
   for (const row of rows.iterate()) {
-    if (numberOf(row['block_key']) !== blockKey) {
+    if (numberOf(row.block_key) !== blockKey) {
       throwIfAborted(signal);
-      blockKey = numberOf(row['block_key']);
+      blockKey = numberOf(row.block_key);
       const block = loadBlock.get(blockKey);
       bytes = undefined;
       if (block === undefined) yield { check, message: `document block ${blockKey} is missing` };
       else {
         try {
-          bytes = inflateRawSync(bytesOf(block['data']), { maxOutputLength: numberOf(block['size']) });
+          bytes = inflateRawSync(bytesOf(block.data), { maxOutputLength: numberOf(block.size) });
         } catch (error) {
           yield { check, message: `document block ${blockKey} does not inflate: ${errorText(error)}` };
         }
       }
     }
     if (bytes !== undefined) {
-      const start = numberOf(row['block_offset']);
-      const end = start + numberOf(row['document_size']);
+      const start = numberOf(row.block_offset);
+      const end = start + numberOf(row.document_size);
       const digest = createHash('sha256').update(bytes.subarray(start, end)).digest();
-      if (end > bytes.length || Buffer.compare(digest, bytesOf(row['document_digest'])) !== 0) {
+      if (end > bytes.length || Buffer.compare(digest, bytesOf(row.document_digest)) !== 0) {
         const identity = formatIdentity({
-          updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-          revisionNumber: numberOf(row['revision_number']),
+          updateId: updateIdFromBytes(bytesOf(row.update_id)),
+          revisionNumber: numberOf(row.revision_number),
         });
         yield { check, message: `the document of ${identity} does not match its digest` };
       }

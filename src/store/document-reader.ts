@@ -43,15 +43,15 @@ export class DocumentReader {
       }
       for (const row of rows) {
         const document = this.readSlice(
-          numberOf(row['block_key']),
-          numberOf(row['block_offset']),
-          numberOf(row['document_size']),
+          numberOf(row.block_key),
+          numberOf(row.block_offset),
+          numberOf(row.document_size),
         );
         batch.push({
-          key: numberOf(row['revision_key']),
+          key: numberOf(row.revision_key),
           identity: {
-            updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-            revisionNumber: numberOf(row['revision_number']),
+            updateId: updateIdFromBytes(bytesOf(row.update_id)),
+            revisionNumber: numberOf(row.revision_number),
           },
           document,
         });
@@ -88,10 +88,10 @@ export class DocumentReader {
   #inflate(blockKey: number): Uint8Array {
     const row = this.#block.get(blockKey);
     if (row === undefined) throw this.#corrupt(blockKey, 'is missing');
-    const size = numberOf(row['size']);
+    const size = numberOf(row.size);
     let bytes: Uint8Array;
     try {
-      bytes = inflateRawSync(bytesOf(row['data']), { maxOutputLength: size });
+      bytes = inflateRawSync(bytesOf(row.data), { maxOutputLength: size });
     } catch (cause) {
       throw this.#corrupt(blockKey, 'does not inflate', cause);
     }

@@ -3,7 +3,7 @@ import { type UpdateId, updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
 import { runsOf } from './document-reader.js';
 import type { ExportRow, RevisionKey } from './metadata-store.js';
-import { bytesOf, categoryTypeOf, jsonKeys, numberOf, textOf, updateTypeOf } from './rows.js';
+import { BARE_PREREQUISITE, bytesOf, categoryTypeOf, clausesOf, jsonKeys, numberOf, textOf, updateTypeOf } from './rows.js';
 import { FILE_KIND_CODES, UPDATE_TYPE_CODES } from './schema.js';
 
 const KEYS_PER_QUERY = 1024;
@@ -27,7 +27,7 @@ export function* readExportRows(
     JOIN updates u ON u.update_key = r.update_key
     ORDER BY wanted.key`);
   const files = database.prepare(`
-    SELECT f.revision_key, c.sha1 FROM revision_files f JOIN content_files c ON c.file_key = f.file_key
+    SELECT f.revision_key, f.sha1 FROM revision_files f
     WHERE f.revision_key IN (SELECT value FROM json_each(?)) AND f.kind <> ${FILE_KIND_CODES.licence}
     ORDER BY f.revision_key, f.position`);
   const taxonomy = loadTaxonomy(database);
@@ -35,35 +35,35 @@ export function* readExportRows(
     const rows = revisions.all(jsonKeys(run));
     const filesByKey = new Map<RevisionKey, string[]>();
     for (const row of files.iterate(jsonKeys(run))) {
-      const sha1 = Buffer.from(bytesOf(row['sha1'])).toString('hex').toUpperCase();
-      append(filesByKey, numberOf(row['revision_key']), sha1);
+      const sha1 = Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase();
+      append(filesByKey, numberOf(row.revision_key), sha1);
     }
-    const payload = rows.filter((row) => numberOf(row['update_type']) >= UPDATE_TYPE_CODES.Software);
+    const payload = rows.filter((row) => numberOf(row.update_type) >= UPDATE_TYPE_CODES.Software);
     const lists = readCategoryLists(
       database,
       taxonomy,
-      payload.map((row) => numberOf(row['revision_key'])),
+      payload.map((row) => numberOf(row.revision_key)),
       MAX_BUNDLE_DEPTH,
     );
     yield rows.map((row) => {
-      const key = numberOf(row['revision_key']);
+      const key = numberOf(row.revision_key);
       return {
         key,
         identity: {
-          updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-          revisionNumber: numberOf(row['revision_number']),
+          updateId: updateIdFromBytes(bytesOf(row.update_id)),
+          revisionNumber: numberOf(row.revision_number),
         },
-        updateType: updateTypeOf(row['update_type']),
+        updateType: updateTypeOf(row.update_type),
         fileSha1s: filesByKey.get(key) ?? [],
         categories: lists.get(key)?.categories ?? [],
         classifications: lists.get(key)?.classifications ?? [],
-        documentSize: numberOf(row['document_size']),
+        documentSize: numberOf(row.document_size),
       };
     });
   }
 }
 
-const IS_PAYLOAD = `SELECT file_key FROM revision_files WHERE kind <> ${FILE_KIND_CODES.licence}`;
+const IS_PAYLOAD = `SELECT sha1 FROM revision_files WHERE kind <> ${FILE_KIND_CODES.licence}`;
 
 /** Payload files with a known location, each once, in the order they came to the store. */
 export function* readExportFiles(
@@ -73,14 +73,14 @@ export function* readExportFiles(
   const { condition, parameters } = payloadCondition(database, keys);
   const rows = database
     .prepare(
-      `SELECT sha1, file_name, mu_url FROM content_files WHERE mu_url IS NOT NULL AND ${condition} ORDER BY file_key`,
+      `SELECT sha1, file_name, mu_url FROM content_files WHERE mu_url IS NOT NULL AND ${condition} ORDER BY rowid`,
     )
     .iterate(...parameters);
   for (const run of runsOf(rows, KEYS_PER_QUERY)) {
     yield run.map((row) => ({
-      sha1: Buffer.from(bytesOf(row['sha1'])).toString('hex').toUpperCase(),
-      muUrl: textOf(row['mu_url']) ?? '',
-      fileName: textOf(row['file_name']) ?? '',
+      sha1: Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase(),
+      muUrl: textOf(row.mu_url) ?? '',
+      fileName: textOf(row.file_name) ?? '',
     }));
   }
 }
@@ -93,7 +93,7 @@ export function countFilesWithoutLocation(
   const row = database
     .prepare(`SELECT count(*) AS files FROM content_files WHERE mu_url IS NULL AND ${condition}`)
     .get(...parameters);
-  return numberOf(row?.['files']);
+  return numberOf(row?.files);
 }
 
 /** `content_files` rows that are payload of the revisions (undefined: of any). */
@@ -101,20 +101,20 @@ function payloadCondition(
   database: SqlDatabase,
   keys: Iterable<RevisionKey> | undefined,
 ): { condition: string; parameters: readonly string[] } {
-  if (keys === undefined) return { condition: `file_key IN (${IS_PAYLOAD})`, parameters: [] };
-  const wanted = new Set<number>();
+  if (keys === undefined) return { condition: `sha1 IN (${IS_PAYLOAD})`, parameters: [] };
+  const wanted = new Set<string>();
   const query = database.prepare(`${IS_PAYLOAD} AND revision_key IN (SELECT value FROM json_each(?))`);
   for (const run of runsOf(keys, KEYS_PER_QUERY)) {
-    for (const row of query.iterate(jsonKeys(run))) wanted.add(numberOf(row['file_key']));
+    for (const row of query.iterate(jsonKeys(run))) wanted.add(Buffer.from(bytesOf(row.sha1)).toString('hex'));
   }
-  return { condition: 'file_key IN (SELECT value FROM json_each(?))', parameters: [jsonKeys([...wanted])] };
+  return {
+    condition: 'sha1 IN (SELECT unhex(value) FROM json_each(?))',
+    parameters: [JSON.stringify([...wanted])],
+  };
 }
 
-interface Taxonomy {
-  /** products and classifications by key of their update */
-  readonly byKey: ReadonlyMap<number, { readonly updateId: UpdateId; readonly isClassification: boolean }>;
-  readonly keys: string;
-}
+/** Products and classifications by key of their update. */
+type Taxonomy = ReadonlyMap<number, { readonly updateId: UpdateId; readonly isClassification: boolean }>;
 
 function loadTaxonomy(database: SqlDatabase): Taxonomy {
   const byKey = new Map<number, { updateId: UpdateId; isClassification: boolean }>();
@@ -123,14 +123,14 @@ function loadTaxonomy(database: SqlDatabase): Taxonomy {
     JOIN revisions r ON r.revision_key = u.newest_revision_key
     WHERE r.update_type = ${UPDATE_TYPE_CODES.Category} AND r.category_type IS NOT NULL`);
   for (const row of rows.iterate()) {
-    const type = categoryTypeOf(row['category_type']);
+    const type = categoryTypeOf(row.category_type);
     if (type !== 'Product' && type !== 'UpdateClassification') continue;
-    byKey.set(numberOf(row['update_key']), {
-      updateId: updateIdFromBytes(bytesOf(row['update_id'])),
+    byKey.set(numberOf(row.update_key), {
+      updateId: updateIdFromBytes(bytesOf(row.update_id)),
       isClassification: type === 'UpdateClassification',
     });
   }
-  return { byKey, keys: jsonKeys([...byKey.keys()]) };
+  return byKey;
 }
 
 /**
@@ -146,18 +146,19 @@ function readCategoryLists(
   const lists = new Map<RevisionKey, CategoryLists>();
   if (keys.length === 0) return lists;
   const direct = database.prepare(`
-    SELECT revision_key, update_key FROM prerequisites
-    WHERE revision_key IN (SELECT value FROM json_each(?1)) AND kind > 0
-      AND update_key IN (SELECT value FROM json_each(?2))
-    ORDER BY revision_key, clause, position`);
-  for (const row of direct.iterate(jsonKeys(keys), taxonomy.keys)) {
-    const category = taxonomy.byKey.get(numberOf(row['update_key']));
-    if (category === undefined) continue;
-    const key = numberOf(row['revision_key']);
-    const list = lists.get(key) ?? { categories: [], classifications: [] };
-    lists.set(key, list);
-    const target = category.isClassification ? list.classifications : list.categories;
-    if (!target.includes(category.updateId)) target.push(category.updateId);
+    SELECT revision_key, clauses FROM prerequisites WHERE revision_key IN (SELECT value FROM json_each(?))`);
+  for (const row of direct.iterate(jsonKeys(keys))) {
+    const list: CategoryLists = { categories: [], classifications: [] };
+    for (const [kind, ...members] of clausesOf(row.clauses)) {
+      if (kind === BARE_PREREQUISITE) continue;
+      for (const member of members) {
+        const category = taxonomy.get(member);
+        if (category === undefined) continue;
+        const target = category.isClassification ? list.classifications : list.categories;
+        if (!target.includes(category.updateId)) target.push(category.updateId);
+      }
+    }
+    if (list.categories.length + list.classifications.length > 0) lists.set(numberOf(row.revision_key), list);
   }
   const orphans = keys.filter((key) => !lists.has(key));
   if (orphans.length > 0 && depth > 0) {
@@ -167,7 +168,7 @@ function readCategoryLists(
       WHERE c.revision_key IN (SELECT value FROM json_each(?)) GROUP BY c.revision_key`);
     const bundleOf = new Map<RevisionKey, RevisionKey>();
     for (const row of bundles.iterate(jsonKeys(orphans))) {
-      bundleOf.set(numberOf(row['child']), numberOf(row['bundle']));
+      bundleOf.set(numberOf(row.child), numberOf(row.bundle));
     }
     const inherited = readCategoryLists(database, taxonomy, [...new Set(bundleOf.values())], depth - 1);
     for (const [child, bundle] of bundleOf) {

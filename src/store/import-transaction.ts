@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ContentFile, EulaFile } from '../model/content-file.js';
-import type { Sha1Hex } from '../model/digest.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
+import type { PrerequisiteClause } from '../model/revision.js';
 import {
   type UpdateId,
   type UpdateIdentity,
@@ -30,20 +30,12 @@ import { ARTICLE_CODES, CATEGORY_TYPE_CODES, FILE_KIND_CODES, UPDATE_TYPE_CODES 
 import { storeError } from './sql-errors.js';
 
 /** Entries of the id caches; they are emptied when full, so memory stays flat whatever the package's size. */
-const MAX_CACHE_ENTRIES = 100_000;
+const MAX_CACHE_ENTRIES = 150_000;
 
 interface KnownUpdate {
   readonly updateKey: number;
   /** has a revision; false while the id is only named by others */
   hasRevision: boolean;
-}
-
-interface FileFacts {
-  readonly fileName: string;
-  readonly sha256: Uint8Array | null;
-  /** bytes */
-  readonly size: number | null;
-  readonly muUrl: string | null;
 }
 
 /** See {@link ImportTransaction}. Constructed inside a SQL transaction, which it ends. */
@@ -54,14 +46,12 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #onEnd: () => void;
   readonly #findUpdate: SqlStatement;
   readonly #findRevision: SqlStatement;
-  readonly #insertUpdate: SqlStatement;
   readonly #awaitUpdate: SqlStatement;
   readonly #setNewest: SqlStatement;
-  readonly #findFile: SqlStatement;
-  readonly #insertFile: SqlStatement;
-  readonly #completeFile: SqlStatement;
   readonly #insertBlock: SqlStatement;
   readonly #insertTitles: SqlStatement;
+  readonly #newUpdates: BulkInsert;
+  readonly #contentFiles: BulkInsert;
   readonly #revisions: BulkInsert;
   readonly #prerequisites: BulkInsert;
   readonly #categories: BulkInsert;
@@ -72,12 +62,15 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #firstKey: RevisionKey;
   #nextKey: RevisionKey;
   #nextUpdateKey: number;
-  #nextFileKey: number;
   #nextBlockKey: number;
-  #updates = new Map<UpdateId, KnownUpdate>();
-  #fileKeys = new Map<Sha1Hex, number>();
+  /** the store was empty and the cache never overflowed: what is not in the cache is not in the store */
+  #knowsAll: boolean;
+  /** null: known not to be there */
+  #updates = new Map<UpdateId, KnownUpdate | null>();
   /** keys of updates that are categories */
   readonly #categoryKeys: Set<number>;
+  /** new revisions that came before something they need: looked at again at the end */
+  readonly #unsatisfied: RevisionKey[] = [];
   /** categories that others had named before their own document came */
   readonly #lateCategoryKeys: number[] = [];
 
@@ -91,20 +84,27 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#findRevision = prepare(
       'SELECT revision_key, document_digest FROM revisions WHERE update_key = ? AND revision_number = ?',
     );
-    this.#insertUpdate = prepare('INSERT INTO updates VALUES (?, ?, ?, ?)');
     this.#awaitUpdate = prepare(
       'UPDATE updates SET awaited_by = ? WHERE update_key = ? AND awaited_by IS NULL AND newest_revision_key IS NULL',
     );
     this.#setNewest = prepare(`
       UPDATE updates SET newest_revision_key = ?1 WHERE update_key = ?2 AND ?3 > coalesce(
         (SELECT revision_number FROM revisions WHERE revision_key = updates.newest_revision_key), -1)`);
-    this.#findFile = prepare('SELECT file_key FROM content_files WHERE sha1 = ?');
-    this.#insertFile = prepare('INSERT INTO content_files VALUES (?, ?, ?, ?, ?, ?)');
-    this.#completeFile = prepare(`
-      UPDATE content_files SET sha256 = coalesce(sha256, ?2), size = coalesce(size, ?3), mu_url = coalesce(mu_url, ?4)
-      WHERE file_key = ?1`);
     this.#insertBlock = prepare('INSERT INTO document_blocks VALUES (?, ?, ?)');
     this.#insertTitles = prepare('INSERT INTO localized_titles VALUES (?, ?)');
+    this.#newUpdates = new BulkInsert(database, 'updates', [
+      'update_key',
+      'update_id',
+      'newest_revision_key',
+      'awaited_by',
+    ]);
+    this.#contentFiles = new BulkInsert(
+      database,
+      'content_files',
+      ['sha1', 'sha256', 'size', 'file_name', 'mu_url'],
+      `ON CONFLICT (sha1) DO UPDATE SET sha256 = coalesce(sha256, excluded.sha256),
+         size = coalesce(size, excluded.size), mu_url = coalesce(mu_url, excluded.mu_url)`,
+    );
     this.#revisions = new BulkInsert(database, 'revisions', [
       'revision_key',
       'update_key',
@@ -124,18 +124,12 @@ export class SqliteImportTransaction implements ImportTransaction {
       'block_key',
       'block_offset',
     ]);
-    this.#prerequisites = new BulkInsert(database, 'prerequisites', [
-      'revision_key',
-      'clause',
-      'position',
-      'update_key',
-      'kind',
-    ]);
+    this.#prerequisites = new BulkInsert(database, 'prerequisites', ['revision_key', 'clauses']);
     this.#categories = new BulkInsert(
       database,
       'revision_categories',
       ['category_key', 'revision_key'],
-      'OR IGNORE',
+      'ON CONFLICT DO NOTHING',
     );
     this.#bundled = new BulkInsert(database, 'bundled_updates', [
       'revision_key',
@@ -148,25 +142,25 @@ export class SqliteImportTransaction implements ImportTransaction {
       database,
       'superseded_updates',
       ['update_key', 'revision_key'],
-      'OR IGNORE',
+      'ON CONFLICT DO NOTHING',
     );
-    this.#articles = new BulkInsert(database, 'articles', ['kind', 'value', 'revision_key'], 'OR IGNORE');
+    this.#articles = new BulkInsert(database, 'articles', ['kind', 'value', 'revision_key'], 'ON CONFLICT DO NOTHING');
     this.#files = new BulkInsert(database, 'revision_files', [
       'revision_key',
       'position',
-      'file_key',
+      'sha1',
       'kind',
       'file_name',
       'language',
     ]);
     this.#firstKey = this.#nextKey = this.#highest('revisions', 'revision_key') + 1;
     this.#nextUpdateKey = this.#highest('updates', 'update_key') + 1;
-    this.#nextFileKey = this.#highest('content_files', 'file_key') + 1;
     this.#nextBlockKey = this.#highest('document_blocks', 'block_key') + 1;
+    this.#knowsAll = this.#nextUpdateKey === 1;
     this.#categoryKeys = new Set(
       prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
         .all()
-        .map((row) => numberOf(row['update_key'])),
+        .map((row) => numberOf(row.update_key)),
     );
   }
 
@@ -205,7 +199,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   async addFileLocations(files: readonly PackageFile[]): Promise<void> {
     this.#guard(() => {
       for (const file of files) {
-        this.#fileKey(file.sha1, { fileName: file.fileName, sha256: null, size: null, muUrl: file.muUrl });
+        this.#contentFiles.add(Buffer.from(file.sha1, 'hex'), null, null, file.fileName, file.muUrl);
       }
     });
   }
@@ -264,9 +258,10 @@ export class SqliteImportTransaction implements ImportTransaction {
     const key = this.#nextKey++;
     if (update === undefined) {
       update = { updateKey: this.#nextUpdateKey++, hasRevision: true };
-      this.#insertUpdate.run(update.updateKey, updateIdToBytes(updateId), key, null);
+      this.#newUpdates.add(update.updateKey, updateIdToBytes(updateId), key, null);
       this.#remember(updateId, update);
     } else {
+      this.#newUpdates.flush();
       this.#revisions.flush(); // #setNewest compares with revision rows
       this.#setNewest.run(key, update.updateKey, revisionNumber);
     }
@@ -302,25 +297,14 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   #addRelations(key: RevisionKey, facts: IndexedFacts): void {
     const isCategory = facts.updateType === 'Category';
-    for (const [
-      clause,
-      { members, atLeastOne, isCategory: isCategoryClause },
-    ] of facts.prerequisites.entries()) {
-      const kind = isCategoryClause ? 2 : atLeastOne ? 1 : 0;
-      for (const [position, updateId] of members.entries()) {
-        const updateKey = this.#referTo(updateId, key, true);
-        this.#prerequisites.add(key, clause, position, updateKey, kind);
-        if ((kind > 0 || isCategory) && this.#categoryKeys.has(updateKey))
-          this.#categories.add(updateKey, key);
-      }
-    }
+    if (facts.prerequisites.length > 0) this.#addPrerequisites(key, facts.prerequisites, isCategory);
     for (const [clause, { members }] of facts.bundledUpdates.entries()) {
       for (const [position, { updateId, revisionNumber }] of members.entries()) {
-        this.#bundled.add(key, clause, position, this.#referTo(updateId, key, true), revisionNumber);
+        this.#bundled.add(key, clause, position, this.#referTo(updateId, key, true).updateKey, revisionNumber);
       }
     }
     for (const updateId of facts.supersededUpdates) {
-      this.#superseded.add(this.#referTo(updateId, key, false), key);
+      this.#superseded.add(this.#referTo(updateId, key, false).updateKey, key);
     }
     for (const [kind, values] of [
       [ARTICLE_CODES.kb, facts.kbArticleIds],
@@ -332,13 +316,13 @@ export class SqliteImportTransaction implements ImportTransaction {
     let position = 0;
     for (const file of facts.files) {
       const kind = file.patchingType === 'Express' ? FILE_KIND_CODES.express : FILE_KIND_CODES.payload;
-      this.#files.add(key, position++, this.#contentFile(file), kind, file.fileName, null);
+      this.#files.add(key, position++, this.#addContentFile(file), kind, file.fileName, null);
     }
     for (const file of facts.eulaFiles) {
       this.#files.add(
         key,
         position++,
-        this.#contentFile(file),
+        this.#addContentFile(file),
         FILE_KIND_CODES.licence,
         file.fileName,
         file.language,
@@ -346,34 +330,66 @@ export class SqliteImportTransaction implements ImportTransaction {
     }
   }
 
-  /** Key of an update that a document names; a row is made for ids not met so far. */
-  #referTo(updateId: UpdateId, by: RevisionKey, isNeeded: boolean): number {
+  #addPrerequisites(key: RevisionKey, clauses: readonly PrerequisiteClause[], isCategory: boolean): void {
+    let isSatisfied = true;
+    const stored = clauses.map(({ members, atLeastOne, isCategory: isCategoryClause }) => {
+      const kind = isCategoryClause ? 2 : atLeastOne ? 1 : 0;
+      let text = `[${kind}`;
+      let hasMember = false;
+      for (const updateId of members) {
+        const update = this.#referTo(updateId, key, true);
+        text += `,${update.updateKey}`;
+        hasMember ||= update.hasRevision;
+        if ((kind > 0 || isCategory) && this.#categoryKeys.has(update.updateKey)) {
+          this.#categories.add(update.updateKey, key);
+        }
+      }
+      isSatisfied &&= hasMember;
+      return `${text}]`;
+    });
+    if (!isSatisfied) this.#unsatisfied.push(key);
+    this.#prerequisites.add(key, `[${stored.join(',')}]`);
+  }
+
+  /** The update that a document names; a row is made for ids not met so far. */
+  #referTo(updateId: UpdateId, by: RevisionKey, isNeeded: boolean): KnownUpdate {
     const known = this.#lookUpUpdate(updateId);
     if (known === undefined) {
       const update = { updateKey: this.#nextUpdateKey++, hasRevision: false };
-      this.#insertUpdate.run(update.updateKey, updateIdToBytes(updateId), null, isNeeded ? by : null);
+      this.#newUpdates.add(update.updateKey, updateIdToBytes(updateId), null, isNeeded ? by : null);
       this.#remember(updateId, update);
-      return update.updateKey;
+      return update;
     }
-    if (!known.hasRevision && isNeeded) this.#awaitUpdate.run(by, known.updateKey);
-    return known.updateKey;
+    if (!known.hasRevision && isNeeded) {
+      this.#newUpdates.flush();
+      this.#awaitUpdate.run(by, known.updateKey);
+    }
+    return known;
   }
 
   #lookUpUpdate(updateId: UpdateId): KnownUpdate | undefined {
     const cached = this.#updates.get(updateId);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) return cached ?? undefined;
+    if (this.#knowsAll) return undefined;
     const row = this.#findUpdate.get(updateIdToBytes(updateId));
-    if (row === undefined) return undefined;
+    if (row === undefined) {
+      this.#remember(updateId, null);
+      return undefined;
+    }
     const update = {
-      updateKey: numberOf(row['update_key']),
-      hasRevision: row['newest_revision_key'] !== null,
+      updateKey: numberOf(row.update_key),
+      hasRevision: row.newest_revision_key !== null,
     };
     this.#remember(updateId, update);
     return update;
   }
 
-  #remember(updateId: UpdateId, update: KnownUpdate): void {
-    if (this.#updates.size >= MAX_CACHE_ENTRIES) this.#updates = new Map();
+  #remember(updateId: UpdateId, update: KnownUpdate | null): void {
+    if (this.#updates.size >= MAX_CACHE_ENTRIES) {
+      this.#newUpdates.flush(); // from here on SQL is asked
+      this.#updates = new Map();
+      this.#knowsAll = false;
+    }
     this.#updates.set(updateId, update);
   }
 
@@ -382,7 +398,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     const row = this.#findRevision.get(updateKey, revisionNumber);
     return row === undefined
       ? undefined
-      : { key: numberOf(row['revision_key']), digest: bytesOf(row['document_digest']) };
+      : { key: numberOf(row.revision_key), digest: bytesOf(row.document_digest) };
   }
 
   /** A revision met twice in one package: the second must be the first again, line ends apart. */
@@ -397,61 +413,41 @@ export class SqliteImportTransaction implements ImportTransaction {
     return normalizedDigest(stored) === normalizedDigest(arrived) ? 'present' : 'conflict';
   }
 
-  #contentFile(file: ContentFile | EulaFile): number {
+  /** Facts that the store lacks are filled in; those it has stay. */
+  #addContentFile(file: ContentFile | EulaFile): Buffer {
+    const sha1 = Buffer.from(file.sha1, 'hex');
     const sha256 = file.sha256 === undefined ? null : Buffer.from(file.sha256, 'hex');
-    return this.#fileKey(file.sha1, { fileName: file.fileName, sha256, size: file.size, muUrl: null });
-  }
-
-  /** Key of a file; facts that the store lacks are filled in, those it has stay. */
-  #fileKey(sha1: Sha1Hex, facts: FileFacts): number {
-    let key = this.#fileKeys.get(sha1);
-    if (key === undefined) {
-      const digest = Buffer.from(sha1, 'hex');
-      const row = this.#findFile.get(digest);
-      if (row === undefined) {
-        key = this.#nextFileKey++;
-        this.#insertFile.run(key, digest, facts.sha256, facts.size, facts.fileName, facts.muUrl);
-        this.#rememberFile(sha1, key);
-        return key;
-      }
-      key = numberOf(row['file_key']);
-      this.#rememberFile(sha1, key);
-    }
-    this.#completeFile.run(key, facts.sha256, facts.size, facts.muUrl);
-    return key;
-  }
-
-  #rememberFile(sha1: Sha1Hex, key: number): void {
-    if (this.#fileKeys.size >= MAX_CACHE_ENTRIES) this.#fileKeys = new Map();
-    this.#fileKeys.set(sha1, key);
+    this.#contentFiles.add(sha1, sha256, file.size, file.fileName, null);
+    return sha1;
   }
 
   #linkLateCategories(): void {
+    if (this.#lateCategoryKeys.length === 0) return;
     const link = this.#database.prepare(`
       INSERT OR IGNORE INTO revision_categories
-      SELECT p.update_key, p.revision_key FROM prerequisites p JOIN revisions r ON r.revision_key = p.revision_key
-      WHERE p.update_key = ? AND (p.kind > 0 OR r.update_type = ${UPDATE_TYPE_CODES.Category})`);
+      SELECT member.value, p.revision_key
+      FROM prerequisites p JOIN revisions r ON r.revision_key = p.revision_key
+      JOIN json_each(p.clauses) clause JOIN json_each(clause.value) member
+      WHERE member.key > 0 AND member.value = ?
+        AND (clause.value ->> 0 > 0 OR r.update_type = ${UPDATE_TYPE_CODES.Category})`);
     for (const key of this.#lateCategoryKeys) link.run(key);
   }
 
   /** Clauses of new revisions of which not one member has a revision. */
   #missingPrerequisites(): MissingReference[] {
-    const rows = this.#database
-      .prepare(`
-        SELECT p.revision_key, p.clause, u.update_id, NULL AS needed_number, owner.update_id AS owner_id, r.revision_number
-        FROM prerequisites p
-        JOIN updates u ON u.update_key = p.update_key
-        JOIN revisions r ON r.revision_key = p.revision_key
-        JOIN updates owner ON owner.update_key = r.update_key
-        WHERE p.revision_key >= ?
-          AND p.update_key IN (SELECT update_key FROM updates WHERE awaited_by IS NOT NULL AND newest_revision_key IS NULL)
-          AND NOT EXISTS (
-            SELECT 1 FROM prerequisites other JOIN updates known ON known.update_key = other.update_key
-            WHERE other.revision_key = p.revision_key AND other.clause = p.clause
-              AND known.newest_revision_key IS NOT NULL)
-        ORDER BY p.revision_key, p.clause, p.position`)
-      .iterate(this.#firstKey);
-    return groupMissing('prerequisite', rows);
+    const unsatisfied = this.#database.prepare(`
+      SELECT p.revision_key, clause.key AS clause, u.update_id, NULL AS needed_number, owner.update_id AS owner_id,
+             r.revision_number
+      FROM prerequisites p
+      JOIN json_each(p.clauses) clause JOIN json_each(clause.value) member
+      JOIN updates u ON u.update_key = member.value
+      JOIN revisions r ON r.revision_key = p.revision_key
+      JOIN updates owner ON owner.update_key = r.update_key
+      WHERE p.revision_key = ? AND member.key > 0 AND NOT EXISTS (
+        SELECT 1 FROM json_each(clause.value) other JOIN updates known ON known.update_key = other.value
+        WHERE other.key > 0 AND known.newest_revision_key IS NOT NULL)
+      ORDER BY clause.key, member.key`);
+    return this.#unsatisfied.flatMap((key) => groupMissing('prerequisite', unsatisfied.iterate(key)));
   }
 
   /** Bundled revisions that are not there; in an AtLeastOne clause one present member is enough. */
@@ -475,6 +471,8 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   #flush(): void {
     for (const table of [
+      this.#newUpdates,
+      this.#contentFiles,
       this.#revisions,
       this.#prerequisites,
       this.#categories,
@@ -489,9 +487,7 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   #highest(table: string, column: string): number {
     return numberOf(
-      this.#database.prepare(`SELECT coalesce(max(${column}), 0) AS highest FROM ${table}`).get()?.[
-        'highest'
-      ],
+      this.#database.prepare(`SELECT coalesce(max(${column}), 0) AS highest FROM ${table}`).get()?.highest,
     );
   }
 
@@ -510,19 +506,19 @@ function groupMissing(kind: MissingReference['kind'], rows: Iterable<SqlRow>): M
   let clause: string | undefined;
   let anyOf: { updateId: UpdateId; revisionNumber: number | undefined }[] = [];
   for (const row of rows) {
-    const rowClause = `${row['revision_key']}/${row['clause']}`;
+    const rowClause = `${row.revision_key}/${row.clause}`;
     if (rowClause !== clause) {
       clause = rowClause;
       anyOf = [];
       const neededBy = {
-        updateId: updateIdFromBytes(bytesOf(row['owner_id'])),
-        revisionNumber: numberOf(row['revision_number']),
+        updateId: updateIdFromBytes(bytesOf(row.owner_id)),
+        revisionNumber: numberOf(row.revision_number),
       };
       missing.push({ kind, neededBy, anyOf });
     }
     anyOf.push({
-      updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-      revisionNumber: row['needed_number'] === null ? undefined : numberOf(row['needed_number']),
+      updateId: updateIdFromBytes(bytesOf(row.update_id)),
+      revisionNumber: row.needed_number === null ? undefined : numberOf(row.needed_number),
     });
   }
   return missing;

@@ -142,7 +142,7 @@ export interface HistoryEntry {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A compressed run of documents, about 128 KiB of them. */
+/** A compressed run of documents, about 256 KiB of them. */
 export interface DocumentBlock {
   /** raw deflate */
   readonly data: Uint8Array;

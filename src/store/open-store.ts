@@ -63,7 +63,7 @@ async function openReadOnly(path: string): Promise<SqlDatabase> {
     return database;
   } catch (error) {
     database?.close();
-    if ((await sizeOf(`${path}-wal`)) ?? 0 > 0) throw error;
+    if (((await sizeOf(`${path}-wal`)) ?? 0) > 0) throw error;
     const immutable = await openDatabase(`${pathToFileURL(path).href}?immutable=1`, { readOnly: true });
     readSchemaVersion(immutable);
     return immutable;
@@ -84,7 +84,7 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
     }
     if (options.mode === 'write') {
       if (version === 0) {
-        if (Number(database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables']) > 0) {
+        if (Number(database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.tables) > 0) {
           throw new WsusutilError(
             'STORE_CORRUPT',
             `${path} is an SQLite database, but not a wsusutil store`,

@@ -30,6 +30,14 @@ export function categoryTypeOf(value: SqlValue | undefined): CategoryType | unde
   return value === null || value === undefined ? undefined : CATEGORY_TYPES[numberOf(value) - 1];
 }
 
+/** First element of a clause of `prerequisites.clauses` whose one member must be there. */
+export const BARE_PREREQUISITE = 0;
+
+/** `prerequisites.clauses`: kind, then update keys. */
+export function clausesOf(value: SqlValue | undefined): readonly (readonly [kind: number, ...members: number[]])[] {
+  return typeof value === 'string' ? (JSON.parse(value) as [number, ...number[]][]) : [];
+}
+
 /** Lists of keys travel into SQL as one JSON text. */
 export function jsonKeys(keys: readonly number[]): string {
   return `[${keys.join(',')}]`;
@@ -53,33 +61,33 @@ export const IS_SUPERSEDED = `EXISTS (
 
 export function summaryOf(row: SqlRow): RevisionSummary {
   return {
-    key: numberOf(row['revision_key']),
+    key: numberOf(row.revision_key),
     identity: {
-      updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-      revisionNumber: numberOf(row['revision_number']),
+      updateId: updateIdFromBytes(bytesOf(row.update_id)),
+      revisionNumber: numberOf(row.revision_number),
     },
-    updateType: updateTypeOf(row['update_type']),
-    categoryType: categoryTypeOf(row['category_type']),
-    title: textOf(row['title']) ?? '',
-    publicationState: textOf(row['publication_state']),
-    createdAt: row['created_at'] === null ? undefined : numberOf(row['created_at']),
-    msrcSeverity: textOf(row['msrc_severity']),
-    kbArticleIds: listOf(row['kb_article_ids']),
-    explicitlyDeployable: row['explicitly_deployable'] === 1,
-    isNewest: row['is_newest'] === 1,
-    isSuperseded: row['is_superseded'] === 1,
-    documentSize: numberOf(row['document_size']),
+    updateType: updateTypeOf(row.update_type),
+    categoryType: categoryTypeOf(row.category_type),
+    title: textOf(row.title) ?? '',
+    publicationState: textOf(row.publication_state),
+    createdAt: row.created_at === null ? undefined : numberOf(row.created_at),
+    msrcSeverity: textOf(row.msrc_severity),
+    kbArticleIds: listOf(row.kb_article_ids),
+    explicitlyDeployable: row.explicitly_deployable === 1,
+    isNewest: row.is_newest === 1,
+    isSuperseded: row.is_superseded === 1,
+    documentSize: numberOf(row.document_size),
   };
 }
 
 export function historyEntryOf(row: SqlRow): HistoryEntry {
   return {
-    id: numberOf(row['history_key']),
-    action: textOf(row['action']) as HistoryAction,
-    package: textOf(row['package']) ?? '',
-    startedAt: numberOf(row['started_at']),
-    finishedAt: numberOf(row['finished_at']),
-    outcome: textOf(row['outcome']) ?? '',
-    details: JSON.parse(textOf(row['details']) ?? '{}') as Record<string, unknown>,
+    id: numberOf(row.history_key),
+    action: textOf(row.action) as HistoryAction,
+    package: textOf(row.package) ?? '',
+    startedAt: numberOf(row.started_at),
+    finishedAt: numberOf(row.finished_at),
+    outcome: textOf(row.outcome) ?? '',
+    details: JSON.parse(textOf(row.details) ?? '{}') as Record<string, unknown>,
   };
 }

@@ -10,11 +10,13 @@
  *                       as a prerequisite or bundled it before any revision of it was there
  * - `revisions`         one row per (update, revision number); keys grow in order of arrival, which is the order of
  *                       an export. `document_digest` is SHA-256 of the document's bytes
- * - `document_blocks`   documents, concatenated to about 128 KiB and deflated: XML of this kind shrinks to a tenth
+ * - `document_blocks`   documents, concatenated to about 256 KiB and deflated: XML of this kind shrinks to a tenth
  *                       that way, against a third one document at a time. A document is
  *                       `document_size` bytes at `block_offset` of its block
  * - `localized_titles`  beside each block: deflated JSON, block offset → language → title where it is not the default title
- * - `prerequisites`     kind 0: must be there; 1: one member of an AtLeastOne clause; 2: the same with IsCategory
+ * - `prerequisites`     JSON, a clause `[kind, update_key, …]` each; kind 0: must be there, 1: AtLeastOne, 2: AtLeastOne
+ *                       with IsCategory. One row a revision: clauses are walked from the revision on only, and a
+ *                       row for each of a driver's forty languages took a third of the time of an import
  * - `revision_categories` which categories a revision names: every category for a category, those in AtLeastOne
  *                       clauses for the rest (package-formats 4.6: some documents leave the IsCategory flag out)
  * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `content_files`, `revision_files`
@@ -50,10 +52,7 @@ export const MIGRATIONS: readonly string[] = [
     block_key INTEGER NOT NULL, block_offset INTEGER NOT NULL,
     UNIQUE (update_key, revision_number)
   );
-  CREATE TABLE prerequisites (
-    revision_key INTEGER NOT NULL, clause INTEGER NOT NULL, position INTEGER NOT NULL, update_key INTEGER NOT NULL,
-    kind INTEGER NOT NULL, PRIMARY KEY (revision_key, clause, position)
-  ) WITHOUT ROWID;
+  CREATE TABLE prerequisites (revision_key INTEGER PRIMARY KEY, clauses TEXT NOT NULL);
   CREATE TABLE revision_categories (
     category_key INTEGER NOT NULL, revision_key INTEGER NOT NULL, PRIMARY KEY (category_key, revision_key)
   ) WITHOUT ROWID;
@@ -70,11 +69,10 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, value, revision_key)
   ) WITHOUT ROWID;
   CREATE TABLE content_files (
-    file_key INTEGER PRIMARY KEY, sha1 BLOB NOT NULL UNIQUE, sha256 BLOB, size INTEGER, file_name TEXT NOT NULL,
-    mu_url TEXT
+    sha1 BLOB NOT NULL UNIQUE, sha256 BLOB, size INTEGER, file_name TEXT NOT NULL, mu_url TEXT
   );
   CREATE TABLE revision_files (
-    revision_key INTEGER NOT NULL, position INTEGER NOT NULL, file_key INTEGER NOT NULL, kind INTEGER NOT NULL,
+    revision_key INTEGER NOT NULL, position INTEGER NOT NULL, sha1 BLOB NOT NULL, kind INTEGER NOT NULL,
     file_name TEXT NOT NULL, language TEXT, PRIMARY KEY (revision_key, position)
   ) WITHOUT ROWID;
   `,
@@ -96,7 +94,7 @@ export const ARTICLE_CODES = { kb: 1, bulletin: 2, cve: 3 } as const;
 export const FILE_KIND_CODES = { payload: 0, express: 1, licence: 2 } as const;
 
 export function readSchemaVersion(database: SqlDatabase): number {
-  return Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  return Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
 }
 
 /**

@@ -79,27 +79,26 @@ export class SqliteStore implements MetadataStore {
       const types = this.#database.prepare(`
         SELECT r.update_type, count(*) AS updates FROM updates u
         JOIN revisions r ON r.revision_key = u.newest_revision_key GROUP BY r.update_type`);
-      for (const row of types.iterate())
-        newestByType[updateTypeOf(row['update_type'])] = numberOf(row['updates']);
+      for (const row of types.iterate()) newestByType[updateTypeOf(row.update_type)] = numberOf(row.updates);
       const files = this.#row(`
         SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes,
-          coalesce(sum(file_key IN (SELECT file_key FROM revision_files WHERE kind = ${FILE_KIND_CODES.licence})), 0) AS licences
+          coalesce(sum(sha1 IN (SELECT sha1 FROM revision_files WHERE kind = ${FILE_KIND_CODES.licence})), 0) AS licences
         FROM content_files WHERE size IS NOT NULL`);
-      const pages = numberOf(this.#row('PRAGMA page_count')['page_count']);
-      const pageSize = numberOf(this.#row('PRAGMA page_size')['page_size']);
+      const pages = numberOf(this.#row('PRAGMA page_count').page_count);
+      const pageSize = numberOf(this.#row('PRAGMA page_size').page_size);
       return {
         serverId: this.serverId,
         createdAt: Number(this.#info('created_at')),
         schemaVersion: readSchemaVersion(this.#database),
-        updates: numberOf(counts['updates']),
-        revisions: numberOf(counts['revisions']),
+        updates: numberOf(counts.updates),
+        revisions: numberOf(counts.revisions),
         newestByType,
-        expired: numberOf(counts['expired']),
-        superseded: numberOf(counts['superseded']),
-        files: numberOf(files['files']),
-        fileBytes: numberOf(files['bytes']),
-        licenceFiles: numberOf(files['licences']),
-        documentBytes: numberOf(counts['document_bytes']),
+        expired: numberOf(counts.expired),
+        superseded: numberOf(counts.superseded),
+        files: numberOf(files.files),
+        fileBytes: numberOf(files.bytes),
+        licenceFiles: numberOf(files.licences),
+        documentBytes: numberOf(counts.document_bytes),
         storeBytes: pages * pageSize,
         languages: this.#languages(),
         lastImport: this.#lastOf('import'),
@@ -126,8 +125,8 @@ export class SqliteStore implements MetadataStore {
         JOIN updates u ON u.update_key = r.update_key ORDER BY u.update_id, r.revision_number`);
       const number = Buffer.alloc(4);
       for (const row of rows.iterate()) {
-        number.writeUInt32BE(numberOf(row['revision_number']));
-        hash.update(bytesOf(row['update_id'])).update(number).update(bytesOf(row['document_digest']));
+        number.writeUInt32BE(numberOf(row.revision_number));
+        hash.update(bytesOf(row.update_id)).update(number).update(bytesOf(row.document_digest));
       }
       return hash.digest('hex');
     });
@@ -146,7 +145,7 @@ export class SqliteStore implements MetadataStore {
   async countRevisions(filter: RevisionFilter): Promise<number> {
     return this.#guard(() => {
       const query = buildRevisionQuery(filter);
-      return numberOf(this.#row(`SELECT count(*) AS found ${query.from}`, ...query.parameters)['found']);
+      return numberOf(this.#row(`SELECT count(*) AS found ${query.from}`, ...query.parameters).found);
     });
   }
 
@@ -173,8 +172,8 @@ export class SqliteStore implements MetadataStore {
       for (const updateId of updateIds) {
         const row = find.get(updateIdToBytes(updateId));
         if (row === undefined) continue;
-        titles.set(updateId, textOf(row['title']) ?? '');
-        ids.set(numberOf(row['revision_key']), updateId);
+        titles.set(updateId, textOf(row.title) ?? '');
+        ids.set(numberOf(row.revision_key), updateId);
       }
       if (language !== undefined) {
         for (const [key, title] of this.#localizedTitles([...ids.keys()], language)) {
@@ -223,7 +222,7 @@ export class SqliteStore implements MetadataStore {
       const find = this.#database.prepare('SELECT mu_url FROM content_files WHERE sha1 = ?');
       const found = new Map<Sha1Hex, string>();
       for (const sha1 of sha1s) {
-        const url = textOf(find.get(Buffer.from(sha1, 'hex'))?.['mu_url']);
+        const url = textOf(find.get(Buffer.from(sha1, 'hex'))?.mu_url);
         if (url !== undefined) found.set(sha1, url);
       }
       return found;
@@ -238,8 +237,8 @@ export class SqliteStore implements MetadataStore {
         JOIN revisions r ON r.revision_key = link.revision_key AND r.update_type = ${UPDATE_TYPE_CODES.Category}
         JOIN updates u ON u.update_key = link.category_key`);
       for (const row of links.iterate()) {
-        const key = numberOf(row['revision_key']);
-        const parent = updateIdFromBytes(bytesOf(row['update_id']));
+        const key = numberOf(row.revision_key);
+        const parent = updateIdFromBytes(bytesOf(row.update_id));
         const known = parents.get(key);
         if (known === undefined) parents.set(key, [parent]);
         else known.push(parent);
@@ -251,8 +250,7 @@ export class SqliteStore implements MetadataStore {
         JOIN updates u ON u.update_key = r.update_key AND u.newest_revision_key = r.revision_key
         WHERE r.update_type >= ${UPDATE_TYPE_CODES.Software} AND r.explicitly_deployable = 1
         GROUP BY link.category_key`);
-      for (const row of members.iterate())
-        counts.set(numberOf(row['category_key']), numberOf(row['updates']));
+      for (const row of members.iterate()) counts.set(numberOf(row.category_key), numberOf(row.updates));
       return this.#database
         .prepare(`
           SELECT u.update_key, u.update_id, r.revision_key, r.category_type, r.title, r.revision_number,
@@ -261,13 +259,13 @@ export class SqliteStore implements MetadataStore {
           WHERE r.update_type = ${UPDATE_TYPE_CODES.Category} ORDER BY r.title COLLATE NOCASE, u.update_id`)
         .all()
         .map((row) => ({
-          updateId: updateIdFromBytes(bytesOf(row['update_id'])),
-          categoryType: categoryTypeOf(row['category_type']),
-          title: textOf(row['title']) ?? '',
-          revisionNumber: numberOf(row['revision_number']),
-          isExpired: row['publication_state'] === 'Expired',
-          parents: parents.get(numberOf(row['revision_key'])) ?? [],
-          updateCount: counts.get(numberOf(row['update_key'])) ?? 0,
+          updateId: updateIdFromBytes(bytesOf(row.update_id)),
+          categoryType: categoryTypeOf(row.category_type),
+          title: textOf(row.title) ?? '',
+          revisionNumber: numberOf(row.revision_number),
+          isExpired: row.publication_state === 'Expired',
+          parents: parents.get(numberOf(row.revision_key)) ?? [],
+          updateCount: counts.get(numberOf(row.update_key)) ?? 0,
         }));
     });
   }
@@ -282,7 +280,7 @@ export class SqliteStore implements MetadataStore {
         filter === undefined ? { from: 'FROM revisions r', parameters: [] } : buildRevisionQuery(filter);
       const keys: RevisionKey[] = [];
       const rows = this.#database.prepare(`SELECT r.revision_key ${query.from} ORDER BY r.revision_key`);
-      for (const row of rows.iterate(...query.parameters)) keys.push(numberOf(row['revision_key']));
+      for (const row of rows.iterate(...query.parameters)) keys.push(numberOf(row.revision_key));
       return keys;
     });
   }
@@ -319,7 +317,7 @@ export class SqliteStore implements MetadataStore {
       const row = this.#row(
         'SELECT sum(length(data)) AS stored, sum(size) AS documents FROM document_blocks',
       );
-      return row['documents'] === null ? 0 : numberOf(row['stored']) / numberOf(row['documents']);
+      return row.documents === null ? 0 : numberOf(row.stored) / numberOf(row.documents);
     });
   }
 
@@ -381,10 +379,10 @@ export class SqliteStore implements MetadataStore {
       .prepare('SELECT * FROM languages ORDER BY position')
       .all()
       .map((row) => ({
-        id: numberOf(row['id']),
-        shortName: textOf(row['short_name']) ?? '',
-        longName: textOf(row['long_name']) ?? '',
-        enabled: row['enabled'] === 1,
+        id: numberOf(row.id),
+        shortName: textOf(row.short_name) ?? '',
+        longName: textOf(row.long_name) ?? '',
+        enabled: row.enabled === 1,
       }));
   }
 
@@ -398,9 +396,9 @@ export class SqliteStore implements MetadataStore {
     let blockKey = -1;
     let titles: Record<string, Record<string, string>> = {};
     for (const row of places.all(jsonKeys(keys))) {
-      if (numberOf(row['block_key']) !== blockKey) {
-        blockKey = numberOf(row['block_key']);
-        const packed = load.get(blockKey)?.['titles'];
+      if (numberOf(row.block_key) !== blockKey) {
+        blockKey = numberOf(row.block_key);
+        const packed = load.get(blockKey)?.titles;
         titles =
           packed === undefined
             ? {}
@@ -408,8 +406,8 @@ export class SqliteStore implements MetadataStore {
                 inflateRawSync(bytesOf(packed), { maxOutputLength: MAX_TITLES_SIZE }).toString('utf8'),
               );
       }
-      const title = titles[String(row['block_offset'])]?.[wanted];
-      if (title !== undefined) found.set(numberOf(row['revision_key']), title);
+      const title = titles[String(row.block_offset)]?.[wanted];
+      if (title !== undefined) found.set(numberOf(row.revision_key), title);
     }
     return found;
   }
@@ -423,7 +421,7 @@ export class SqliteStore implements MetadataStore {
 
   #info(name: string): string {
     const value = textOf(
-      this.#database.prepare('SELECT value FROM store_info WHERE name = ?').get(name)?.['value'],
+      this.#database.prepare('SELECT value FROM store_info WHERE name = ?').get(name)?.value,
     );
     if (value === undefined) throw new Error(`store_info has no ${name}`);
     return value;

@@ -1,0 +1,43 @@
+import type { Report } from '../events.js';
+import type { DataDirectory } from '../settings/data-directory.js';
+import type { MetadataStore } from '../store/metadata-store.js';
+
+export type { DataDirectory } from '../settings/data-directory.js';
+
+/** What a command is handed. `main.ts` builds it once; tests build their own. */
+export interface CommandContext {
+  /** aborted by Ctrl-C; every long operation takes it */
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+  readonly report: Report;
+  /** package version, e.g. `0.1.0` */
+  readonly toolVersion: string;
+  /** worker threads a heavy command may start; 0: do everything on this thread */
+  readonly threads: number;
+  /** Resolves, and creates on first use (with a DATA_DIRECTORY_CREATED warning event). */
+  dataDirectory(): Promise<DataDirectory>;
+  /**
+   * Opens the metadata store of the data directory, creating both on first use.
+   * `write` holds the directory's writer lock until the store is closed.
+   *
+   * @throws WsusutilError `STORE_LOCKED`, `STORE_TOO_NEW`, `STORE_CORRUPT`
+   */
+  openStore(mode: 'read' | 'write'): Promise<MetadataStore>;
+  /** A sentence for stdout right now (the real tool's start line); silent with --json and --quiet. */
+  announce(line: string): void;
+  /** Path of the log this run writes, if it writes one. */
+  readonly logPath: string | undefined;
+  /** What only the edge can write down about the program; left out in tests that need none of it. */
+  readonly manual?: Manual;
+}
+
+/** Texts made from the declarations of all commands. */
+export interface Manual {
+  /**
+   * Lines of help for a command or a topic; undefined: the overview.
+   * @throws WsusutilError `USAGE` for an unknown topic
+   */
+  help(topic: string | undefined): Promise<readonly string[]>;
+  /** A completion script for `bash`, `zsh`, `fish` or `powershell`. */
+  completion(shell: string): Promise<string>;
+}

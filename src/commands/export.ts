@@ -1,0 +1,217 @@
+import { basename, resolve } from 'node:path';
+import { isWsusutilError, WsusutilError } from '../errors.js';
+import { MAX_CAB_UNCOMPRESSED_SIZE, packageFormatOf } from '../model/export-package.js';
+import { type ExportSummary, exportPackage } from '../packages/export-package.js';
+import { parseSize } from '../query/parse-size.js';
+import { resolveFilter } from '../query/resolve-filter.js';
+import type { RevisionFilter } from '../store/metadata-store.js';
+import type { CommandContext } from './context.js';
+import { type CommandInput, defineCommand, type PositionalSpec } from './declaration.js';
+import { FILTER_OPTIONS, filterArgumentsOf } from './filter-options.js';
+import type { Outcome } from './outcome.js';
+import { formatCount, formatSize } from './quantities.js';
+
+const START = 'Updates are being exported. Please do not stop this program.';
+const FINISH = 'All updates are successfully exported.';
+
+const OPTIONS = {
+  ...FILTER_OPTIONS,
+  language: {
+    type: 'strings',
+    value: 'tag',
+    description: 'Updates for this language, and those for any language; documents stay whole',
+  },
+  update: { type: 'strings', value: 'id', description: 'This update; may be given several times' },
+  'exclude-superseded': { type: 'boolean', description: 'Leave out updates that a newer one supersedes' },
+  'exclude-expired': { type: 'boolean', description: 'Leave out expired updates' },
+  split: {
+    type: 'boolean',
+    description:
+      'Write several cabinets (name.part1of3.cab, …), each with all that its updates need, when one would pass the 2 GB limit; import them in order',
+  },
+  'split-size': {
+    type: 'string',
+    value: 'size',
+    description:
+      'With --split: uncompressed bytes of one cabinet, e.g. 600M; at most and by default the limit',
+  },
+  'dry-run': {
+    type: 'boolean',
+    description: 'Say what would be exported, and how large it would be in each format',
+  },
+} as const;
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  summary: 'Export update metadata to a package',
+  description: [
+    'Exports update metadata to a package that "wsusutil import" reads, on this or on a WSUS server. Without options it exports everything. Content files, approvals and server settings are not part of the package.',
+  ],
+  inRealTool: true,
+  needsDataDirectory: true,
+  positionals: [
+    {
+      name: 'package',
+      description: 'Path of the package to create: a CAB file, or a GZIP file if its name ends in .xml.gz',
+      required: true,
+      kind: 'file',
+    },
+    { name: 'logfile', description: 'Path of the log file to create', required: false, kind: 'file' },
+  ],
+  options: OPTIONS,
+  logPositional: 'logfile',
+  targetPositional: 'package',
+  notes: [
+    'What an option chooses is exported with everything it needs: prerequisites, categories and the parts of bundles.',
+    'A CAB file can hold 2,147,450,880 bytes before compression. A larger export is refused before anything is written; use .xml.gz or --split then.',
+    "The .xml.gz layout that Microsoft's tool writes is not published. The one written here follows what is known of it and is read back by this tool; it has not met Microsoft's importer yet. For a WSUS server use .cab.",
+  ],
+  examples: [
+    'wsusutil export export.cab export.log',
+    'wsusutil export --product "Windows 11" --exclude-superseded win11.cab',
+    'wsusutil export --dry-run export.xml.gz',
+  ],
+  async run(input, context) {
+    const { positionals, options } = input;
+    const path = resolve(positionals.package);
+    const splitSize = splitSizeOf(options, path);
+    context.announce(START);
+    const startedAt = context.now().getTime();
+    const store = await context.openStore('read');
+    let summary: ExportSummary;
+    try {
+      summary = await exportPackage({
+        path,
+        store,
+        now: context.now,
+        signal: context.signal,
+        report: context.report,
+        threads: context.threads,
+        filter: await filterOf(options, () => resolveFilter(argumentsOf(options), store, context.now())),
+        splitSize,
+        dryRun: options['dry-run'],
+      });
+    } finally {
+      await store.close();
+    }
+    if (!summary.dryRun) await recordExport(summary, path, startedAt, context);
+    return outcomeOf(summary, path, context);
+  },
+});
+
+type Options = CommandInput<readonly PositionalSpec[], typeof OPTIONS>['options'];
+
+function argumentsOf(options: Options) {
+  return {
+    ...filterArgumentsOf(options),
+    languages: options.language,
+    updateIds: options.update,
+    ...(options['exclude-superseded'] ? { superseded: false } : {}),
+    ...(options['exclude-expired'] ? { expired: false } : {}),
+    newestOnly: false,
+    deployableOnly: choosesUpdates(options),
+  };
+}
+
+/** Options that name what is wanted, against those that only leave something out. */
+function choosesUpdates(options: Options): boolean {
+  return (
+    options.product.length + options.classification.length + options.language.length + options.update.length >
+      0 || options.since !== undefined
+  );
+}
+
+async function filterOf(
+  options: Options,
+  resolveIt: () => Promise<RevisionFilter>,
+): Promise<RevisionFilter | undefined> {
+  const leavesOut = options['exclude-superseded'] || options['exclude-expired'];
+  return choosesUpdates(options) || leavesOut ? resolveIt() : undefined;
+}
+
+function splitSizeOf(options: Options, path: string): number | undefined {
+  const given = options['split-size'];
+  if (!options.split) {
+    if (given === undefined) return undefined;
+    throw new WsusutilError('USAGE', '--split-size needs --split', { hint: 'Add --split.' });
+  }
+  if (packageFormatOf(path) !== 'cab') {
+    throw new WsusutilError('USAGE', '--split is for cabinets; a .xml.gz package has no size limit', {
+      hint: 'Leave --split out, or give a name that ends in .cab.',
+    });
+  }
+  return given === undefined
+    ? MAX_CAB_UNCOMPRESSED_SIZE
+    : Math.min(parseSize(given), MAX_CAB_UNCOMPRESSED_SIZE);
+}
+
+/** The package is there and whole; that the store cannot note it (read-only media, a running import) is no failure. */
+async function recordExport(
+  summary: ExportSummary,
+  path: string,
+  startedAt: number,
+  context: CommandContext,
+): Promise<void> {
+  try {
+    const store = await context.openStore('write');
+    try {
+      await store.addHistory({
+        action: 'export',
+        package: path,
+        startedAt,
+        finishedAt: context.now().getTime(),
+        outcome: 'complete',
+        details: { revisions: summary.revisions, files: summary.files, packages: summary.packages },
+      });
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if (!isWsusutilError(error)) throw error;
+    context.report({
+      type: 'step',
+      message: `The export could not be added to the history: ${error.message}`,
+    });
+  }
+}
+
+function outcomeOf(summary: ExportSummary, path: string, context: CommandContext): Outcome {
+  const { byType, plan } = summary;
+  const counts = `${formatCount(summary.revisions)} revisions (${formatSize(summary.documentBytes)}): ${formatCount(byType.Software)} software, ${formatCount(byType.Driver)} drivers, ${formatCount(byType.Category)} categories, ${formatCount(byType.Detectoid)} detectoids.`;
+  const lines = [counts];
+  if (plan !== undefined) {
+    lines.push(
+      plan.fitsInCab
+        ? `As .cab: ${formatSize(plan.cabUncompressedSize)} before compression, about ${formatSize(plan.estimatedSize.cab)} after.`
+        : `As .cab: ${formatSize(plan.cabUncompressedSize)} before compression, more than one cabinet can hold (${formatSize(MAX_CAB_UNCOMPRESSED_SIZE)}): use --split or .xml.gz.`,
+      `As .xml.gz: ${formatSize(plan.xmlUncompressedSize)} before compression, about ${formatSize(plan.estimatedSize.xmlGz)} after.`,
+      'Nothing was written (--dry-run).',
+    );
+  }
+  for (const written of summary.packages)
+    lines.push(`${written.path}: ${formatSize(written.size)}, SHA-256 ${written.sha256}`);
+  if (plan === undefined) lines.push(FINISH);
+  return {
+    status: 'complete',
+    result: {
+      package: path,
+      format: summary.format,
+      dryRun: summary.dryRun,
+      serverId: summary.header.serverId,
+      creationTime: summary.header.creationTime,
+      revisions: summary.revisions,
+      chosen: summary.chosen,
+      byType,
+      files: summary.files,
+      filesWithoutLocation: summary.filesWithoutLocation,
+      documentBytes: summary.documentBytes,
+      packages: summary.packages,
+      ...(plan === undefined ? {} : { plan }),
+      logPath: context.logPath ?? null,
+    },
+    view: { kind: 'lines', lines },
+    logLine: summary.dryRun
+      ? `Dry run: ${counts}`
+      : `Successfully exported metadata to ${basename(path)}: ${counts}`,
+  };
+}

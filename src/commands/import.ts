@@ -1,0 +1,104 @@
+import { basename, resolve } from 'node:path';
+import { countsOf, type ImportSummary, importPackage, isComplete } from '../packages/import-package.js';
+import type { CommandContext } from './context.js';
+import { defineCommand } from './declaration.js';
+import type { Outcome } from './outcome.js';
+import { formatCount, formatSize } from './quantities.js';
+
+const START = 'Updates are being imported. Please do not stop this program.';
+const FINISH = 'All updates are successfully imported.';
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'Import update metadata from a package',
+  description: [
+    'Imports update metadata from a package that "wsusutil export" wrote, on this or on a WSUS server. Content files, approvals and server settings are not part of such a package.',
+    'The import is one step: interrupted at any point, the store is as it was before. What the store already has stays as it is; importing a package again changes nothing.',
+  ],
+  inRealTool: true,
+  needsDataDirectory: true,
+  positionals: [
+    {
+      name: 'package',
+      description: 'Path of the package: a CAB file, or a GZIP file if its name ends in .xml.gz',
+      required: true,
+      kind: 'file',
+    },
+    { name: 'logfile', description: 'Path of the log file to create', required: false, kind: 'file' },
+  ],
+  options: {
+    'dry-run': {
+      type: 'boolean',
+      description: 'Validate the package and say what would change; change nothing',
+    },
+    strict: {
+      type: 'boolean',
+      description:
+        'Refuse the package if a revision is already there with another document, or if a prerequisite or bundled update is missing',
+    },
+  },
+  logPositional: 'logfile',
+  notes: [
+    'Copy the content files first: a server that knows an update whose files are missing shows it as a failed download.',
+  ],
+  examples: ['wsusutil import export.cab import.log', 'wsusutil import --dry-run export.xml.gz'],
+  async run({ positionals, options }, context) {
+    context.announce(START);
+    const store = await context.openStore('write');
+    try {
+      const summary = await importPackage({
+        path: resolve(positionals.package),
+        store,
+        now: context.now,
+        signal: context.signal,
+        report: context.report,
+        threads: context.threads,
+        strict: options.strict,
+        dryRun: options['dry-run'],
+      });
+      return outcomeOf(summary, context);
+    } finally {
+      await store.close();
+    }
+  },
+});
+
+function outcomeOf(summary: ImportSummary, context: CommandContext): Outcome {
+  const complete = isComplete(summary);
+  const counts = describeImport(summary);
+  const finish = summary.dryRun
+    ? 'Nothing was changed (--dry-run).'
+    : complete
+      ? FINISH
+      : 'The import has finished, with the warnings above.';
+  return {
+    status: complete ? 'complete' : 'incomplete',
+    result: {
+      package: summary.path,
+      format: summary.format,
+      header: { ...summary.header, languages: summary.header.languages.length },
+      dryRun: summary.dryRun,
+      ...countsOf(summary),
+      newByType: summary.newByType,
+      conflictList: summary.conflicts,
+      missingList: summary.missing,
+      logPath: context.logPath ?? null,
+    },
+    view: { kind: 'lines', lines: [counts, finish] },
+    logLine: summary.dryRun
+      ? `Dry run: ${counts}`
+      : `Successfully imported metadata from ${basename(summary.path)}: ${counts}`,
+  };
+}
+
+/** One sentence with all counts. */
+export function describeImport(summary: ImportSummary): string {
+  const parts = [
+    `${formatCount(summary.newUpdates)} new updates`,
+    `${formatCount(summary.newRevisions)} new revisions`,
+    `${formatCount(summary.present)} already present`,
+  ];
+  if (summary.conflictCount > 0) parts.push(`${formatCount(summary.conflictCount)} conflicts`);
+  if (summary.missingCount > 0) parts.push(`${formatCount(summary.missingCount)} missing references`);
+  return `${formatCount(summary.revisions)} revisions (${formatSize(summary.documentBytes)}): ${parts.join(', ')}.`;
+}

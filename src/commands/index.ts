@@ -1,0 +1,83 @@
+import type { CommandDeclaration } from './declaration.js';
+
+/**
+ * One line per command. Name, summary and origin are repeated here from the declaration, so that listing the
+ * commands loads none of them; a test compares the two.
+ */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Microsoft's tool has a command of this name */
+  readonly inRealTool: boolean;
+  load(): Promise<CommandDeclaration>;
+}
+
+/** All commands, in help order. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'postinstall',
+    summary: 'Set up the data directory, or correct where content files are kept',
+    inRealTool: true,
+    load: async () => (await import('./postinstall.js')).postinstall,
+  },
+  {
+    name: 'export',
+    summary: 'Export update metadata to a package',
+    inRealTool: true,
+    load: async () => (await import('./export.js')).exportCommand,
+  },
+  {
+    name: 'import',
+    summary: 'Import update metadata from a package',
+    inRealTool: true,
+    load: async () => (await import('./import.js')).importCommand,
+  },
+  {
+    name: 'verify',
+    summary: 'Check that a package is whole and consistent',
+    inRealTool: false,
+    load: async () => (await import('./verify.js')).verify,
+  },
+  {
+    name: 'updates',
+    summary: 'List and search updates',
+    inRealTool: false,
+    load: async () => (await import('./updates.js')).updates,
+  },
+  {
+    name: 'update',
+    summary: 'Show everything known about one update',
+    inRealTool: false,
+    load: async () => (await import('./update.js')).update,
+  },
+  {
+    name: 'categories',
+    summary: 'Show companies, product families, products and classifications',
+    inRealTool: false,
+    load: async () => (await import('./categories.js')).categories,
+  },
+  {
+    name: 'status',
+    summary: 'Show what the store holds, its size, and the last import and export',
+    inRealTool: false,
+    load: async () => (await import('./status.js')).status,
+  },
+  {
+    name: 'checkstore',
+    summary: 'Check the metadata store: database, links and every document',
+    inRealTool: false,
+    load: async () => (await import('./checkstore.js')).checkstore,
+  },
+  {
+    name: 'help',
+    summary: 'List the commands, or explain one of them',
+    inRealTool: true,
+    load: async () => (await import('./help.js')).help,
+  },
+  {
+    name: 'completion',
+    summary: 'Print a completion script for a shell',
+    inRealTool: false,
+    load: async () => (await import('./completion.js')).completion,
+  },
+];

@@ -1,0 +1,239 @@
+/**
+ * An update document as the text of an element, and back.
+ *
+ * Written: escaped text with the least XML 1.0 asks for: `&`, `<`, `>` as entities, and CR as a character
+ * reference, because a reader turns CR LF and a lone CR into LF (section 2.11). Everything else stands as it is.
+ */
+import { WsusutilError } from '../../errors.js';
+import type { DocumentEncoding } from '../../model/export-package.js';
+
+const AMPERSAND = 0x26;
+const LESS = 0x3c;
+const GREATER = 0x3e;
+const CR = 0x0d;
+const LF = 0x0a;
+const SEMICOLON = 0x3b;
+const HASH = 0x23;
+const ESCAPES: readonly (readonly [number, Buffer])[] = [
+  [AMPERSAND, Buffer.from('&amp;')],
+  [LESS, Buffer.from('&lt;')],
+  [GREATER, Buffer.from('&gt;')],
+  [CR, Buffer.from('&#xD;')],
+];
+/** byte → bytes it takes when escaped; 1 for itself */
+const ESCAPED_SIZES = new Uint8Array(256).fill(1);
+for (const [byte, text] of ESCAPES) ESCAPED_SIZES[byte] = text.length;
+const ESCAPE_OF: readonly (Buffer | undefined)[] = Array.from(
+  { length: 256 },
+  (_, byte) => ESCAPES.find(([each]) => each === byte)?.[1],
+);
+
+/** `&#1114111;`, with some leading zeros to spare */
+const MAX_REFERENCE_SIZE = 16;
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const CDATA_START = Buffer.from('<![CDATA[');
+const CDATA_END = Buffer.from(']]>');
+
+/** Bytes `document` takes as escaped text. */
+export function escapedSize(document: Uint8Array): number {
+  let size = 0;
+  for (let i = 0; i < document.length; i++) size += ESCAPED_SIZES[document[i] as number] as number;
+  return size;
+}
+
+/**
+ * Writes `document` as escaped text into `target` from `offset` on; there must be {@link escapedSize} bytes of room.
+ *
+ * @returns the offset after the last byte written
+ */
+export function escapeInto(document: Uint8Array, target: Uint8Array, offset: number): number {
+  let to = offset;
+  for (let i = 0; i < document.length; i++) {
+    const byte = document[i] as number;
+    if (ESCAPED_SIZES[byte] === 1) {
+      target[to++] = byte;
+    } else {
+      const text = ESCAPE_OF[byte] as Buffer;
+      for (let k = 0; k < text.length; k++) target[to++] = text[k] as number;
+    }
+  }
+  return to;
+}
+
+/**
+ * The document in the inner source of a `metadata` element.
+ *
+ * `plain` is the document already and comes back as it is; line ends of `escaped` text and of `cdata` are
+ * normalised as XML asks for, so what a writer meant by a CR must be a reference.
+ *
+ * @param bytes UTF-8
+ * @throws WsusutilError `XML_MALFORMED` for an undefined entity, a reference to no character, markup inside text, or
+ *   Base64 that is none
+ */
+export function decodeDocument(bytes: Uint8Array, encoding: DocumentEncoding): Uint8Array {
+  switch (encoding) {
+    case 'plain':
+      return bytes;
+    case 'escaped':
+      return decodeText(bytes);
+    case 'cdata':
+      return decodeSections(bytes);
+    case 'base64':
+      return decodeBase64(bytes);
+  }
+}
+
+/**
+ * How the inner source of a `metadata` element holds its document; undefined if it is none of the four ways.
+ *
+ * @param bytes UTF-8, not validated
+ */
+export function detectDocumentEncoding(bytes: Uint8Array): DocumentEncoding | undefined {
+  let start = 0;
+  while (start < bytes.length && isSpace(bytes[start])) start++;
+  const beginning = Buffer.from(bytes.subarray(start, start + 64)).toString('latin1');
+  if (beginning.startsWith('<![CDATA[')) return 'cdata';
+  if (/^<[A-Za-z_:!\x80-\xff]/.test(beginning)) return 'plain';
+  if (/^&(?:lt|#0*60|#x0*3[Cc]);/.test(beginning)) return 'escaped';
+  return /^[A-Za-z0-9+/][A-Za-z0-9+/=\s]*$/.test(beginning) ? 'base64' : undefined;
+}
+
+function decodeText(bytes: Uint8Array): Buffer {
+  const text = Buffer.allocUnsafe(bytes.length); // a reference is never shorter than what it stands for
+  const size = decodeTextInto(bytes, 0, bytes.length, text, 0);
+  return text.subarray(0, size);
+}
+
+function decodeTextInto(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  offset: number,
+): number {
+  let to = offset;
+  let i = start;
+  while (i < end) {
+    const byte = bytes[i] as number;
+    if (byte === AMPERSAND) {
+      if (bytes[i + 2] === 0x74 && bytes[i + 3] === SEMICOLON && i + 3 < end) {
+        // the two most frequent by far
+        if (bytes[i + 1] === 0x6c || bytes[i + 1] === 0x67) {
+          target[to++] = bytes[i + 1] === 0x6c ? LESS : GREATER;
+          i += 4;
+          continue;
+        }
+      }
+      const stop = bytes.indexOf(SEMICOLON, i);
+      if (stop < 0 || stop >= end || stop - i > MAX_REFERENCE_SIZE) {
+        throw malformed(i, `"${excerpt(bytes, i, end)}" is not a reference`);
+      }
+      to = writeReferenced(bytes, i, stop, target, to);
+      i = stop + 1;
+    } else if (byte === CR) {
+      target[to++] = LF; // XML 1.0 section 2.11
+      i += bytes[i + 1] === LF && i + 1 < end ? 2 : 1;
+    } else if (byte === LESS) {
+      throw malformed(i, `markup "${excerpt(bytes, i, end)}" stands inside the document's text`);
+    } else {
+      target[to++] = byte;
+      i++;
+    }
+  }
+  return to;
+}
+
+function writeReferenced(
+  bytes: Uint8Array,
+  start: number,
+  stop: number,
+  target: Uint8Array,
+  offset: number,
+): number {
+  const name = Buffer.from(bytes.subarray(start + 1, stop)).toString('latin1');
+  const character = bytes[start + 1] === HASH ? characterOf(name) : ENTITIES[name];
+  if (character === undefined || (!Object.hasOwn(ENTITIES, name) && bytes[start + 1] !== HASH)) {
+    throw malformed(start, `"&${name};" is not defined`);
+  }
+  let to = offset;
+  for (const byte of Buffer.from(character)) target[to++] = byte;
+  return to;
+}
+
+/** @param name `#60` or `#x3c`; the character must be one XML 1.0 allows (section 2.2) */
+function characterOf(name: string): string | undefined {
+  const match = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(name);
+  if (match === null) return undefined;
+  const code = match[1] === undefined ? Number(match[2]) : Number.parseInt(match[1], 16);
+  const isCharacter =
+    code === 0x9 ||
+    code === 0xa ||
+    code === 0xd ||
+    (code >= 0x20 && code <= 0xd7ff) ||
+    (code >= 0xe000 && code <= 0xfffd) ||
+    (code >= 0x10000 && code <= 0x10ffff);
+  return isCharacter ? String.fromCodePoint(code) : undefined;
+}
+
+/** CDATA sections one after another (a `]]>` in the document is split over two), with text between them. */
+function decodeSections(bytes: Uint8Array): Uint8Array {
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const target = Buffer.allocUnsafe(bytes.length);
+  let to = 0;
+  let position = 0;
+  while (position < source.length) {
+    const start = source.indexOf(CDATA_START, position);
+    to = decodeTextInto(source, position, start < 0 ? source.length : start, target, to);
+    if (start < 0) break;
+    const inner = start + CDATA_START.length;
+    const end = source.indexOf(CDATA_END, inner);
+    if (end < 0) throw malformed(start, 'a CDATA section is not closed');
+    to = copyNormalised(source, inner, end, target, to);
+    position = end + CDATA_END.length;
+  }
+  return trimSpace(target.subarray(0, to));
+}
+
+function copyNormalised(source: Buffer, start: number, end: number, target: Buffer, offset: number): number {
+  let to = offset;
+  for (let i = start; i < end; i++) {
+    const byte = source[i] as number;
+    if (byte === CR) {
+      target[to++] = LF;
+      if (source[i + 1] === LF && i + 1 < end) i++;
+    } else {
+      target[to++] = byte;
+    }
+  }
+  return to;
+}
+
+function decodeBase64(bytes: Uint8Array): Buffer {
+  const text = Buffer.from(bytes).toString('latin1').replaceAll(/\s+/g, '');
+  const decoded = Buffer.from(text, 'base64');
+  if (decoded.toString('base64') === text) return decoded;
+  throw malformed(0, 'the text is not canonical Base64');
+}
+
+/** `bytes` without the white space around them; a view. */
+export function trimSpace(bytes: Uint8Array): Uint8Array {
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && isSpace(bytes[start])) start++;
+  while (end > start && isSpace(bytes[end - 1])) end--;
+  return bytes.subarray(start, end);
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === LF || byte === CR || byte === 0x09;
+}
+
+function excerpt(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.subarray(start, Math.min(end, start + 24))).toString('utf8');
+}
+
+function malformed(offset: number, problem: string): WsusutilError {
+  return new WsusutilError('XML_MALFORMED', `metadata element, byte ${offset} of its content: ${problem}`, {
+    hint: 'The package is damaged or was made by a faulty tool; copy or export it again.',
+  });
+}

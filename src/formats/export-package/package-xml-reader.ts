@@ -1,0 +1,477 @@
+/**
+ * `package.xml` of a cabinet, and the one document of an `.xml.gz` package: the same elements, the latter with a
+ * `metadata` element per update (package-formats 0.2a, 1.3, 2.3). Names are matched ignoring case; what is unknown
+ * is passed over, unless nothing known remains.
+ */
+import { isWsusutilError, WsusutilError } from '../../errors.js';
+import { digestFromBase64 } from '../../model/digest.js';
+import type { PackageEntry, PackageFile, PackageHeader, RecordBatch } from '../../model/export-package.js';
+import type { PackageLanguage } from '../../model/language.js';
+import { parseUpdateId, type UpdateIdentity } from '../../model/update-identity.js';
+import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
+import { DocumentBatcher } from './document-batcher.js';
+import { ElementCensus } from './element-census.js';
+import {
+  DEFAULT_PACKAGE_LIMITS,
+  MAX_FILES,
+  MAX_LANGUAGES,
+  MAX_REFERENCES_PER_UPDATE,
+  type PackageLimits,
+  ROWS_PER_BATCH,
+} from './limits.js';
+import { Utf8Checker } from './utf8-checker.js';
+
+/** The format version every real package carries. */
+const KNOWN_FORMAT_VERSION = '1.0';
+/** A document is longer as escaped text or Base64 than by itself; this much is enough for both. */
+const MAX_ENCODED_GROWTH = 2;
+/** Characters looked at for a message about a root that is not understood. */
+const MAX_CENSUS_SIZE = 4 * 1024 * 1024;
+/** Distinct category ids kept so that equal ones share memory. */
+const MAX_INTERNED = 100_000;
+const HINT = 'The package is damaged or was made by a faulty tool; copy or export it again.';
+const UTF8_MARK = [0xef, 0xbb, 0xbf];
+
+export interface PackageXmlHandler {
+  /** Before any files and entries. */
+  header(header: PackageHeader): void;
+  files(files: readonly PackageFile[]): void;
+  entries(entries: readonly PackageEntry[]): void;
+  /** Only for `xml.gz`; the entries of a batch's records come before it. */
+  records(batch: RecordBatch): void;
+  warn(code: 'NEWER_FORMAT_VERSION', message: string): void;
+}
+
+/** What is read: a cabinet's member, or the inflated content of an `.xml.gz` file. */
+export type PackageXmlForm = 'package.xml' | 'xml.gz';
+
+interface UpdateInProgress {
+  readonly identity: UpdateIdentity;
+  readonly fileSha1s: string[];
+  readonly categories: string[];
+  readonly classifications: string[];
+  documents: number;
+}
+
+/**
+ * Takes the bytes in pieces of any size and hands on what it reads in batches.
+ *
+ * @throws WsusutilError `PACKAGE_MALFORMED`, `PACKAGE_TRUNCATED`, `PACKAGE_UNSUPPORTED` (a layout that is not
+ *   understood, `.xml.gz` only), `XML_MALFORMED`, `LIMIT_EXCEEDED`
+ */
+export class PackageXmlReader {
+  readonly #form: PackageXmlForm;
+  readonly #handler: PackageXmlHandler;
+  readonly #limits: PackageLimits;
+  readonly #xml: XmlReader;
+  readonly #utf8 = new Utf8Checker();
+  readonly #batcher: DocumentBatcher;
+  readonly #interned = new Map<string, string>();
+
+  #mark: Buffer | undefined = Buffer.alloc(0);
+  #bytesRead = 0;
+  #census: ElementCensus | undefined;
+  /** set once the root is known not to be ours: what it was, while more is seen for the message */
+  #foreignRoot: string | undefined;
+
+  #attributes: Omit<PackageHeader, 'languages'> | undefined;
+  #languages: PackageLanguage[] = [];
+  #isHeaderGiven = false;
+  #hasUpdates = false;
+  /** lower-case local name of the open child of the root, and of the update's open child */
+  #section = '';
+  #list = '';
+  #update: UpdateInProgress | undefined;
+  #files: PackageFile[] = [];
+  #fileCount = 0;
+  #entries: PackageEntry[] = [];
+  #updateCount = 0;
+
+  constructor(form: PackageXmlForm, handler: PackageXmlHandler, limits: Partial<PackageLimits> = {}) {
+    this.#form = form;
+    this.#handler = handler;
+    this.#limits = { ...DEFAULT_PACKAGE_LIMITS, ...limits };
+    this.#census = form === 'xml.gz' ? new ElementCensus() : undefined;
+    this.#batcher = new DocumentBatcher((batch) => {
+      this.#flushRows();
+      handler.records(batch);
+    }, this.#limits.maxDocumentSize * MAX_ENCODED_GROWTH);
+    this.#xml = new XmlReader(
+      {
+        start: (element) => this.#start(element),
+        end: (local, depth) => this.#end(local, depth),
+        text: () => {},
+        raw: (source) => this.#raw(source),
+      },
+      { what: form === 'xml.gz' ? 'the inflated package' : 'package.xml', encoding: 'utf8-bytes' },
+    );
+  }
+
+  /** updates read so far */
+  get updateCount(): number {
+    return this.#updateCount;
+  }
+
+  /** Names of the elements open right now, innermost first, as .NET lists them. */
+  get openElements(): readonly string[] {
+    return this.#xml.openElements.toReversed();
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#mark !== undefined) {
+      this.#mark = Buffer.concat([this.#mark, chunk]);
+      if (this.#mark.length >= UTF8_MARK.length) this.#writeBeginning();
+      return;
+    }
+    this.#writeText(chunk);
+  }
+
+  /** The input is complete. */
+  end(): void {
+    if (this.#mark !== undefined) this.#writeBeginning();
+    const cut = this.#utf8.end();
+    try {
+      this.#xml.end();
+    } catch (error) {
+      if (!isWsusutilError(error, 'XML_MALFORMED') || this.#xml.openElements.length === 0) throw error;
+      throw new WsusutilError(
+        'PACKAGE_TRUNCATED',
+        `${this.#what} ends too early, after ${this.#bytesRead} bytes and ${this.#updateCount} updates; elements not closed: ${this.openElements.join(', ')}`,
+        {
+          hint: 'The package is incomplete; copy or export it again.',
+          details: { openElements: this.openElements, updates: this.#updateCount },
+          cause: error,
+        },
+      );
+    }
+    if (cut !== undefined) throw this.#malformed(`it ends inside a character at offset ${cut}`);
+    if (this.#foreignRoot !== undefined) throw this.#unsupported(`its root is ${this.#foreignRoot}`);
+    if (!this.#hasUpdates) {
+      const problem = 'there is no list of updates';
+      throw this.#form === 'xml.gz' ? this.#unsupported(problem) : this.#malformed(problem);
+    }
+    this.#giveHeader();
+    this.#batcher.flush();
+    this.#flushRows();
+  }
+
+  get #what(): string {
+    return this.#form === 'xml.gz' ? 'The inflated package' : 'package.xml';
+  }
+
+  #writeBeginning(): void {
+    const bytes = this.#mark as Buffer;
+    this.#mark = undefined;
+    const isUtf16 =
+      (bytes[0] === 0xff && bytes[1] === 0xfe) ||
+      (bytes[0] === 0xfe && bytes[1] === 0xff) ||
+      (bytes.length > 1 && (bytes[0] === 0 || bytes[1] === 0));
+    if (isUtf16) {
+      throw new WsusutilError('PACKAGE_UNSUPPORTED', `${this.#what} is UTF-16; real packages are UTF-8`, {
+        hint: 'Please report this package and the tool that made it.',
+      });
+    }
+    const isMarked = UTF8_MARK.every((byte, i) => bytes[i] === byte);
+    this.#writeText(isMarked ? bytes.subarray(UTF8_MARK.length) : bytes);
+  }
+
+  #writeText(chunk: Uint8Array): void {
+    const invalid = this.#utf8.check(chunk);
+    if (invalid !== undefined) {
+      throw this.#malformed(`the bytes at offset ${invalid} of its text are not valid UTF-8`);
+    }
+    this.#bytesRead += chunk.length;
+    this.#xml.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1'));
+    if (this.#foreignRoot !== undefined && this.#bytesRead > MAX_CENSUS_SIZE) {
+      throw this.#unsupported(`its root is ${this.#foreignRoot}`);
+    }
+  }
+
+  #start(element: XmlElement): StartAction {
+    const { depth } = element;
+    this.#census?.add(element.local, depth);
+    if (this.#foreignRoot !== undefined) return undefined;
+    const name = element.local.toLowerCase();
+    switch (depth) {
+      case 1:
+        this.#startRoot(element, name);
+        return undefined;
+      case 2:
+        this.#section = name;
+        if (name === 'updates') this.#hasUpdates = true;
+        return name === 'languages' || name === 'files' || name === 'updates' ? undefined : this.#pass();
+      case 3:
+        return this.#startRow(element, name);
+      case 4:
+        this.#list = name;
+        if (this.#update === undefined) return this.#pass();
+        if (name === 'metadata' && this.#form === 'xml.gz') {
+          if (++this.#update.documents > 1) {
+            throw this.#unsupported(`update ${describe(this.#update.identity)} has two metadata elements`);
+          }
+          return 'raw';
+        }
+        return name === 'files' || name === 'categories' || name === 'classifications'
+          ? undefined
+          : this.#pass();
+      default:
+        this.#startReference(element, name);
+        return this.#pass();
+    }
+  }
+
+  /** Unknown elements are passed over, but looked into while a census is wanted. */
+  #pass(): StartAction {
+    return this.#census === undefined ? 'skip' : undefined;
+  }
+
+  #startRoot(element: XmlElement, name: string): void {
+    if (name !== 'exportpackage') {
+      const attributes = element
+        .attributes()
+        .slice(0, 20)
+        .map((each) => `${each.local}="${each.value.slice(0, 60)}"`)
+        .join(' ');
+      const root = `<${element.local}${attributes === '' ? '' : ` ${attributes}`}> in ${element.uri === '' ? 'no namespace' : `namespace ${element.uri}`}`;
+      if (this.#form === 'package.xml')
+        throw this.#malformed(`its root is ${root}, expected <ExportPackage>`);
+      this.#foreignRoot = root;
+      return;
+    }
+    const serverId = this.#required(element, 'ServerID');
+    if (parseUpdateId(serverId) === undefined) throw this.#wrong(element, 'ServerID', serverId, 'a GUID');
+    const creationTime = this.#required(element, 'CreationTime');
+    if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(creationTime) || Number.isNaN(Date.parse(creationTime))) {
+      throw this.#wrong(element, 'CreationTime', creationTime, 'a time like 2026-10-31T08:15:00Z');
+    }
+    const formatVersion = this.#required(element, 'FormatVersion');
+    const protocolVersion = this.#required(element, 'ProtocolVersion');
+    this.#attributes = {
+      serverId: copyString(serverId),
+      creationTime: copyString(creationTime),
+      formatVersion: copyString(formatVersion),
+      protocolVersion: copyString(protocolVersion),
+    };
+    if (formatVersion !== KNOWN_FORMAT_VERSION) {
+      this.#handler.warn(
+        'NEWER_FORMAT_VERSION',
+        `The package says FormatVersion "${formatVersion.slice(0, 40)}"; this program knows ${KNOWN_FORMAT_VERSION} and reads it as such`,
+      );
+    }
+  }
+
+  #startRow(element: XmlElement, name: string): StartAction {
+    if (this.#section === 'languages' && name === 'language') {
+      this.#addLanguage(element);
+      return undefined;
+    }
+    if (this.#section === 'files' && name === 'file') {
+      this.#giveHeader();
+      if (++this.#fileCount > MAX_FILES) {
+        throw new WsusutilError('LIMIT_EXCEEDED', `${this.#what} lists more than ${MAX_FILES} files`, {
+          hint: HINT,
+        });
+      }
+      this.#files.push({
+        sha1: this.#digest(element),
+        muUrl: copyString(this.#required(element, 'MUUrl')),
+        fileName: copyString(this.#required(element, 'Name')),
+      });
+      if (this.#files.length === ROWS_PER_BATCH) this.#flushRows();
+      return undefined;
+    }
+    if (this.#section === 'updates' && name === 'update') {
+      this.#giveHeader();
+      this.#startUpdate(element);
+      return undefined;
+    }
+    return this.#pass();
+  }
+
+  #startUpdate(element: XmlElement): void {
+    const id = this.#required(element, 'UpdateId');
+    const updateId = parseUpdateId(id);
+    if (updateId === undefined) throw this.#wrong(element, 'UpdateId', id, 'a GUID');
+    const revision = this.#required(element, 'RevisionNumber');
+    const revisionNumber = Number(revision);
+    if (!/^\d{1,10}$/.test(revision) || revisionNumber > 0xffff_ffff) {
+      throw this.#wrong(element, 'RevisionNumber', revision, 'a decimal number below 4294967296');
+    }
+    if (this.#updateCount >= this.#limits.maxRecords) {
+      throw new WsusutilError(
+        'LIMIT_EXCEEDED',
+        `${this.#what} lists more than ${this.#limits.maxRecords} updates`,
+        {
+          hint: 'No catalogue is that large; get the package from where it was made once more.',
+        },
+      );
+    }
+    this.#updateCount++;
+    this.#list = '';
+    this.#update = {
+      identity: { updateId: copyString(updateId), revisionNumber },
+      fileSha1s: [],
+      categories: [],
+      classifications: [],
+      documents: 0,
+    };
+  }
+
+  #startReference(element: XmlElement, name: string): void {
+    const update = this.#update;
+    if (update === undefined || element.depth !== 5) return;
+    if (this.#list === 'files' && name === 'file') update.fileSha1s.push(this.#digest(element));
+    else if (this.#list === 'categories' && name === 'category') update.categories.push(this.#value(element));
+    else if (this.#list === 'classifications' && name === 'classification') {
+      update.classifications.push(this.#value(element));
+    } else return;
+    const count = update.fileSha1s.length + update.categories.length + update.classifications.length;
+    if (count > MAX_REFERENCES_PER_UPDATE) {
+      throw new WsusutilError(
+        'LIMIT_EXCEEDED',
+        `Update ${describe(update.identity)} names more than ${MAX_REFERENCES_PER_UPDATE} files and categories`,
+        { hint: HINT },
+      );
+    }
+  }
+
+  #end(_local: string, depth: number): void {
+    if (this.#foreignRoot !== undefined) return;
+    const update = this.#update;
+    if (depth === 4 && update !== undefined && this.#list === 'metadata' && this.#form === 'xml.gz') {
+      this.#batcher.finish(update.identity);
+      this.#census = undefined; // the layout is understood
+    } else if (depth === 3 && update !== undefined) {
+      this.#update = undefined;
+      if (this.#form === 'xml.gz' && update.documents === 0) {
+        throw this.#unsupported(`update ${describe(update.identity)} has no metadata element`);
+      }
+      const { identity, fileSha1s, categories, classifications } = update;
+      this.#entries.push({ identity, fileSha1s, categories, classifications });
+      this.#batcher.flushIfFull();
+      if (this.#entries.length >= ROWS_PER_BATCH) this.#flushRows();
+    } else if (depth === 2) {
+      if (this.#section === 'languages') this.#giveHeader();
+      this.#section = '';
+    }
+    if (depth === 4) this.#list = '';
+  }
+
+  #raw(source: string): void {
+    if (this.#update !== undefined) this.#batcher.append(source, this.#update.identity);
+  }
+
+  #addLanguage(element: XmlElement): void {
+    if (this.#isHeaderGiven) throw this.#malformed('Languages stand behind Files or Updates');
+    if (this.#languages.length === MAX_LANGUAGES) {
+      throw new WsusutilError('LIMIT_EXCEEDED', `${this.#what} lists more than ${MAX_LANGUAGES} languages`, {
+        hint: HINT,
+      });
+    }
+    const id = this.#required(element, 'Id');
+    if (!/^\d{1,9}$/.test(id)) throw this.#wrong(element, 'Id', id, 'a language number');
+    const enabled = this.#required(element, 'Enabled').toLowerCase();
+    if (!['0', '1', 'true', 'false'].includes(enabled)) {
+      throw this.#wrong(element, 'Enabled', enabled, '0 or 1');
+    }
+    this.#languages.push({
+      id: Number(id),
+      shortName: copyString(this.#required(element, 'ShortName')),
+      longName: copyString(this.#required(element, 'LongName')),
+      enabled: enabled === '1' || enabled === 'true',
+    });
+  }
+
+  #giveHeader(): void {
+    if (this.#isHeaderGiven || this.#attributes === undefined) return;
+    this.#isHeaderGiven = true;
+    this.#handler.header({ ...this.#attributes, languages: this.#languages });
+  }
+
+  #flushRows(): void {
+    if (this.#files.length > 0) {
+      const files = this.#files;
+      this.#files = [];
+      this.#handler.files(files);
+    }
+    if (this.#entries.length > 0) {
+      const entries = this.#entries;
+      this.#entries = [];
+      this.#handler.entries(entries);
+    }
+  }
+
+  #digest(element: XmlElement): string {
+    const text = this.#required(element, 'Digest');
+    try {
+      return digestFromBase64(text, 'SHA1');
+    } catch {
+      throw this.#wrong(element, 'Digest', text, 'the Base64 of a SHA-1');
+    }
+  }
+
+  /** `Value` of a category or classification; equal ids share memory. */
+  #value(element: XmlElement): string {
+    const text = this.#required(element, 'Value');
+    const known = this.#interned.get(text);
+    if (known !== undefined) return known;
+    const id = parseUpdateId(copyString(text));
+    // One version of a public sample exporter writes the name of a .NET type here (package-formats 1.9, item 1).
+    if (id === undefined) throw this.#wrong(element, 'Value', text, 'a GUID');
+    if (this.#interned.size < MAX_INTERNED) this.#interned.set(copyString(text), id);
+    return id;
+  }
+
+  #required(element: XmlElement, name: string): string {
+    let value = element.attribute(name);
+    if (value === undefined) {
+      const lower = name.toLowerCase();
+      value = element.attributes().find((each) => each.local.toLowerCase() === lower)?.value;
+    }
+    if (value !== undefined) return value;
+    const found = element
+      .attributes()
+      .slice(0, 20)
+      .map((each) => each.local)
+      .join(', ');
+    const problem = `<${element.local}>${this.#position()} has no attribute ${name} (it has ${found === '' ? 'none' : found})`;
+    throw this.#form === 'xml.gz' ? this.#unsupported(problem) : this.#malformed(problem);
+  }
+
+  #position(): string {
+    if (this.#update !== undefined) return ` of update ${describe(this.#update.identity)}`;
+    return this.#updateCount === 0 ? '' : ` behind update ${this.#updateCount}`;
+  }
+
+  #wrong(element: XmlElement, name: string, value: string, expected: string): WsusutilError {
+    return this.#malformed(
+      `<${element.local}>${this.#position()}: ${name} is "${value.slice(0, 100)}", expected ${expected}`,
+    );
+  }
+
+  #malformed(problem: string): WsusutilError {
+    return new WsusutilError('PACKAGE_MALFORMED', `${this.#what}: ${problem}`, { hint: HINT });
+  }
+
+  #unsupported(problem: string): WsusutilError {
+    const census = this.#census;
+    const found = census === undefined ? '' : `. Found: ${census.describe()}`;
+    return new WsusutilError(
+      'PACKAGE_UNSUPPORTED',
+      `${this.#what} is XML of an unknown layout: ${problem}${found}`,
+      {
+        hint: 'The layout of .xml.gz packages is not published: export to a .cab instead, and please report what was found here.',
+        details: census === undefined ? undefined : { elements: census.toJson() },
+      },
+    );
+  }
+}
+
+/** A string that does not keep the piece of input alive that it was cut from. */
+function copyString(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
+function describe(identity: UpdateIdentity): string {
+  return `${identity.updateId} revision ${identity.revisionNumber}`;
+}

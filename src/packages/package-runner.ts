@@ -1,0 +1,11 @@
+import { createInlineRunner, openWorkerPool, type TaskRunner } from '../platform/worker-pool.js';
+import { type PackageTask, type PackageTaskResult, performTask } from './package-tasks.js';
+
+export type PackageRunner = TaskRunner<PackageTask, PackageTaskResult>;
+
+/** @param threads 0: everything on the calling thread */
+export function openPackageRunner(threads: number): PackageRunner {
+  return threads === 0
+    ? createInlineRunner(performTask)
+    : openWorkerPool(new URL('./package-worker.js', import.meta.url), threads);
+}

@@ -1,0 +1,267 @@
+/**
+ * Reads an export package, a `.cab` or a `.xml.gz`, as a stream of parts: what it is, what it lists, and the
+ * documents as they stand in it. Whatever is wrong with the file is said before or while reading; a package that
+ * was read to its end is complete and its parts agree.
+ */
+
+import { isWsusutilError, WsusutilError } from '../errors.js';
+import type { WarningCode } from '../events.js';
+import { type Cabinet, type CabinetMember, openCabinet, readMembers } from '../formats/cab/read-cabinet.js';
+import { IDENTIFY_SIZE } from '../formats/export-package/identify.js';
+import type { PackageLimits } from '../formats/export-package/limits.js';
+import { MetadataReader } from '../formats/export-package/metadata-reader.js';
+import { type PackageXmlHandler, PackageXmlReader } from '../formats/export-package/package-xml-reader.js';
+import type { PackagePart } from '../model/export-package.js';
+import { type FileSource, openFileSource } from '../platform/file-source.js';
+import { inflate, TruncatedGzip } from './inflate.js';
+import { throwIfInterrupted } from './interruption.js';
+import { MemberAgreement } from './member-agreement.js';
+import { checkInflated, findGzipConversion, sniffPackage } from './sniff-package.js';
+
+const MAX_NAMES_SHOWN = 8;
+/** Plain bytes of a truncated gzip file that are enough to tell what it held. */
+const MIN_TELLING_SIZE = 64;
+
+export interface ReadPackageOptions {
+  readonly signal: AbortSignal;
+  warn(code: WarningCode, message: string): void;
+  /** bytes of the file read so far, out of all */
+  onProgress?(bytesRead: number, totalBytes: number): void;
+  readonly limits?: Partial<PackageLimits> | undefined;
+}
+
+/**
+ * The parts of the package at `path`, in its order: for a real cabinet header, files, entries, then records; for an
+ * `.xml.gz` entries and records alternate, the entries of a batch's records first.
+ *
+ * @throws WsusutilError before the first part: `INPUT_NOT_FOUND`, `READ_FAILED`, `PACKAGE_EMPTY`, `NOT_A_PACKAGE`,
+ *   `PACKAGE_LINE_ENDINGS`, `PACKAGE_TRUNCATED`, `CAB_*`; at any time: those of the codecs,
+ *   `PACKAGE_MEMBERS_DISAGREE`, `GZIP_MALFORMED`, `READ_FAILED`, `INTERRUPTED`
+ */
+export async function* readPackage(
+  path: string,
+  options: ReadPackageOptions,
+): AsyncGenerator<PackagePart, void, undefined> {
+  throwIfInterrupted(options.signal, `reading ${path}`);
+  const source = await openFileSource(path);
+  try {
+    const format = await sniffPackage(source);
+    yield* format === 'cab' ? readCabinetPackage(source, options) : readGzipPackage(source, options);
+    options.onProgress?.(source.size, source.size);
+  } catch (error) {
+    throw naming(path, error);
+  } finally {
+    await source.close();
+  }
+}
+
+async function* readCabinetPackage(
+  source: FileSource,
+  options: ReadPackageOptions,
+): AsyncGenerator<PackagePart, void, undefined> {
+  const cabinet = await openCabinet(source);
+  const { packageXml, metadata } = findMembers(source.path, cabinet, options);
+  const agreement = new MemberAgreement();
+  let parts: PackagePart[] = [];
+  const hand = (part: PackagePart) => {
+    if (!agreement.isBroken) parts.push(part);
+  };
+  const xmlReader = new PackageXmlReader(
+    'package.xml',
+    partHandler((part) => {
+      if (part.type === 'entries') {
+        for (const { identity } of part.entries) agreement.add('package.xml', identity);
+      }
+      hand(part);
+    }, options),
+    options.limits,
+  );
+  const metadataReader = new MetadataReader({
+    emit: (batch) => {
+      for (const { identity } of batch.records) agreement.add('metadata.txt', identity);
+      hand({ type: 'records', batch });
+    },
+    warn: (code, message) => options.warn(code, message),
+    limits: options.limits,
+  });
+
+  try {
+    for await (const { member, bytes, isLast } of readMembers(cabinet, {
+      wanted: (each) => each === packageXml || each === metadata,
+    })) {
+      throwIfInterrupted(options.signal, `reading ${source.path}`);
+      const reader = member === packageXml ? xmlReader : metadataReader;
+      if (bytes.length > 0) reader.write(bytes);
+      if (isLast) reader.end();
+      yield* parts;
+      parts = [];
+      options.onProgress?.(Math.min(source.reached, source.size), source.size);
+    }
+  } catch (error) {
+    // The first thing wrong is what counts; what follows a disagreement is often only its consequence.
+    if (agreement.isBroken && !isWsusutilError(error, 'INTERRUPTED')) agreement.check();
+    throw error;
+  }
+  agreement.check();
+}
+
+async function* readGzipPackage(
+  source: FileSource,
+  options: ReadPackageOptions,
+): AsyncGenerator<PackagePart, void, undefined> {
+  let parts: PackagePart[] = [];
+  const reader = new PackageXmlReader(
+    'xml.gz',
+    partHandler((part) => parts.push(part), options),
+    options.limits,
+  );
+  let beginning: Buffer | undefined = Buffer.alloc(0);
+  const start = () => {
+    const bytes = beginning as Buffer;
+    beginning = undefined;
+    checkInflated(source.path, bytes);
+    reader.write(bytes);
+  };
+  try {
+    for await (const bytes of inflate(source.chunks())) {
+      throwIfInterrupted(options.signal, `reading ${source.path}`);
+      if (beginning === undefined) {
+        reader.write(bytes);
+      } else {
+        beginning = Buffer.concat([beginning, bytes]);
+        if (beginning.length >= IDENTIFY_SIZE) start();
+      }
+      yield* parts;
+      parts = [];
+      options.onProgress?.(source.reached, source.size);
+    }
+    if (beginning !== undefined) start();
+    reader.end();
+  } catch (error) {
+    if (error instanceof TruncatedGzip) {
+      if (beginning !== undefined && beginning.length >= MIN_TELLING_SIZE) start();
+      throw truncated(source, reader, error);
+    }
+    if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConverted(source, error);
+    throw error;
+  }
+  yield* parts;
+}
+
+function partHandler(hand: (part: PackagePart) => void, options: ReadPackageOptions): PackageXmlHandler {
+  return {
+    header: (header) => hand({ type: 'header', header }),
+    files: (files) => hand({ type: 'files', files }),
+    entries: (entries) => hand({ type: 'entries', entries }),
+    records: (batch) => hand({ type: 'records', batch }),
+    warn: (code, message) => options.warn(code, message),
+  };
+}
+
+/** The two members, told by name in any case and at any place in the cabinet. */
+function findMembers(
+  path: string,
+  cabinet: Cabinet,
+  options: ReadPackageOptions,
+): { packageXml: CabinetMember; metadata: CabinetMember } {
+  const named = (name: string) => cabinet.members.filter((each) => each.name.toLowerCase() === name);
+  const [packageXml, secondXml] = named('package.xml');
+  const [metadata, secondMetadata] = named('metadata.txt');
+  if (packageXml === undefined || metadata === undefined) throw notAPackage(path, cabinet.members);
+  if (secondXml !== undefined || secondMetadata !== undefined) {
+    throw new WsusutilError(
+      'PACKAGE_MALFORMED',
+      `${path} holds two files named ${secondXml === undefined ? 'metadata.txt' : 'package.xml'}`,
+      { hint: 'No exporter writes that; the file was altered. Export it again.' },
+    );
+  }
+  const isXmlFirst =
+    packageXml.folderIndex < metadata.folderIndex ||
+    (packageXml.folderIndex === metadata.folderIndex && packageXml.folderOffset <= metadata.folderOffset);
+  const [first, second] = isXmlFirst ? [packageXml, metadata] : [metadata, packageXml];
+  if (first.folderIndex === second.folderIndex && first.folderOffset + first.size > second.folderOffset) {
+    throw new WsusutilError(
+      'PACKAGE_MALFORMED',
+      `${path}: package.xml and metadata.txt overlap in the cabinet`,
+      {
+        hint: 'No exporter writes that; the file was altered. Export it again.',
+      },
+    );
+  }
+  if (!isXmlFirst) {
+    options.warn(
+      'MEMBER_ORDER',
+      'metadata.txt stands before package.xml; wsusutil writes them the other way round. It is read all the same',
+    );
+  }
+  const others = cabinet.members.filter((each) => each !== packageXml && each !== metadata);
+  if (others.length > 0) {
+    options.warn('UNKNOWN_MEMBER', `The cabinet also holds ${listNames(others)}; that was not read`);
+  }
+  return { packageXml, metadata };
+}
+
+function notAPackage(path: string, members: readonly CabinetMember[]): WsusutilError {
+  const names = members.map(({ name }) => name.toLowerCase());
+  if (names.includes('index.xml') && names.includes('package.cab')) {
+    return new WsusutilError(
+      'NOT_A_PACKAGE',
+      `${path} is the offline scan file (wsusscn2.cab) for clients, not an export package: it holds ${listNames(members)}`,
+      {
+        hint: 'It does not hold complete updates and cannot be imported; run wsusutil export on a WSUS server.',
+      },
+    );
+  }
+  const missing = ['package.xml', 'metadata.txt'].filter((name) => !names.includes(name)).join(' and ');
+  return new WsusutilError(
+    'NOT_A_PACKAGE',
+    `${path} is a cabinet without ${missing}: it holds ${listNames(members)}`,
+    { hint: 'Give a .cab that wsusutil export wrote.' },
+  );
+}
+
+function listNames(members: readonly CabinetMember[]): string {
+  const shown = members
+    .slice(0, MAX_NAMES_SHOWN)
+    .map(({ name }) => JSON.stringify(name.slice(0, 80)).slice(1, -1));
+  const more = members.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}
+
+/** In the words of the real importer, which names the elements not closed. */
+function truncated(source: FileSource, reader: PackageXmlReader, cause: Error): WsusutilError {
+  const open = reader.openElements;
+  const elements = open.length === 0 ? '' : ` The following elements are not closed: ${open.join(', ')}.`;
+  return new WsusutilError(
+    'PACKAGE_TRUNCATED',
+    `${source.path} is cut off: its gzip data stops after ${source.size} bytes and ${reader.updateCount} updates.${elements}`,
+    {
+      hint: 'Copy or download the package again; it is not complete.',
+      details: { openElements: open, updates: reader.updateCount, actualSize: source.size },
+      cause,
+    },
+  );
+}
+
+async function refuseConverted(source: FileSource, cause: WsusutilError): Promise<void> {
+  const conversion = await findGzipConversion(source);
+  if (conversion === undefined) return;
+  throw new WsusutilError(
+    'PACKAGE_LINE_ENDINGS',
+    `${source.path}: the gzip data is damaged, and ${conversion}`,
+    {
+      hint: 'Line endings were converted on the way. The damage cannot be undone: transfer the original again in binary mode.',
+      cause,
+    },
+  );
+}
+
+/** The same error with the path in its message. */
+function naming(path: string, error: unknown): unknown {
+  if (!isWsusutilError(error) || error.message.includes(path)) return error;
+  return new WsusutilError(error.code, `${path}: ${error.message}`, {
+    hint: error.hint,
+    details: error.details,
+    cause: error,
+  });
+}

@@ -1,0 +1,73 @@
+/** Companies, families and products as the tree that the WSUS console shows. */
+import type { UpdateId } from '../model/update-identity.js';
+import type { CategoryRow } from '../store/metadata-store.js';
+
+export interface CategoryNode {
+  readonly row: CategoryRow;
+  readonly children: readonly CategoryNode[];
+  /** updates in it and below, each product counted once per place */
+  readonly totalUpdates: number;
+}
+
+export interface CategoryTree {
+  readonly roots: readonly CategoryNode[];
+  readonly classifications: readonly CategoryRow[];
+}
+
+/** Which kind may stand above which; a category without a kind stands where its prerequisites put it. */
+const RANK = { Company: 0, ProductFamily: 1, Product: 2 } as const;
+/** Products may nest; deeper than this is a circle or an attack. */
+const MAX_DEPTH = 16;
+
+/**
+ * Hangs each category below those that its prerequisites name. A product may stand in several families; one whose
+ * parents are not in the store is a root. Circles are cut.
+ */
+export function buildCategoryTree(rows: readonly CategoryRow[]): CategoryTree {
+  const byId = new Map(rows.map((row) => [row.updateId, row]));
+  const isTaxonomy = (row: CategoryRow) => row.categoryType !== 'UpdateClassification';
+  const childrenOf = new Map<UpdateId, CategoryRow[]>();
+  const roots: CategoryRow[] = [];
+  for (const row of rows.filter(isTaxonomy)) {
+    const parents = row.parents.filter((id) => {
+      const parent = byId.get(id);
+      return parent !== undefined && id !== row.updateId && isTaxonomy(parent);
+    });
+    if (parents.length === 0) roots.push(row);
+    for (const parent of new Set(parents)) {
+      const siblings = childrenOf.get(parent);
+      if (siblings === undefined) childrenOf.set(parent, [row]);
+      else siblings.push(row);
+    }
+  }
+  const nodeOf = (row: CategoryRow, above: ReadonlySet<UpdateId>): CategoryNode => {
+    const trail = new Set(above).add(row.updateId);
+    const children = (trail.size > MAX_DEPTH ? [] : (childrenOf.get(row.updateId) ?? []))
+      .filter((child) => !trail.has(child.updateId))
+      .map((child) => nodeOf(child, trail))
+      .sort(compareNodes);
+    return {
+      row,
+      children,
+      totalUpdates: row.updateCount + children.reduce((sum, child) => sum + child.totalUpdates, 0),
+    };
+  };
+  return {
+    roots: roots.map((row) => nodeOf(row, new Set())).sort(compareNodes),
+    classifications: rows.filter((row) => !isTaxonomy(row)).sort(compareRows),
+  };
+}
+
+function compareNodes(a: CategoryNode, b: CategoryNode): number {
+  return compareRows(a.row, b.row);
+}
+
+function compareRows(a: CategoryRow, b: CategoryRow): number {
+  return rankOf(a) - rankOf(b) || a.title.trim().localeCompare(b.title.trim(), 'en', { numeric: true });
+}
+
+function rankOf(row: CategoryRow): number {
+  return row.categoryType === undefined || row.categoryType === 'UpdateClassification'
+    ? 3
+    : RANK[row.categoryType];
+}
