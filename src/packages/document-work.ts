@@ -2,43 +2,76 @@
  * The heavy part of an import, apart from any I/O so that worker threads can do it: decode the documents of a
  * batch, compare them with what the store knows, read the facts of new ones, and pack them into blocks.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
 import { parseUpdateDocument } from '../formats/update-xml/parse-update.js';
 import { normalizeLineEnds } from '../model/document-text.js';
-import type { RecordBatch } from '../model/export-package.js';
+import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
-import type { DocumentBlock, IndexedFacts, NewRevision } from '../store/metadata-store.js';
+import {
+  type DocumentBlock,
+  type DocumentPlace,
+  type RevisionBatch,
+  RevisionPacker,
+} from '../store/revision-batch.js';
 
+const UPDATE_ID_LENGTH = 36;
 /** Documents are packed until a block has this many bytes: reading one inflates one block, a third of a millisecond. */
 const BLOCK_SIZE = 256 << 10;
 
+/**
+ * A batch of records on its way to a thread: flat, because a structured clone of an object per record took as long
+ * as a third of the parsing.
+ */
 export interface DocumentTask {
-  readonly batch: RecordBatch;
+  readonly bytes: Uint8Array;
+  readonly encoding: DocumentEncoding;
+  /** update ids one behind the other, 36 characters each */
+  readonly updateIds: string;
+  /** revision number, start and end (offsets in `bytes`) of each record */
+  readonly spans: Uint32Array;
   /** 1-based number of the batch's first record in the package */
   readonly firstRecord: number;
-  /** what the store has under each record's identity: SHA-256 of the document */
-  readonly known: readonly (Uint8Array | undefined)[];
+  /** what the store has under each record's identity: SHA-256 of the document; undefined: nothing of the batch */
+  readonly known: readonly (Uint8Array | undefined)[] | undefined;
   /** deflate level of the blocks */
   readonly level: number;
 }
 
+export function createDocumentTask(
+  batch: RecordBatch,
+  rest: Pick<DocumentTask, 'firstRecord' | 'known' | 'level'>,
+): DocumentTask {
+  const spans = new Uint32Array(batch.records.length * 3);
+  let updateIds = '';
+  for (const [index, { identity, start, end }] of batch.records.entries()) {
+    updateIds += identity.updateId;
+    spans[index * 3] = identity.revisionNumber;
+    spans[index * 3 + 1] = start;
+    spans[index * 3 + 2] = end;
+  }
+  return { bytes: batch.bytes, encoding: batch.encoding, updateIds, spans, ...rest };
+}
+
 export type DocumentVerdict =
-  | { readonly kind: 'new'; readonly revision: NewRevision }
+  | 'new'
   /** the very bytes that the store has */
-  | { readonly kind: 'present' }
+  | 'present'
   /** other bytes; equal after line-end normalisation or not: the caller compares */
-  | { readonly kind: 'differs'; readonly digest: Uint8Array; readonly normalizedDigest: Uint8Array };
+  | { readonly digest: Uint8Array; readonly normalizedDigest: Uint8Array };
 
 export interface DocumentResult {
   /** one per record */
   readonly verdicts: readonly DocumentVerdict[];
-  readonly blocks: readonly DocumentBlock[];
+  /** the new ones, in order */
+  readonly batch: RevisionBatch;
   /** bytes of all documents of the batch, decoded */
   readonly documentBytes: number;
+  /** the task's bytes, given back for the next batch */
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -46,55 +79,44 @@ export interface DocumentResult {
  * each naming the record
  */
 export function processDocuments(task: DocumentTask): DocumentResult {
-  const { batch, known, level } = task;
+  const { bytes, encoding, updateIds, spans, known, level } = task;
   const blocks = new BlockPacker(level);
+  const revisions = new RevisionPacker();
+  const verdicts: DocumentVerdict[] = [];
   let documentBytes = 0;
-  const verdicts = batch.records.map((record, index): DocumentVerdict => {
+  for (let index = 0; index * 3 < spans.length; index++) {
+    const [revisionNumber, start, end] = spans.subarray(index * 3, index * 3 + 3) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    const identity = {
+      updateId: updateIds.slice(index * UPDATE_ID_LENGTH, (index + 1) * UPDATE_ID_LENGTH),
+      revisionNumber,
+    };
     try {
-      const document = decodeDocument(batch.bytes.subarray(record.start, record.end), batch.encoding);
+      const document = decodeDocument(bytes.subarray(start, end), encoding);
       const digest = sha256(document);
       documentBytes += document.length;
-      const knownDigest = known[index];
+      const knownDigest = known?.[index];
       if (knownDigest !== undefined) {
-        return Buffer.compare(knownDigest, digest) === 0
-          ? { kind: 'present' }
-          : { kind: 'differs', digest, normalizedDigest: sha256(normalizeLineEnds(document)) };
+        verdicts.push(
+          Buffer.compare(knownDigest, digest) === 0
+            ? 'present'
+            : { digest, normalizedDigest: sha256(normalizeLineEnds(document)) },
+        );
+        continue;
       }
       const facts = parseUpdateDocument(document);
-      requireIdentity(facts.identity, record.identity);
-      return {
-        kind: 'new',
-        revision: { facts: indexedFactsOf(facts), digest, ...blocks.add(document, facts) },
-      };
+      requireIdentity(facts.identity, identity);
+      const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
+      revisions.add(facts, title, digest, blocks.add(document, facts, title));
+      verdicts.push('new');
     } catch (error) {
-      throw nameRecord(error, task.firstRecord + index, record.identity);
+      throw nameRecord(error, task.firstRecord + index, identity);
     }
-  });
-  return { verdicts, blocks: blocks.finish(), documentBytes };
-}
-
-/** The facts that the store keeps in columns. */
-export function indexedFactsOf(facts: RevisionFacts): IndexedFacts {
-  return {
-    identity: facts.identity,
-    updateType: facts.updateType,
-    categoryType: facts.category?.categoryType,
-    title: pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '',
-    defaultLanguage: facts.defaultLanguage,
-    publicationState: facts.publicationState,
-    createdAt: facts.createdAt,
-    msrcSeverity: facts.msrcSeverity,
-    explicitlyDeployable: facts.explicitlyDeployable,
-    languages: facts.languages,
-    kbArticleIds: facts.kbArticleIds,
-    securityBulletinIds: facts.securityBulletinIds,
-    cveIds: facts.cveIds,
-    prerequisites: facts.prerequisites,
-    bundledUpdates: facts.bundledUpdates,
-    supersededUpdates: facts.supersededUpdates,
-    files: facts.files,
-    eulaFiles: facts.eulaFiles,
-  };
+  }
+  return { verdicts, batch: revisions.pack(blocks.finish()), documentBytes, bytes };
 }
 
 class BlockPacker {
@@ -108,13 +130,10 @@ class BlockPacker {
     this.#level = level;
   }
 
-  add(
-    document: Uint8Array,
-    facts: RevisionFacts,
-  ): { block: number; blockOffset: number; documentSize: number } {
+  add(document: Uint8Array, facts: RevisionFacts, title: string): DocumentPlace {
     if (this.#size >= BLOCK_SIZE) this.#close();
     const place = { block: this.#blocks.length, blockOffset: this.#size, documentSize: document.length };
-    const titles = otherTitlesOf(facts);
+    const titles = otherTitlesOf(facts, title);
     if (titles !== undefined) this.#titles[String(this.#size)] = titles;
     this.#documents.push(document);
     this.#size += document.length;
@@ -140,9 +159,8 @@ class BlockPacker {
 }
 
 /** Titles in other languages where they differ from the default one; keyed by lower-case tag. */
-function otherTitlesOf(facts: RevisionFacts): Record<string, string> | undefined {
+function otherTitlesOf(facts: RevisionFacts, defaultTitle: string): Record<string, string> | undefined {
   if (facts.localized.length < 2) return undefined;
-  const defaultTitle = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title;
   let titles: Record<string, string> | undefined;
   for (const { language, title } of facts.localized) {
     if (title === undefined || title === defaultTitle) continue;
@@ -182,5 +200,5 @@ function nameRecord(error: unknown, record: number, identity: UpdateIdentity): u
 }
 
 function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }

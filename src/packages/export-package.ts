@@ -1,4 +1,5 @@
 /** Writes the store's metadata, or a chosen part with all it needs, as a package that WSUS understands. */
+import { lstatSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -292,20 +293,20 @@ class ExportRun {
         },
       );
     }
+    const paths = parts.map((_, index) => partPath(path, index + 1, parts.length));
+    for (const each of paths) refuseExisting(each);
     const written: WrittenPackage[] = [];
-    for (const [index, part] of parts.entries()) {
-      const keys = keysOf(graph, part.indices);
-      const documentBytes = part.indices.reduce((sum, each) => sum + (sizes.get(each)?.document ?? 0), 0);
-      const content = this.#contentOf(header, keys, keys);
-      written.push(
-        await this.#write(
-          partPath(path, index + 1, parts.length),
-          'cab',
-          content,
-          keys.length,
-          documentBytes,
-        ),
-      );
+    try {
+      for (const [index, part] of parts.entries()) {
+        const keys = keysOf(graph, part.indices);
+        const documentBytes = part.indices.reduce((sum, each) => sum + (sizes.get(each)?.document ?? 0), 0);
+        const content = this.#contentOf(header, keys, keys);
+        written.push(await this.#write(paths[index] as string, 'cab', content, keys.length, documentBytes));
+      }
+    } catch (error) {
+      // Some parts without the others look like an export, and are none.
+      for (const part of written) rmSync(part.path, { force: true });
+      throw error;
     }
     return written;
   }
@@ -323,6 +324,14 @@ const THREADED_SIZE = 16 << 20;
 export function partPath(path: string, part: number, count: number): string {
   const extension = extname(path);
   return join(dirname(path), `${basename(path, extension)}.part${part}of${count}${extension}`);
+}
+
+function refuseExisting(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  throw new WsusutilError('TARGET_EXISTS', `${path} already exists`, {
+    hint: 'Choose a new name; an existing file is never overwritten.',
+    details: { path },
+  });
 }
 
 function metadataSizeOf(revisions: number, documentBytes: number): number {

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
+import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import {
   type PackageFormat,
@@ -15,17 +16,15 @@ import {
   type RecordBatch,
 } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
-import type { UpdateType } from '../model/revision.js';
+import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type {
   ImportTransaction,
   KnownRevision,
   MetadataStore,
   MissingReference,
-  NewRevision,
-  StoreVerdict,
 } from '../store/metadata-store.js';
-import type { DocumentResult } from './document-work.js';
+import { createDocumentTask, type DocumentResult } from './document-work.js';
 import { openPackageRunner, type PackageRunner } from './package-runner.js';
 import { readPackage } from './read-package.js';
 
@@ -33,6 +32,8 @@ import { readPackage } from './read-package.js';
 export const MAX_LISTED = 100;
 /** Bytes of documents after which threads are worth starting. */
 const INLINE_SIZE = 24 << 20;
+/** Bytes of a package file that will have as many documents: they compress ten to one and better. */
+const LARGE_PACKAGE_SIZE = 4 << 20;
 /** Level 6 takes twice the time for an eighth less. */
 const STORED_LEVEL = 3;
 /** What is thrown away again is packed in a hurry. */
@@ -148,8 +149,9 @@ class ImportRun {
   readonly #wasEmpty: boolean;
   #runner: PackageRunner = openPackageRunner(0);
   #isThreaded = false;
+  readonly #memory = new BatchMemory();
   readonly #underWay: {
-    batch: RecordBatch['records'];
+    records: RecordBatch['records'];
     known: readonly (KnownRevision | undefined)[];
     done: Promise<DocumentResult>;
   }[] = [];
@@ -163,12 +165,7 @@ class ImportRun {
   #bytes = 0;
   #totalBytes: number | undefined;
   #files = 0;
-  readonly #counts: Record<StoreVerdict, number> = {
-    'new-update': 0,
-    'new-revision': 0,
-    present: 0,
-    conflict: 0,
-  };
+  readonly #counts = { newUpdates: 0, newRevisions: 0, present: 0, conflicts: 0 };
   readonly #newByType: Record<UpdateType, number> = { Category: 0, Detectoid: 0, Software: 0, Driver: 0 };
   readonly #conflicts: RevisionConflict[] = [];
 
@@ -184,6 +181,7 @@ class ImportRun {
     const parts = readPackage(path, {
       signal,
       warn: (code, message) => report({ type: 'warning', code, message }),
+      memory: this.#memory,
       onProgress: (bytes, totalBytes) => {
         this.#bytes = bytes;
         this.#totalBytes = totalBytes;
@@ -192,6 +190,7 @@ class ImportRun {
     for await (const part of parts) {
       switch (part.type) {
         case 'header':
+          if ((this.#totalBytes ?? 0) > LARGE_PACKAGE_SIZE) await this.#startThreads(); // they start up meanwhile
           await this.#takeHeader(part.header);
           break;
         case 'files':
@@ -217,6 +216,13 @@ class ImportRun {
     await this.#runner.close();
   }
 
+  async #startThreads(): Promise<void> {
+    if (this.#isThreaded || this.#options.threads === 0) return;
+    while (this.#underWay.length > 0) await this.#applyOldest();
+    this.#runner = openPackageRunner(this.#options.threads);
+    this.#isThreaded = true;
+  }
+
   async #takeHeader(header: PackageHeader): Promise<void> {
     this.#header = header;
     const { report, store } = this.#options;
@@ -233,18 +239,13 @@ class ImportRun {
   }
 
   async #dispatch(batch: RecordBatch): Promise<void> {
-    if (!this.#isThreaded && this.#options.threads > 0 && this.#dispatchedBytes > INLINE_SIZE) {
-      while (this.#underWay.length > 0) await this.#applyOldest();
-      this.#runner = openPackageRunner(this.#options.threads);
-      this.#isThreaded = true;
-    }
+    if (this.#dispatchedBytes > INLINE_SIZE) await this.#startThreads();
     const known = await this.#transaction.findRevisions(batch.records.map((record) => record.identity));
-    const task = {
-      batch,
+    const task = createDocumentTask(batch, {
       firstRecord: this.#dispatched + 1,
-      known: known.map((each) => each?.digest),
+      known: known.some((each) => each !== undefined) ? known.map((each) => each?.digest) : undefined,
       level: this.#options.dryRun ? DISCARDED_LEVEL : STORED_LEVEL,
-    };
+    });
     const done = this.#runner
       .run({ kind: 'documents', task }, this.#isThreaded ? [batch.bytes.buffer as ArrayBuffer] : [])
       .then((reply) => {
@@ -254,7 +255,7 @@ class ImportRun {
     done.catch(() => {}); // taken up in #applyOldest; a rejection must not count as unhandled until then
     this.#dispatched += batch.records.length;
     this.#dispatchedBytes += batch.records.reduce((sum, record) => sum + record.end - record.start, 0);
-    this.#underWay.push({ batch: batch.records, known, done });
+    this.#underWay.push({ records: batch.records, known, done });
     while (this.#underWay.length >= this.#runner.concurrency) await this.#applyOldest();
   }
 
@@ -262,30 +263,26 @@ class ImportRun {
     const oldest = this.#underWay.shift();
     if (oldest === undefined) return;
     if (this.#options.signal.aborted) throw interrupted();
-    const { verdicts, blocks, documentBytes } = await oldest.done;
+    const { verdicts, batch, documentBytes, bytes } = await oldest.done;
+    this.#memory.giveBack(bytes);
     this.#documentBytes += documentBytes;
-    const revisions: NewRevision[] = [];
     for (const [index, verdict] of verdicts.entries()) {
-      if (verdict.kind === 'new') {
-        revisions.push(verdict.revision);
-        continue;
-      }
+      if (verdict === 'new') continue;
       const known = oldest.known[index];
-      const identity = oldest.batch[index]?.identity;
+      const identity = oldest.records[index]?.identity;
       if (known === undefined || identity === undefined) throw new Error('a verdict without its record');
-      if (verdict.kind === 'present' || (await this.#equalsStored(known, verdict.normalizedDigest))) {
+      if (verdict === 'present' || (await this.#equalsStored(known, verdict.normalizedDigest))) {
         this.#counts.present++;
       } else {
         this.#addConflict(identity, known, verdict.digest);
       }
     }
-    const outcomes = await this.#transaction.addRevisions({ revisions, blocks });
-    for (const [index, { verdict, known }] of outcomes.entries()) {
-      const { facts, digest } = revisions[index] as NewRevision;
-      if (verdict === 'conflict' && known !== undefined) this.#addConflict(facts.identity, known, digest);
-      else this.#counts[verdict]++;
-      if (verdict === 'new-update' || verdict === 'new-revision') this.#newByType[facts.updateType]++;
-    }
+    const added = await this.#transaction.addRevisions(batch);
+    this.#counts.newUpdates += added.newUpdates;
+    this.#counts.newRevisions += added.newRevisions;
+    this.#counts.present += added.present;
+    for (const type of UPDATE_TYPES) this.#newByType[type] += added.newByType[type] ?? 0;
+    for (const { identity, known, digest } of added.conflicts) this.#addConflict(identity, known, digest);
     this.#applied += verdicts.length;
     this.#reportProgress(false);
   }
@@ -296,7 +293,7 @@ class ImportRun {
   }
 
   #addConflict(identity: UpdateIdentity, known: KnownRevision, digest: Uint8Array): void {
-    this.#counts.conflict++;
+    this.#counts.conflicts++;
     if (this.#conflicts.length >= MAX_LISTED) return;
     const conflict = {
       identity,
@@ -329,13 +326,13 @@ class ImportRun {
       header: this.#header,
       dryRun: this.#options.dryRun,
       revisions: this.#applied,
-      newUpdates: this.#counts['new-update'],
-      newRevisions: this.#counts['new-revision'],
+      newUpdates: this.#counts.newUpdates,
+      newRevisions: this.#counts.newRevisions,
       present: this.#counts.present,
       newByType: this.#newByType,
       files: this.#files,
       documentBytes: this.#documentBytes,
-      conflictCount: this.#counts.conflict,
+      conflictCount: this.#counts.conflicts,
       conflicts: this.#conflicts,
       missingCount,
       missing,

@@ -1,5 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
 import { compressMszipBlocks } from '../formats/cab/write-cabinet.js';
+import { movableBuffersOf } from '../store/revision-batch.js';
 import { type DocumentResult, type DocumentTask, processDocuments } from './document-work.js';
 
 /** Work of this folder that threads can do. */
@@ -19,14 +20,9 @@ export function performTask(task: PackageTask): PackageTaskResult {
 
 /** Buffers of a result that nobody else uses: they can move to another thread instead of being copied. */
 export function ownedBuffers(result: PackageTaskResult): readonly Transferable[] {
-  const views =
-    result.kind === 'mszip'
-      ? result.blocks
-      : result.result.blocks.flatMap((block) =>
-          block.titles === undefined ? [block.data] : [block.data, block.titles],
-        );
-  // Small results of zlib may share Node's buffer pool, which must not move.
-  return views
-    .filter((view) => view.byteLength === view.buffer.byteLength)
-    .map((view) => view.buffer as ArrayBuffer);
+  return result.kind === 'mszip'
+    ? result.blocks
+        .filter((block) => block.byteLength === block.buffer.byteLength)
+        .map((block) => block.buffer as ArrayBuffer)
+    : [...movableBuffersOf(result.result.batch), result.result.bytes.buffer as ArrayBuffer];
 }

@@ -7,6 +7,7 @@
 import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { WarningCode } from '../events.js';
 import { type Cabinet, type CabinetMember, openCabinet, readMembers } from '../formats/cab/read-cabinet.js';
+import type { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { IDENTIFY_SIZE } from '../formats/export-package/identify.js';
 import type { PackageLimits } from '../formats/export-package/limits.js';
 import { MetadataReader } from '../formats/export-package/metadata-reader.js';
@@ -28,6 +29,8 @@ export interface ReadPackageOptions {
   /** bytes of the file read so far, out of all */
   onProgress?(bytesRead: number, totalBytes: number): void;
   readonly limits?: Partial<PackageLimits> | undefined;
+  /** where record batches come from, for a caller that gives them back */
+  readonly memory?: BatchMemory | undefined;
 }
 
 /**
@@ -75,6 +78,7 @@ async function* readCabinetPackage(
       hand(part);
     }, options),
     options.limits,
+    options.memory,
   );
   const metadataReader = new MetadataReader({
     emit: (batch) => {
@@ -83,11 +87,13 @@ async function* readCabinetPackage(
     },
     warn: (code, message) => options.warn(code, message),
     limits: options.limits,
+    memory: options.memory,
   });
 
   try {
     for await (const { member, bytes, isLast } of readMembers(cabinet, {
       wanted: (each) => each === packageXml || each === metadata,
+      reuseMemory: true, // both readers copy what they keep
     })) {
       throwIfInterrupted(options.signal, `reading ${source.path}`);
       const reader = member === packageXml ? xmlReader : metadataReader;
@@ -114,6 +120,7 @@ async function* readGzipPackage(
     'xml.gz',
     partHandler((part) => parts.push(part), options),
     options.limits,
+    options.memory,
   );
   let beginning: Buffer | undefined = Buffer.alloc(0);
   const start = () => {

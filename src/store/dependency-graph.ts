@@ -83,7 +83,8 @@ class EdgeLists {
   }
 
   *of(index: number): Generator<number> {
-    for (let edge = this.#starts[index] as number; edge < (this.#starts[index + 1] as number); edge++) yield edge;
+    for (let edge = this.#starts[index] as number; edge < (this.#starts[index + 1] as number); edge++)
+      yield edge;
   }
 }
 
@@ -94,12 +95,17 @@ function loadPrerequisites(database: SqlDatabase, indexByKey: Indices, count: nu
   const rows = database.prepare('SELECT revision_key, clauses FROM prerequisites ORDER BY revision_key');
   for (const row of rows.iterate()) {
     edges.begin(indexByKey.get(numberOf(row.revision_key)) as number);
-    for (const [, ...members] of clausesOf(row.clauses)) for (const member of members) edges.targets.push(member);
+    for (const [, ...members] of clausesOf(row.clauses))
+      for (const member of members) edges.targets.push(member);
   }
   return edges.end();
 }
 
-function loadBundled(database: SqlDatabase, indexByKey: Indices, count: number): EdgeLists & { numbers: IntList } {
+function loadBundled(
+  database: SqlDatabase,
+  indexByKey: Indices,
+  count: number,
+): EdgeLists & { numbers: IntList } {
   const edges = Object.assign(new EdgeLists(count), { numbers: new IntList() });
   const rows = database.prepare(`
     SELECT revision_key, update_key, revision_number FROM bundled_updates ORDER BY revision_key, clause, position`);

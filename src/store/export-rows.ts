@@ -3,8 +3,8 @@ import { type UpdateId, updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
 import { runsOf } from './document-reader.js';
 import type { ExportRow, RevisionKey } from './metadata-store.js';
-import { BARE_PREREQUISITE, bytesOf, categoryTypeOf, clausesOf, jsonKeys, numberOf, textOf, updateTypeOf } from './rows.js';
-import { FILE_KIND_CODES, UPDATE_TYPE_CODES } from './schema.js';
+import { bytesOf, categoryTypeOf, clausesOf, jsonKeys, numberOf, textOf, updateTypeOf } from './rows.js';
+import { FILE_KIND_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 
 const KEYS_PER_QUERY = 1024;
 /** A bundle inside a bundle inside a bundle: deeper nesting is not followed for inherited categories. */
@@ -63,19 +63,17 @@ export function* readExportRows(
   }
 }
 
-const IS_PAYLOAD = `SELECT sha1 FROM revision_files WHERE kind <> ${FILE_KIND_CODES.licence}`;
-
-/** Payload files with a known location, each once, in the order they came to the store. */
+/** Payload files with a known location, each once, in the order their locations came to the store. */
 export function* readExportFiles(
   database: SqlDatabase,
   keys: Iterable<RevisionKey> | undefined,
 ): Generator<readonly PackageFile[]> {
-  const { condition, parameters } = payloadCondition(database, keys);
+  const wanted = keys === undefined ? undefined : payloadOf(database, keys);
   const rows = database
     .prepare(
-      `SELECT sha1, file_name, mu_url FROM content_files WHERE mu_url IS NOT NULL AND ${condition} ORDER BY rowid`,
+      `SELECT sha1, file_name, mu_url FROM file_locations WHERE sha1 IN (${wanted === undefined ? IS_PAYLOAD : IN_LIST}) ORDER BY rowid`,
     )
-    .iterate(...parameters);
+    .iterate(...(wanted === undefined ? [] : [wanted]));
   for (const run of runsOf(rows, KEYS_PER_QUERY)) {
     yield run.map((row) => ({
       sha1: Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase(),
@@ -89,28 +87,30 @@ export function countFilesWithoutLocation(
   database: SqlDatabase,
   keys: Iterable<RevisionKey> | undefined,
 ): number {
-  const { condition, parameters } = payloadCondition(database, keys);
+  const wanted = keys === undefined ? undefined : payloadOf(database, keys);
+  const files =
+    wanted === undefined
+      ? `SELECT DISTINCT sha1 FROM (${IS_PAYLOAD})`
+      : IN_LIST.replace('unhex(value)', 'unhex(value) AS sha1');
   const row = database
-    .prepare(`SELECT count(*) AS files FROM content_files WHERE mu_url IS NULL AND ${condition}`)
-    .get(...parameters);
+    .prepare(`SELECT count(*) AS files FROM (${files}) WHERE sha1 NOT IN (SELECT sha1 FROM file_locations)`)
+    .get(...(wanted === undefined ? [] : [wanted]));
   return numberOf(row?.files);
 }
 
-/** `content_files` rows that are payload of the revisions (undefined: of any). */
-function payloadCondition(
-  database: SqlDatabase,
-  keys: Iterable<RevisionKey> | undefined,
-): { condition: string; parameters: readonly string[] } {
-  if (keys === undefined) return { condition: `sha1 IN (${IS_PAYLOAD})`, parameters: [] };
+const IS_PAYLOAD = `SELECT sha1 FROM revision_files WHERE kind <> ${FILE_KIND_CODES.licence}`;
+const IN_LIST = 'SELECT unhex(value) FROM json_each(?)';
+
+/** SHA-1s, in hex and as JSON, of the payload files of revisions; each once. */
+function payloadOf(database: SqlDatabase, keys: Iterable<RevisionKey>): string {
   const wanted = new Set<string>();
   const query = database.prepare(`${IS_PAYLOAD} AND revision_key IN (SELECT value FROM json_each(?))`);
   for (const run of runsOf(keys, KEYS_PER_QUERY)) {
-    for (const row of query.iterate(jsonKeys(run))) wanted.add(Buffer.from(bytesOf(row.sha1)).toString('hex'));
+    for (const row of query.iterate(jsonKeys(run))) {
+      wanted.add(Buffer.from(bytesOf(row.sha1)).toString('hex'));
+    }
   }
-  return {
-    condition: 'sha1 IN (SELECT unhex(value) FROM json_each(?))',
-    parameters: [JSON.stringify([...wanted])],
-  };
+  return JSON.stringify([...wanted]);
 }
 
 /** Products and classifications by key of their update. */
@@ -150,7 +150,7 @@ function readCategoryLists(
   for (const row of direct.iterate(jsonKeys(keys))) {
     const list: CategoryLists = { categories: [], classifications: [] };
     for (const [kind, ...members] of clausesOf(row.clauses)) {
-      if (kind === BARE_PREREQUISITE) continue;
+      if (kind === PREREQUISITE_KINDS.bare) continue;
       for (const member of members) {
         const category = taxonomy.get(member);
         if (category === undefined) continue;

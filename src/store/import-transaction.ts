@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { ContentFile, EulaFile } from '../model/content-file.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
-import type { PrerequisiteClause } from '../model/revision.js';
 import {
   type UpdateId,
   type UpdateIdentity,
@@ -15,27 +13,43 @@ import { BulkInsert } from './bulk-insert.js';
 import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
+  AddedRevisions,
   HistoryEntry,
   ImportTransaction,
-  IndexedFacts,
   KnownRevision,
   MissingReference,
-  NewRevision,
-  NewRevisions,
   RevisionKey,
-  StoreVerdict,
 } from './metadata-store.js';
+import {
+  DIGEST_SIZE,
+  fileDigestsOf,
+  type RevisionBatch,
+  type RevisionRow,
+  UPDATE_ID_SIZE,
+  unpackRows,
+} from './revision-batch.js';
 import { bytesOf, numberOf } from './rows.js';
-import { ARTICLE_CODES, CATEGORY_TYPE_CODES, FILE_KIND_CODES, UPDATE_TYPE_CODES } from './schema.js';
+import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
+import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
 
-/** Entries of the id caches; they are emptied when full, so memory stays flat whatever the package's size. */
-const MAX_CACHE_ENTRIES = 150_000;
+type Writable<T> = {
+  -readonly [K in keyof T]: T[K] extends readonly (infer E)[]
+    ? E[]
+    : T[K] extends object
+      ? Writable<T[K]>
+      : T[K];
+};
 
-interface KnownUpdate {
-  readonly updateKey: number;
-  /** has a revision; false while the id is only named by others */
-  hasRevision: boolean;
+/** Updates kept in memory, 28 bytes each; beyond that they are looked up in the database again. */
+const MAX_INDEXED_UPDATES = 1_000_000;
+
+/** A batch while its rows are stored. */
+interface BatchContext {
+  readonly batch: RevisionBatch;
+  /** the batch's updates as entries of the index, -1 for those not met before; completed as rows are made */
+  readonly updates: Int32Array;
+  readonly firstBlockKey: number;
 }
 
 /** See {@link ImportTransaction}. Constructed inside a SQL transaction, which it ends. */
@@ -51,7 +65,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #insertBlock: SqlStatement;
   readonly #insertTitles: SqlStatement;
   readonly #newUpdates: BulkInsert;
-  readonly #contentFiles: BulkInsert;
+  readonly #fileLocations: BulkInsert;
   readonly #revisions: BulkInsert;
   readonly #prerequisites: BulkInsert;
   readonly #categories: BulkInsert;
@@ -63,12 +77,13 @@ export class SqliteImportTransaction implements ImportTransaction {
   #nextKey: RevisionKey;
   #nextUpdateKey: number;
   #nextBlockKey: number;
-  /** the store was empty and the cache never overflowed: what is not in the cache is not in the store */
-  #knowsAll: boolean;
-  /** null: known not to be there */
-  #updates = new Map<UpdateId, KnownUpdate | null>();
+  readonly #index = new UpdateIndex();
+  /** the store was empty and the index never overflowed: what is not in it is not in the store */
+  #isAllIndexed: boolean;
   /** keys of updates that are categories */
   readonly #categoryKeys: Set<number>;
+  /** update → newest revision, where that is not the one the row was made with */
+  readonly #newest = new Map<number, RevisionKey>();
   /** new revisions that came before something they need: looked at again at the end */
   readonly #unsatisfied: RevisionKey[] = [];
   /** categories that others had named before their own document came */
@@ -80,16 +95,16 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#onEnd = onEnd;
     this.#documents = new DocumentReader(database, path);
     const prepare = (sql: string) => database.prepare(sql);
-    this.#findUpdate = prepare('SELECT update_key, newest_revision_key FROM updates WHERE update_id = ?');
+    this.#findUpdate = prepare(`
+      SELECT u.update_key, newest.revision_number AS newest_number FROM updates u
+      LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key WHERE u.update_id = ?`);
     this.#findRevision = prepare(
       'SELECT revision_key, document_digest FROM revisions WHERE update_key = ? AND revision_number = ?',
     );
     this.#awaitUpdate = prepare(
       'UPDATE updates SET awaited_by = ? WHERE update_key = ? AND awaited_by IS NULL AND newest_revision_key IS NULL',
     );
-    this.#setNewest = prepare(`
-      UPDATE updates SET newest_revision_key = ?1 WHERE update_key = ?2 AND ?3 > coalesce(
-        (SELECT revision_number FROM revisions WHERE revision_key = updates.newest_revision_key), -1)`);
+    this.#setNewest = prepare('UPDATE updates SET newest_revision_key = ? WHERE update_key = ?');
     this.#insertBlock = prepare('INSERT INTO document_blocks VALUES (?, ?, ?)');
     this.#insertTitles = prepare('INSERT INTO localized_titles VALUES (?, ?)');
     this.#newUpdates = new BulkInsert(database, 'updates', [
@@ -98,12 +113,11 @@ export class SqliteImportTransaction implements ImportTransaction {
       'newest_revision_key',
       'awaited_by',
     ]);
-    this.#contentFiles = new BulkInsert(
+    this.#fileLocations = new BulkInsert(
       database,
-      'content_files',
-      ['sha1', 'sha256', 'size', 'file_name', 'mu_url'],
-      `ON CONFLICT (sha1) DO UPDATE SET sha256 = coalesce(sha256, excluded.sha256),
-         size = coalesce(size, excluded.size), mu_url = coalesce(mu_url, excluded.mu_url)`,
+      'file_locations',
+      ['sha1', 'file_name', 'mu_url'],
+      'ON CONFLICT DO NOTHING',
     );
     this.#revisions = new BulkInsert(database, 'revisions', [
       'revision_key',
@@ -144,11 +158,18 @@ export class SqliteImportTransaction implements ImportTransaction {
       ['update_key', 'revision_key'],
       'ON CONFLICT DO NOTHING',
     );
-    this.#articles = new BulkInsert(database, 'articles', ['kind', 'value', 'revision_key'], 'ON CONFLICT DO NOTHING');
+    this.#articles = new BulkInsert(
+      database,
+      'articles',
+      ['kind', 'value', 'revision_key'],
+      'ON CONFLICT DO NOTHING',
+    );
     this.#files = new BulkInsert(database, 'revision_files', [
       'revision_key',
       'position',
       'sha1',
+      'sha256',
+      'size',
       'kind',
       'file_name',
       'language',
@@ -156,7 +177,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#firstKey = this.#nextKey = this.#highest('revisions', 'revision_key') + 1;
     this.#nextUpdateKey = this.#highest('updates', 'update_key') + 1;
     this.#nextBlockKey = this.#highest('document_blocks', 'block_key') + 1;
-    this.#knowsAll = this.#nextUpdateKey === 1;
+    this.#isAllIndexed = this.#nextUpdateKey === 1;
     this.#categoryKeys = new Set(
       prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
         .all()
@@ -167,24 +188,23 @@ export class SqliteImportTransaction implements ImportTransaction {
   async findRevisions(
     identities: readonly UpdateIdentity[],
   ): Promise<readonly (KnownRevision | undefined)[]> {
-    return this.#guard(() =>
-      identities.map(({ updateId, revisionNumber }) => {
-        const update = this.#lookUpUpdate(updateId);
-        return update?.hasRevision ? this.#lookUpRevision(update.updateKey, revisionNumber) : undefined;
-      }),
-    );
+    return this.#guard(() => {
+      this.#boundIndex();
+      return identities.map(({ updateId, revisionNumber }) =>
+        this.#lookUpRevision(this.#lookUpUpdate(updateIdToBytes(updateId)), revisionNumber),
+      );
+    });
   }
 
   async readDocument(key: RevisionKey): Promise<Uint8Array> {
     return this.#guard(() => {
+      this.#newUpdates.flush();
       this.#revisions.flush();
       return this.#documents.readOne(key);
     });
   }
 
-  async addRevisions(
-    batch: NewRevisions,
-  ): Promise<readonly { readonly verdict: StoreVerdict; readonly known: KnownRevision | undefined }[]> {
+  async addRevisions(batch: RevisionBatch): Promise<AddedRevisions> {
     return this.#guard(() => {
       const firstBlockKey = this.#nextBlockKey;
       for (const block of batch.blocks) {
@@ -192,14 +212,35 @@ export class SqliteImportTransaction implements ImportTransaction {
         if (block.titles !== undefined) this.#insertTitles.run(this.#nextBlockKey, block.titles);
         this.#nextBlockKey++;
       }
-      return batch.revisions.map((revision) => this.#addRevision(revision, firstBlockKey));
+      this.#boundIndex();
+      const updates = new Int32Array(batch.updateIds.length / UPDATE_ID_SIZE);
+      for (let position = 0; position < updates.length; position++) {
+        updates[position] = this.#lookUpUpdate(updateIdAt(batch, position));
+      }
+      const context = { batch, updates, firstBlockKey };
+      const added: Writable<AddedRevisions> = {
+        newUpdates: 0,
+        newRevisions: 0,
+        present: 0,
+        newByType: {},
+        conflicts: [],
+      };
+      for (const [index, row] of unpackRows(batch).entries()) {
+        this.#addRevision(
+          context,
+          row,
+          batch.digests.subarray(index * DIGEST_SIZE, (index + 1) * DIGEST_SIZE),
+          added,
+        );
+      }
+      return added;
     });
   }
 
   async addFileLocations(files: readonly PackageFile[]): Promise<void> {
     this.#guard(() => {
       for (const file of files) {
-        this.#contentFiles.add(Buffer.from(file.sha1, 'hex'), null, null, file.fileName, file.muUrl);
+        this.#fileLocations.add(Buffer.from(file.sha1, 'hex'), file.fileName, file.muUrl);
       }
     });
   }
@@ -244,181 +285,170 @@ export class SqliteImportTransaction implements ImportTransaction {
   }
 
   #addRevision(
-    revision: NewRevision,
-    firstBlockKey: number,
-  ): { verdict: StoreVerdict; known: KnownRevision | undefined } {
-    const { facts } = revision;
-    const { updateId, revisionNumber } = facts.identity;
-    let update = this.#lookUpUpdate(updateId);
-    const isNewUpdate = update?.hasRevision !== true;
-    if (update !== undefined && !isNewUpdate) {
-      const known = this.#lookUpRevision(update.updateKey, revisionNumber);
-      if (known !== undefined) return { verdict: this.#compare(known, revision, firstBlockKey), known };
+    context: BatchContext,
+    row: RevisionRow,
+    digest: Uint8Array,
+    added: Writable<AddedRevisions>,
+  ): void {
+    const { updateType, revisionNumber } = row;
+    let update = context.updates[row.update] as number;
+    const known = this.#lookUpRevision(update, revisionNumber);
+    if (known !== undefined) {
+      if (this.#isSame(known, row, digest, context.firstBlockKey)) added.present++;
+      else added.conflicts.push({ identity: identityOf(context, row), known, digest });
+      return;
     }
     const key = this.#nextKey++;
-    if (update === undefined) {
-      update = { updateKey: this.#nextUpdateKey++, hasRevision: true };
-      this.#newUpdates.add(update.updateKey, updateIdToBytes(updateId), key, null);
-      this.#remember(updateId, update);
+    const isCategory = updateType === 'Category';
+    const newest = update < 0 ? undefined : this.#index.newestOf(update);
+    if (newest === undefined) added.newUpdates++;
+    else added.newRevisions++;
+    added.newByType[updateType] = (added.newByType[updateType] ?? 0) + 1;
+    if (update < 0) {
+      update = this.#createUpdate(context, row.update, { newest: key, awaitedBy: null });
+      this.#index.setFlag(update, UPDATE_FLAGS.single);
     } else {
-      this.#newUpdates.flush();
-      this.#revisions.flush(); // #setNewest compares with revision rows
-      this.#setNewest.run(key, update.updateKey, revisionNumber);
+      if (newest === undefined || revisionNumber > newest) this.#newest.set(this.#index.keyOf(update), key);
+      if (isCategory && newest === undefined) this.#lateCategoryKeys.push(this.#index.keyOf(update));
+      this.#index.clearFlag(update, UPDATE_FLAGS.single);
     }
-    const wasNamedBefore = isNewUpdate && !update.hasRevision;
-    update.hasRevision = true;
-    const isCategory = facts.updateType === 'Category';
-    if (isCategory) {
-      if (wasNamedBefore) this.#lateCategoryKeys.push(update.updateKey);
-      this.#categoryKeys.add(update.updateKey);
-    }
+    if (newest === undefined || revisionNumber > newest) this.#index.setNewest(update, revisionNumber);
+    const updateKey = this.#index.keyOf(update);
+    if (isCategory) this.#categoryKeys.add(updateKey);
     this.#revisions.add(
       key,
-      update.updateKey,
+      updateKey,
       revisionNumber,
-      UPDATE_TYPE_CODES[facts.updateType],
-      facts.categoryType === undefined ? null : CATEGORY_TYPE_CODES[facts.categoryType],
-      facts.title,
-      facts.defaultLanguage ?? null,
-      facts.publicationState ?? null,
-      facts.createdAt ?? null,
-      facts.msrcSeverity ?? null,
-      facts.explicitlyDeployable ? 1 : 0,
-      facts.languages.length === 0 ? null : facts.languages.join(','),
-      facts.kbArticleIds.length === 0 ? null : facts.kbArticleIds.join(','),
-      revision.digest,
-      revision.documentSize,
-      firstBlockKey + revision.block,
-      revision.blockOffset,
+      UPDATE_TYPE_CODES[updateType],
+      row.categoryType === undefined ? null : CATEGORY_TYPE_CODES[row.categoryType],
+      row.title,
+      row.defaultLanguage ?? null,
+      row.publicationState ?? null,
+      row.createdAt ?? null,
+      row.msrcSeverity ?? null,
+      row.explicitlyDeployable ? 1 : 0,
+      row.languages ?? null,
+      row.kbArticleIds ?? null,
+      digest,
+      row.documentSize,
+      context.firstBlockKey + row.block,
+      row.blockOffset,
     );
-    this.#addRelations(key, facts);
-    return { verdict: isNewUpdate ? 'new-update' : 'new-revision', known: undefined };
+    this.#addRelations(context, row, key);
   }
 
-  #addRelations(key: RevisionKey, facts: IndexedFacts): void {
-    const isCategory = facts.updateType === 'Category';
-    if (facts.prerequisites.length > 0) this.#addPrerequisites(key, facts.prerequisites, isCategory);
-    for (const [clause, { members }] of facts.bundledUpdates.entries()) {
-      for (const [position, { updateId, revisionNumber }] of members.entries()) {
-        this.#bundled.add(key, clause, position, this.#referTo(updateId, key, true).updateKey, revisionNumber);
-      }
+  #addRelations(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
+    if (row.prerequisites.length > 0) this.#addPrerequisites(context, row, key);
+    for (const [clause, position, update, revisionNumber] of row.bundled) {
+      const child = this.#referTo(context, update, key, true);
+      this.#bundled.add(key, clause, position, this.#index.keyOf(child), revisionNumber);
     }
-    for (const updateId of facts.supersededUpdates) {
-      this.#superseded.add(this.#referTo(updateId, key, false).updateKey, key);
+    for (const update of row.superseded) {
+      this.#superseded.add(this.#index.keyOf(this.#referTo(context, update, key, false)), key);
     }
-    for (const [kind, values] of [
-      [ARTICLE_CODES.kb, facts.kbArticleIds],
-      [ARTICLE_CODES.bulletin, facts.securityBulletinIds],
-      [ARTICLE_CODES.cve, facts.cveIds],
-    ] as const) {
-      for (const value of values) this.#articles.add(kind, value.toUpperCase(), key);
-    }
-    let position = 0;
-    for (const file of facts.files) {
-      const kind = file.patchingType === 'Express' ? FILE_KIND_CODES.express : FILE_KIND_CODES.payload;
-      this.#files.add(key, position++, this.#addContentFile(file), kind, file.fileName, null);
-    }
-    for (const file of facts.eulaFiles) {
+    for (const [kind, value] of row.articles) this.#articles.add(kind, value, key);
+    for (const [position, file] of row.files.entries()) {
+      const { sha1, sha256 } = fileDigestsOf(context.batch, file);
       this.#files.add(
         key,
-        position++,
-        this.#addContentFile(file),
-        FILE_KIND_CODES.licence,
+        position,
+        sha1,
+        sha256,
+        file.size,
+        file.kind,
         file.fileName,
-        file.language,
+        file.language ?? null,
       );
     }
   }
 
-  #addPrerequisites(key: RevisionKey, clauses: readonly PrerequisiteClause[], isCategory: boolean): void {
+  #addPrerequisites(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
+    const isCategory = row.updateType === 'Category';
     let isSatisfied = true;
-    const stored = clauses.map(({ members, atLeastOne, isCategory: isCategoryClause }) => {
-      const kind = isCategoryClause ? 2 : atLeastOne ? 1 : 0;
-      let text = `[${kind}`;
+    let clauses = '';
+    for (const [kind, ...members] of row.prerequisites) {
+      clauses += clauses === '' ? `[[${kind}` : `,[${kind}`;
+      const isLinked = kind !== PREREQUISITE_KINDS.bare || isCategory;
       let hasMember = false;
-      for (const updateId of members) {
-        const update = this.#referTo(updateId, key, true);
-        text += `,${update.updateKey}`;
-        hasMember ||= update.hasRevision;
-        if ((kind > 0 || isCategory) && this.#categoryKeys.has(update.updateKey)) {
-          this.#categories.add(update.updateKey, key);
-        }
+      for (const member of members) {
+        const update = this.#referTo(context, member, key, true);
+        const updateKey = this.#index.keyOf(update);
+        clauses += `,${updateKey}`;
+        hasMember ||= this.#index.newestOf(update) !== undefined;
+        if (isLinked && this.#categoryKeys.has(updateKey)) this.#categories.add(updateKey, key);
       }
+      clauses += ']';
       isSatisfied &&= hasMember;
-      return `${text}]`;
-    });
+    }
     if (!isSatisfied) this.#unsatisfied.push(key);
-    this.#prerequisites.add(key, `[${stored.join(',')}]`);
+    this.#prerequisites.add(key, `${clauses}]`);
   }
 
-  /** The update that a document names; a row is made for ids not met so far. */
-  #referTo(updateId: UpdateId, by: RevisionKey, isNeeded: boolean): KnownUpdate {
-    const known = this.#lookUpUpdate(updateId);
-    if (known === undefined) {
-      const update = { updateKey: this.#nextUpdateKey++, hasRevision: false };
-      this.#newUpdates.add(update.updateKey, updateIdToBytes(updateId), null, isNeeded ? by : null);
-      this.#remember(updateId, update);
-      return update;
-    }
-    if (!known.hasRevision && isNeeded) {
+  /** Entry of the update that a document names; a row is made for ids not met so far. */
+  #referTo(context: BatchContext, position: number, by: RevisionKey, isNeeded: boolean): number {
+    const known = context.updates[position] as number;
+    if (known < 0)
+      return this.#createUpdate(context, position, { newest: null, awaitedBy: isNeeded ? by : null });
+    const isAwaited = isNeeded && this.#index.newestOf(known) === undefined;
+    if (isAwaited && !this.#index.hasFlag(known, UPDATE_FLAGS.awaited)) {
+      this.#index.setFlag(known, UPDATE_FLAGS.awaited);
       this.#newUpdates.flush();
-      this.#awaitUpdate.run(by, known.updateKey);
+      this.#awaitUpdate.run(by, this.#index.keyOf(known));
     }
     return known;
   }
 
-  #lookUpUpdate(updateId: UpdateId): KnownUpdate | undefined {
-    const cached = this.#updates.get(updateId);
-    if (cached !== undefined) return cached ?? undefined;
-    if (this.#knowsAll) return undefined;
-    const row = this.#findUpdate.get(updateIdToBytes(updateId));
-    if (row === undefined) {
-      this.#remember(updateId, null);
-      return undefined;
-    }
-    const update = {
-      updateKey: numberOf(row.update_key),
-      hasRevision: row.newest_revision_key !== null,
-    };
-    this.#remember(updateId, update);
+  #createUpdate(
+    context: BatchContext,
+    position: number,
+    { newest, awaitedBy }: { newest: RevisionKey | null; awaitedBy: RevisionKey | null },
+  ): number {
+    const id = updateIdAt(context.batch, position);
+    const updateKey = this.#nextUpdateKey++;
+    this.#newUpdates.add(updateKey, id, newest, awaitedBy);
+    const update = this.#index.add(id, updateKey);
+    if (awaitedBy !== null) this.#index.setFlag(update, UPDATE_FLAGS.awaited);
+    context.updates[position] = update;
     return update;
   }
 
-  #remember(updateId: UpdateId, update: KnownUpdate | null): void {
-    if (this.#updates.size >= MAX_CACHE_ENTRIES) {
-      this.#newUpdates.flush(); // from here on SQL is asked
-      this.#updates = new Map();
-      this.#knowsAll = false;
-    }
-    this.#updates.set(updateId, update);
+  /** Entry of an update in the index, -1 if the store does not know the id. */
+  #lookUpUpdate(id: Uint8Array): number {
+    const indexed = this.#index.find(id);
+    if (indexed >= 0 || this.#isAllIndexed) return indexed;
+    const row = this.#findUpdate.get(id);
+    if (row === undefined) return -1;
+    const update = this.#index.add(id, numberOf(row.update_key));
+    if (row.newest_number !== null) this.#index.setNewest(update, numberOf(row.newest_number));
+    return update;
   }
 
-  #lookUpRevision(updateKey: number, revisionNumber: number): KnownRevision | undefined {
+  /** Between batches only: entries must stay valid while a batch is stored. */
+  #boundIndex(): void {
+    if (this.#index.size < MAX_INDEXED_UPDATES) return;
+    this.#flush(); // from here on the database is asked
+    this.#index.clear();
+    this.#isAllIndexed = false;
+  }
+
+  #lookUpRevision(update: number, revisionNumber: number): KnownRevision | undefined {
+    const newest = update < 0 ? undefined : this.#index.newestOf(update);
+    if (newest === undefined) return undefined;
+    if (newest !== revisionNumber && this.#index.hasFlag(update, UPDATE_FLAGS.single)) return undefined;
     this.#revisions.flush();
-    const row = this.#findRevision.get(updateKey, revisionNumber);
+    const row = this.#findRevision.get(this.#index.keyOf(update), revisionNumber);
     return row === undefined
       ? undefined
       : { key: numberOf(row.revision_key), digest: bytesOf(row.document_digest) };
   }
 
   /** A revision met twice in one package: the second must be the first again, line ends apart. */
-  #compare(known: KnownRevision, revision: NewRevision, firstBlockKey: number): StoreVerdict {
-    if (Buffer.compare(known.digest, revision.digest) === 0) return 'present';
+  #isSame(known: KnownRevision, row: RevisionRow, digest: Uint8Array, firstBlockKey: number): boolean {
+    if (Buffer.compare(known.digest, digest) === 0) return true;
+    this.#newUpdates.flush(); // the first one's update may be as new as itself
     const stored = this.#documents.readOne(known.key);
-    const arrived = this.#documents.readSlice(
-      firstBlockKey + revision.block,
-      revision.blockOffset,
-      revision.documentSize,
-    );
-    return normalizedDigest(stored) === normalizedDigest(arrived) ? 'present' : 'conflict';
-  }
-
-  /** Facts that the store lacks are filled in; those it has stay. */
-  #addContentFile(file: ContentFile | EulaFile): Buffer {
-    const sha1 = Buffer.from(file.sha1, 'hex');
-    const sha256 = file.sha256 === undefined ? null : Buffer.from(file.sha256, 'hex');
-    this.#contentFiles.add(sha1, sha256, file.size, file.fileName, null);
-    return sha1;
+    const arrived = this.#documents.readSlice(firstBlockKey + row.block, row.blockOffset, row.documentSize);
+    return normalizedDigest(stored) === normalizedDigest(arrived);
   }
 
   #linkLateCategories(): void {
@@ -472,7 +502,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   #flush(): void {
     for (const table of [
       this.#newUpdates,
-      this.#contentFiles,
+      this.#fileLocations,
       this.#revisions,
       this.#prerequisites,
       this.#categories,
@@ -483,6 +513,8 @@ export class SqliteImportTransaction implements ImportTransaction {
     ]) {
       table.flush();
     }
+    for (const [updateKey, revisionKey] of this.#newest) this.#setNewest.run(revisionKey, updateKey);
+    this.#newest.clear();
   }
 
   #highest(table: string, column: string): number {
@@ -498,6 +530,15 @@ export class SqliteImportTransaction implements ImportTransaction {
       throw storeError(error, this.#path);
     }
   }
+}
+
+function updateIdAt({ updateIds }: RevisionBatch, position: number): Uint8Array {
+  return updateIds.subarray(position * UPDATE_ID_SIZE, (position + 1) * UPDATE_ID_SIZE);
+}
+
+function identityOf(context: BatchContext, row: RevisionRow): UpdateIdentity {
+  const updateId = updateIdFromBytes(updateIdAt(context.batch, row.update));
+  return { updateId, revisionNumber: row.revisionNumber };
 }
 
 /** Rows of one clause, which follow each other, become one reference. */

@@ -5,8 +5,9 @@
 import type { Sha1Hex } from '../model/digest.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
-import type { CategoryType, RevisionFacts, UpdateType } from '../model/revision.js';
+import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
+import type { RevisionBatch } from './revision-batch.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
 export type RevisionKey = number;
@@ -142,58 +143,22 @@ export interface HistoryEntry {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** A compressed run of documents, about 256 KiB of them. */
-export interface DocumentBlock {
-  /** raw deflate */
-  readonly data: Uint8Array;
-  /** bytes when inflated */
-  readonly size: number;
-  /** raw deflate of JSON: offset of the document → language → title, where it differs from the default title */
-  readonly titles: Uint8Array | undefined;
+/** What became of a batch. */
+export interface AddedRevisions {
+  /** first revisions of their updates */
+  readonly newUpdates: number;
+  readonly newRevisions: number;
+  /** there already: the same document, line ends apart */
+  readonly present: number;
+  readonly newByType: Readonly<Partial<Record<UpdateType, number>>>;
+  /** there already with another document, which stays */
+  readonly conflicts: readonly {
+    readonly identity: UpdateIdentity;
+    readonly known: KnownRevision;
+    /** SHA-256 of the document in the batch, 32 bytes */
+    readonly digest: Uint8Array;
+  }[];
 }
-
-/** A revision to be stored: what the store indexes, and where its document lies. */
-export interface NewRevision {
-  readonly facts: IndexedFacts;
-  /** SHA-256 of the document, 32 bytes */
-  readonly digest: Uint8Array;
-  /** index into {@link NewRevisions.blocks} */
-  readonly block: number;
-  readonly blockOffset: number;
-  readonly documentSize: number;
-}
-
-/** The part of {@link RevisionFacts} that the store keeps in columns; the rest is read from the document. */
-export type IndexedFacts = Pick<
-  RevisionFacts,
-  | 'identity'
-  | 'updateType'
-  | 'defaultLanguage'
-  | 'publicationState'
-  | 'createdAt'
-  | 'msrcSeverity'
-  | 'explicitlyDeployable'
-  | 'languages'
-  | 'kbArticleIds'
-  | 'securityBulletinIds'
-  | 'cveIds'
-  | 'prerequisites'
-  | 'bundledUpdates'
-  | 'supersededUpdates'
-  | 'files'
-  | 'eulaFiles'
-> & {
-  readonly categoryType: CategoryType | undefined;
-  readonly title: string;
-};
-
-export interface NewRevisions {
-  readonly revisions: readonly NewRevision[];
-  readonly blocks: readonly DocumentBlock[];
-}
-
-/** `present`: same revision, same document (line ends apart); `conflict`: another document under the same identity. */
-export type StoreVerdict = 'new-update' | 'new-revision' | 'present' | 'conflict';
 
 export interface KnownRevision {
   readonly key: RevisionKey;
@@ -218,9 +183,7 @@ export interface ImportTransaction {
   findRevisions(identities: readonly UpdateIdentity[]): Promise<readonly (KnownRevision | undefined)[]>;
   /** The document of a stored revision. */
   readDocument(key: RevisionKey): Promise<Uint8Array>;
-  addRevisions(
-    batch: NewRevisions,
-  ): Promise<readonly { readonly verdict: StoreVerdict; readonly known: KnownRevision | undefined }[]>;
+  addRevisions(batch: RevisionBatch): Promise<AddedRevisions>;
   /** Where content files are served. A URL that is already known stays. */
   addFileLocations(files: readonly PackageFile[]): Promise<void>;
   setLanguages(languages: readonly PackageLanguage[]): Promise<void>;

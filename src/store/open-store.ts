@@ -6,7 +6,7 @@ import { WsusutilError } from '../errors.js';
 import { DEFAULT_LANGUAGES } from '../model/language.js';
 import { openDatabase, type SqlDatabase } from '../platform/sqlite.js';
 import type { MetadataStore } from './metadata-store.js';
-import { migrate, PAGE_SIZE, readSchemaVersion, SCHEMA_VERSION } from './schema.js';
+import { APPLICATION_ID, migrate, PAGE_SIZE, readSchemaVersion, SCHEMA_VERSION } from './schema.js';
 import { storeError } from './sql-errors.js';
 import { SqliteStore } from './sqlite-store.js';
 
@@ -19,7 +19,7 @@ export interface OpenStoreOptions {
 }
 
 /** Page cache of the connection, KiB. */
-const CACHE_KIB = 32_768;
+const CACHE_KIB = 16_384;
 
 /**
  * Opens the store at `path`. In `write` mode it is created or migrated if need be; in `read` mode it must exist in
@@ -75,6 +75,11 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
     database.exec('PRAGMA busy_timeout = 5000');
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     const version = readSchemaVersion(database);
+    if (version > 0 && readApplicationId(database) !== APPLICATION_ID) {
+      throw new WsusutilError('STORE_CORRUPT', `${path} is an SQLite database, but not a wsusutil store`, {
+        hint: 'Move the file away, or point --data-dir at another data directory.',
+      });
+    }
     if (version > SCHEMA_VERSION) {
       throw new WsusutilError(
         'STORE_TOO_NEW',
@@ -95,10 +100,12 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
         }
         database.exec(`PRAGMA page_size = ${PAGE_SIZE}`);
       }
-      database.exec('PRAGMA journal_mode = WAL');
       database.exec('PRAGMA synchronous = FULL');
+      // Tables first, then the write-ahead log: when the first import fills the disk, its log must not hold the only
+      // copy of the tables, or the disk would stay full.
       if (version === 0) migrate(database, 0, () => insertFirstRows(database, options.now()));
-      else if (version < SCHEMA_VERSION) migrate(database, version);
+      database.exec('PRAGMA journal_mode = WAL');
+      if (version > 0 && version < SCHEMA_VERSION) migrate(database, version);
     } else if (version < SCHEMA_VERSION) {
       throw new WsusutilError(
         version === 0 ? 'STORE_CORRUPT' : 'STORE_MISSING',
@@ -118,6 +125,10 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
     database.close();
     throw error;
   }
+}
+
+function readApplicationId(database: SqlDatabase): number {
+  return Number(database.prepare('PRAGMA application_id').get()?.application_id);
 }
 
 function insertFirstRows(database: SqlDatabase, now: Date): void {

@@ -30,11 +30,10 @@ export function categoryTypeOf(value: SqlValue | undefined): CategoryType | unde
   return value === null || value === undefined ? undefined : CATEGORY_TYPES[numberOf(value) - 1];
 }
 
-/** First element of a clause of `prerequisites.clauses` whose one member must be there. */
-export const BARE_PREREQUISITE = 0;
-
 /** `prerequisites.clauses`: kind, then update keys. */
-export function clausesOf(value: SqlValue | undefined): readonly (readonly [kind: number, ...members: number[]])[] {
+export function clausesOf(
+  value: SqlValue | undefined,
+): readonly (readonly [kind: number, ...members: number[]])[] {
   return typeof value === 'string' ? (JSON.parse(value) as [number, ...number[]][]) : [];
 }
 

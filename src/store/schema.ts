@@ -19,7 +19,8 @@
  *                       row for each of a driver's forty languages took a third of the time of an import
  * - `revision_categories` which categories a revision names: every category for a category, those in AtLeastOne
  *                       clauses for the rest (package-formats 4.6: some documents leave the IsCategory flag out)
- * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `content_files`, `revision_files`
+ * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `revision_files` (as the document
+ *                       gives them), `file_locations` (where Microsoft serves them, in order of arrival)
  */
 import type { SqlDatabase } from '../platform/sqlite.js';
 
@@ -68,12 +69,10 @@ export const MIGRATIONS: readonly string[] = [
     kind INTEGER NOT NULL, value TEXT NOT NULL, revision_key INTEGER NOT NULL,
     PRIMARY KEY (kind, value, revision_key)
   ) WITHOUT ROWID;
-  CREATE TABLE content_files (
-    sha1 BLOB NOT NULL UNIQUE, sha256 BLOB, size INTEGER, file_name TEXT NOT NULL, mu_url TEXT
-  );
+  CREATE TABLE file_locations (sha1 BLOB NOT NULL UNIQUE, file_name TEXT NOT NULL, mu_url TEXT NOT NULL);
   CREATE TABLE revision_files (
-    revision_key INTEGER NOT NULL, position INTEGER NOT NULL, sha1 BLOB NOT NULL, kind INTEGER NOT NULL,
-    file_name TEXT NOT NULL, language TEXT, PRIMARY KEY (revision_key, position)
+    revision_key INTEGER NOT NULL, position INTEGER NOT NULL, sha1 BLOB NOT NULL, sha256 BLOB, size INTEGER NOT NULL,
+    kind INTEGER NOT NULL, file_name TEXT NOT NULL, language TEXT, PRIMARY KEY (revision_key, position)
   ) WITHOUT ROWID;
   `,
 ];
@@ -88,6 +87,8 @@ export const CATEGORY_TYPE_CODES = {
   Product: 3,
   UpdateClassification: 4,
 } as const;
+/** first element of a clause in `prerequisites.clauses` */
+export const PREREQUISITE_KINDS = { bare: 0, atLeastOne: 1, category: 2 } as const;
 /** `articles.kind` */
 export const ARTICLE_CODES = { kb: 1, bulletin: 2, cve: 3 } as const;
 /** `revision_files.kind` */

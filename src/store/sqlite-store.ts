@@ -81,9 +81,8 @@ export class SqliteStore implements MetadataStore {
         JOIN revisions r ON r.revision_key = u.newest_revision_key GROUP BY r.update_type`);
       for (const row of types.iterate()) newestByType[updateTypeOf(row.update_type)] = numberOf(row.updates);
       const files = this.#row(`
-        SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes,
-          coalesce(sum(sha1 IN (SELECT sha1 FROM revision_files WHERE kind = ${FILE_KIND_CODES.licence})), 0) AS licences
-        FROM content_files WHERE size IS NOT NULL`);
+        SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes, coalesce(sum(is_licence), 0) AS licences
+        FROM (SELECT max(size) AS size, max(kind = ${FILE_KIND_CODES.licence}) AS is_licence FROM revision_files GROUP BY sha1)`);
       const pages = numberOf(this.#row('PRAGMA page_count').page_count);
       const pageSize = numberOf(this.#row('PRAGMA page_size').page_size);
       return {
@@ -219,7 +218,7 @@ export class SqliteStore implements MetadataStore {
 
   async fileLocations(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, string>> {
     return this.#guard(() => {
-      const find = this.#database.prepare('SELECT mu_url FROM content_files WHERE sha1 = ?');
+      const find = this.#database.prepare('SELECT mu_url FROM file_locations WHERE sha1 = ?');
       const found = new Map<Sha1Hex, string>();
       for (const sha1 of sha1s) {
         const url = textOf(find.get(Buffer.from(sha1, 'hex'))?.mu_url);
@@ -286,14 +285,17 @@ export class SqliteStore implements MetadataStore {
   }
 
   async needsSorting(): Promise<boolean> {
-    return this.#guard(
-      () =>
-        this.#database
-          .prepare(
-            'SELECT 1 AS one FROM updates WHERE awaited_by IS NOT NULL AND newest_revision_key IS NOT NULL LIMIT 1',
-          )
-          .get() !== undefined,
-    );
+    return this.#guard(() => {
+      const exists = (sql: string) =>
+        this.#database.prepare(`SELECT 1 AS one ${sql} LIMIT 1`).get() !== undefined;
+      return (
+        exists('FROM updates WHERE awaited_by IS NOT NULL AND newest_revision_key IS NOT NULL') ||
+        // A bundled revision may be late although another one of its update was there.
+        exists(`FROM bundled_updates b
+          JOIN revisions part ON part.update_key = b.update_key AND part.revision_number = b.revision_number
+          WHERE part.revision_key > b.revision_key`)
+      );
+    });
   }
 
   async dependencyGraph(): Promise<DependencyGraph> {
@@ -359,10 +361,24 @@ export class SqliteStore implements MetadataStore {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#foldWriteAheadLog();
     try {
       this.#database.close();
     } finally {
       await this.#onClose?.();
+    }
+  }
+
+  /**
+   * SQLite does this when the last connection closes, but with the driver for Node 20 that is when the process ends
+   * and not now: a copy of the file made in between would lack the last import.
+   */
+  #foldWriteAheadLog(): void {
+    try {
+      this.#database.exec('PRAGMA busy_timeout = 0');
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // A read-only connection, a reader in the way, a full disk: the log stays and is as good as the file.
     }
   }
 

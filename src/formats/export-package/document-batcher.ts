@@ -1,6 +1,7 @@
 import { WsusutilError } from '../../errors.js';
 import type { DocumentEncoding, RecordBatch, RecordSlice } from '../../model/export-package.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
+import { BatchMemory } from './batch-memory.js';
 import { detectDocumentEncoding, trimSpace } from './document-encoding.js';
 import { BATCH_SIZE, RECORDS_PER_BATCH } from './limits.js';
 
@@ -9,6 +10,7 @@ export class DocumentBatcher {
   readonly #emit: (batch: RecordBatch) => void;
   readonly #maxSourceSize: number;
   readonly #batchSize: number;
+  readonly #memory: BatchMemory;
   #bytes: Buffer;
   /** end of the last finished document */
   #position = 0;
@@ -18,11 +20,17 @@ export class DocumentBatcher {
   #records: RecordSlice[] = [];
 
   /** @param maxSourceSize bytes one document may take in its encoding */
-  constructor(emit: (batch: RecordBatch) => void, maxSourceSize: number, batchSize = BATCH_SIZE) {
+  constructor(
+    emit: (batch: RecordBatch) => void,
+    maxSourceSize: number,
+    batchSize = BATCH_SIZE,
+    memory = new BatchMemory(),
+  ) {
+    this.#memory = memory;
     this.#emit = emit;
     this.#maxSourceSize = maxSourceSize;
     this.#batchSize = batchSize;
-    this.#bytes = allocate(batchSize);
+    this.#bytes = this.#memory.take(batchSize);
   }
 
   /** @param source one character per byte */
@@ -79,7 +87,7 @@ export class DocumentBatcher {
 
   #startBuffer(capacity: number): void {
     const rest = this.#bytes.subarray(this.#position, this.#length);
-    const next = allocate(Math.max(capacity, rest.length));
+    const next = this.#memory.take(Math.max(capacity, rest.length));
     next.set(rest);
     if (this.#records.length > 0) {
       const records = this.#records;
@@ -91,9 +99,4 @@ export class DocumentBatcher {
     this.#length = rest.length;
     this.#position = 0;
   }
-}
-
-/** Memory of its own, never a slice of the pool: a batch is transferred to another thread whole. */
-function allocate(size: number): Buffer {
-  return Buffer.from(new ArrayBuffer(size));
 }

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
 import type { RecordBatch, RecordSlice } from '../../model/export-package.js';
 import type { UpdateIdentity } from '../../model/update-identity.js';
+import { BatchMemory } from './batch-memory.js';
 import { BATCH_SIZE, DEFAULT_PACKAGE_LIMITS, type PackageLimits, RECORDS_PER_BATCH } from './limits.js';
 import { findInvalidUtf8, passUnits } from './utf8.js';
 import { Utf16Transcoder } from './utf16.js';
@@ -24,6 +25,8 @@ export interface MetadataReaderOptions {
   readonly limits?: Partial<PackageLimits> | undefined;
   /** bytes of a batch; smaller ones are for tests */
   readonly batchSize?: number | undefined;
+  /** where batches come from; default: memory of their own */
+  readonly memory?: BatchMemory | undefined;
 }
 
 interface RecordHead {
@@ -50,6 +53,7 @@ export class MetadataReader {
   readonly #options: MetadataReaderOptions;
   readonly #limits: PackageLimits;
   readonly #batchSize: number;
+  readonly #memory: BatchMemory;
 
   #bytes: Buffer;
   /** bytes filled */
@@ -77,7 +81,8 @@ export class MetadataReader {
     this.#options = options;
     this.#limits = { ...DEFAULT_PACKAGE_LIMITS, ...options.limits };
     this.#batchSize = Math.max(options.batchSize ?? BATCH_SIZE, RECORD_HEAD_SIZE);
-    this.#bytes = allocate(this.#batchSize);
+    this.#memory = options.memory ?? new BatchMemory();
+    this.#bytes = this.#memory.take(this.#batchSize);
   }
 
   write(chunk: Uint8Array): void {
@@ -133,7 +138,7 @@ export class MetadataReader {
       return;
     }
     // One record fills the whole buffer: its length is known and within limits, or counting will stop it.
-    const grown = allocate(Math.max(this.#capacityNeeded(), this.#bytes.length * 2));
+    const grown = this.#memory.take(Math.max(this.#capacityNeeded(), this.#bytes.length * 2));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }
@@ -147,7 +152,7 @@ export class MetadataReader {
   /** Hands on the records framed so far and starts a buffer of `capacity` with the bytes after them. */
   #flush(capacity: number): void {
     const rest = this.#bytes.subarray(this.#position, this.#length);
-    const next = allocate(Math.max(capacity, rest.length));
+    const next = this.#memory.take(Math.max(capacity, rest.length));
     next.set(rest);
     if (this.#records.length > 0) {
       const bytes = new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#position);
@@ -367,11 +372,6 @@ function truncated(message: string): WsusutilError {
   return new WsusutilError('PACKAGE_TRUNCATED', message, {
     hint: 'The package is incomplete; copy or export it again.',
   });
-}
-
-/** Memory of its own, never a slice of the pool: a batch is transferred to another thread whole. */
-function allocate(size: number): Buffer {
-  return Buffer.from(new ArrayBuffer(size));
 }
 
 function isHexDigit(byte: number | undefined): boolean {

@@ -9,9 +9,11 @@ import type { PackageEntry, PackageFile, PackageHeader, RecordBatch } from '../.
 import type { PackageLanguage } from '../../model/language.js';
 import { parseUpdateId, type UpdateIdentity } from '../../model/update-identity.js';
 import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
+import type { BatchMemory } from './batch-memory.js';
 import { DocumentBatcher } from './document-batcher.js';
 import { ElementCensus } from './element-census.js';
 import {
+  BATCH_SIZE,
   DEFAULT_PACKAGE_LIMITS,
   MAX_FILES,
   MAX_LANGUAGES,
@@ -87,15 +89,25 @@ export class PackageXmlReader {
   #entries: PackageEntry[] = [];
   #updateCount = 0;
 
-  constructor(form: PackageXmlForm, handler: PackageXmlHandler, limits: Partial<PackageLimits> = {}) {
+  constructor(
+    form: PackageXmlForm,
+    handler: PackageXmlHandler,
+    limits: Partial<PackageLimits> = {},
+    memory?: BatchMemory,
+  ) {
     this.#form = form;
     this.#handler = handler;
     this.#limits = { ...DEFAULT_PACKAGE_LIMITS, ...limits };
     this.#census = form === 'xml.gz' ? new ElementCensus() : undefined;
-    this.#batcher = new DocumentBatcher((batch) => {
-      this.#flushRows();
-      handler.records(batch);
-    }, this.#limits.maxDocumentSize * MAX_ENCODED_GROWTH);
+    this.#batcher = new DocumentBatcher(
+      (batch) => {
+        this.#flushRows();
+        handler.records(batch);
+      },
+      this.#limits.maxDocumentSize * MAX_ENCODED_GROWTH,
+      BATCH_SIZE,
+      memory,
+    );
     this.#xml = new XmlReader(
       {
         start: (element) => this.#start(element),
