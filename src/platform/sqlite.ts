@@ -36,7 +36,34 @@ interface SqliteModule {
  */
 export async function openDatabase(path: string, options: { readOnly?: boolean } = {}): Promise<SqlDatabase> {
   const { DatabaseSync } = await loadDriver();
-  return new DatabaseSync(path, { readOnly: options.readOnly ?? false });
+  return keepAlive(new DatabaseSync(path, { readOnly: options.readOnly ?? false }));
+}
+
+/** What an object must not outlive; see {@link keepAlive}. */
+const owners = new WeakMap<object, object>();
+
+/**
+ * With @photostructure/sqlite 1.2.1 a statement does not keep its database alive, nor an iterator its statement: once
+ * one of them was collected, the next row was "Database connection is closed" or the end of the process. So each
+ * holds on to what it came from.
+ */
+function keepAlive(database: SqlDatabase): SqlDatabase {
+  const prepare = database.prepare.bind(database);
+  return override(database, 'prepare', (sql: string) => {
+    const statement = prepare(sql);
+    owners.set(statement, database);
+    const iterate = statement.iterate.bind(statement);
+    return override(statement, 'iterate', (...parameters: SqlValue[]) => {
+      const rows = iterate(...parameters);
+      owners.set(rows, statement);
+      return rows;
+    });
+  });
+}
+
+/** The drivers' methods cannot be assigned to. */
+function override<T extends object, K extends keyof T>(target: T, name: K, value: T[K]): T {
+  return Object.defineProperty(target, name, { value });
 }
 
 /** SQLite's primary result code (`errcode`) of a driver error, e.g. 5 for BUSY; undefined for anything else. */

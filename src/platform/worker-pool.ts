@@ -65,7 +65,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
   };
   for (let i = 0; i < threads; i++) {
     // A small young generation: batches are large and short-lived, and every thread's heap counts.
-    const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 24 } });
+    const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 16 } });
     worker.on('message', (reply: Reply<Result>) => {
       const waiting = running.get(worker);
       running.delete(worker);

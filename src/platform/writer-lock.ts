@@ -27,7 +27,7 @@ const RETRY_MS = 100;
 const MAX_HOLDER_SIZE = 4_096;
 
 /** Who holds the lock, as the holder file says. */
-export interface LockHolder {
+interface LockHolder {
   readonly pid: number;
   /** the verb, e.g. `import` */
   readonly command: string;

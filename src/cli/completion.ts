@@ -1,0 +1,257 @@
+/** Completion scripts, made from the declarations. Each script is complete in itself and calls nothing of ours. */
+import type { CommandDeclaration, OptionSpec, PositionalSpec } from '../commands/declaration.js';
+import { GLOBAL_OPTIONS } from './global-options.js';
+import { HELP_TOPICS } from './help.js';
+
+export const SHELLS = ['bash', 'zsh', 'fish', 'powershell'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** The script for `shell`, ending in a line break. */
+export function completionScript(shell: Shell, declarations: readonly CommandDeclaration[]): string {
+  const lines = { bash, zsh, fish, powershell }[shell](declarations);
+  return `${lines.join('\n')}\n`;
+}
+
+type Completes = 'file' | 'directory' | readonly string[] | undefined;
+
+interface OptionWords {
+  readonly name: string;
+  readonly spec: OptionSpec;
+  readonly value: Completes;
+}
+
+function optionsOf(declaration: CommandDeclaration): OptionWords[] {
+  return Object.entries<OptionSpec>({ ...declaration.options, ...GLOBAL_OPTIONS })
+    .filter(([name]) => name !== 'csv' || declaration.csv === true)
+    .map(([name, spec]) => ({ name, spec, value: spec.choices ?? spec.completes }));
+}
+
+/** What the argument at `index` may be; the last one again when it takes all that is left. */
+function positionalAt(declaration: CommandDeclaration, index: number): PositionalSpec | undefined {
+  const last = declaration.positionals.at(-1);
+  return declaration.positionals[index] ?? (last?.variadic === true ? last : undefined);
+}
+
+/** Words for the first argument of a command that takes a word of ours. */
+function wordsOf(
+  declaration: CommandDeclaration,
+  declarations: readonly CommandDeclaration[],
+): readonly string[] {
+  if (declaration.name === 'help') return [...declarations.map(({ name }) => name), ...HELP_TOPICS];
+  if (declaration.name === 'completion') return SHELLS;
+  return (declaration.assignments ?? []).map(({ name }) => `${name}=`);
+}
+
+function bash(declarations: readonly CommandDeclaration[]): string[] {
+  // One word per line, and only line breaks separate: file names may have spaces.
+  const words = (list: readonly string[]) =>
+    `COMPREPLY=($(compgen -W $'${list.map((word) => word.replaceAll(/['\\]/g, '\\$&')).join('\\n')}' -- "$cur"))`;
+  const valued = (completes: Completes) => {
+    if (completes === 'directory') return `COMPREPLY=($(compgen -d -- "$cur"))`;
+    if (completes === 'file') return `COMPREPLY=($(compgen -f -- "$cur"))`;
+    return words(completes ?? []);
+  };
+  const lines = [
+    '# bash completion for wsusutil',
+    '_wsusutil() {',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
+    '  local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= index=1 position=0 word',
+    "  local IFS=$'\\n'",
+    '  COMPREPLY=()',
+    '  while [ "$index" -lt "$COMP_CWORD" ]; do',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
+    '    word=${COMP_WORDS[index]}',
+    '    case $word in',
+    '      --data-dir) index=$((index + 1)) ;;',
+    '      -*) ;;',
+    '      *) if [ -z "$command" ]; then command=$(printf %s "$word" | tr A-Z a-z); else position=$((position + 1)); fi ;;',
+    '    esac',
+    '    index=$((index + 1))',
+    '  done',
+    '  if [ -z "$command" ]; then',
+    `    if [ "$previous" = --data-dir ]; then ${valued('directory')}; return; fi`,
+    `    ${words([
+      ...declarations.map(({ name }) => name),
+      ...Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`),
+      '--help',
+      '--version',
+    ])}`,
+    '    return',
+    '  fi',
+    '  case $command in',
+  ];
+  for (const declaration of declarations) {
+    const options = optionsOf(declaration);
+    lines.push(`    ${declaration.name})`);
+    const withValue = options.filter(({ spec }) => spec.type !== 'boolean');
+    lines.push('      case $previous in');
+    for (const { name, value } of withValue) lines.push(`        --${name}) ${valued(value)}; return ;;`);
+    lines.push('      esac');
+    const flags = options.map(({ name }) => `--${name}`).concat('--help');
+    lines.push(`      case $cur in -*) ${words(flags)}; return ;; esac`);
+    const own = wordsOf(declaration, declarations);
+    if (own.length > 0) {
+      lines.push(`      ${words(own)}`);
+      if (own.some((word) => word.endsWith('='))) {
+        lines.push('      compopt -o nospace 2>/dev/null');
+        lines.push('      if [ "$previous" = = ]; then COMPREPLY=($(compgen -d -- "$cur")); fi');
+        lines.push('      if [ "$cur" = = ]; then COMPREPLY=($(compgen -d)); fi');
+      }
+    } else {
+      const count = declaration.positionals.length;
+      const isOpen = declaration.positionals.at(-1)?.variadic === true;
+      lines.push('      case $position in');
+      for (let index = 0; index < count; index++) {
+        const { kind } = positionalAt(declaration, index) as PositionalSpec;
+        const pattern = isOpen && index === count - 1 ? '*' : String(index);
+        if (kind !== 'text') lines.push(`        ${pattern}) ${valued(kind)} ;;`);
+      }
+      lines.push('      esac');
+    }
+    lines.push('      ;;');
+  }
+  lines.push('  esac', '}', 'complete -o filenames -F _wsusutil wsusutil');
+  return lines;
+}
+
+function zsh(declarations: readonly CommandDeclaration[]): string[] {
+  const action = (completes: Completes) => {
+    if (completes === 'directory') return '_files -/';
+    if (completes === 'file') return '_files';
+    return completes === undefined ? ' ' : `(${completes.join(' ')})`;
+  };
+  const quoted = (text: string) => shellQuote(text);
+  const describe = (text: string) => text.replaceAll(/[[\]:]/g, (found) => `\\${found}`);
+  const lines = [
+    '#compdef wsusutil',
+    '_wsusutil() {',
+    '  local -a commands',
+    '  commands=(',
+    ...declarations.map(({ name, summary }) => `    ${quoted(`${name}:${describe(summary)}`)}`),
+    '  )',
+    '  local index=2 command=',
+    '  while (( index < CURRENT )); do',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
+    '    case ${words[index]} in',
+    '      --data-dir) (( index++ )) ;;',
+    '      -*) ;;',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
+    '      *) command=${words[index]:l}; break ;;',
+    '    esac',
+    '    (( index++ ))',
+    '  done',
+    '  if [[ -z $command ]]; then',
+    "    _describe -t commands 'wsusutil command' commands",
+    '    return',
+    '  fi',
+    '  shift $(( index - 1 )) words',
+    '  (( CURRENT -= index - 1 ))',
+    '  case $command in',
+  ];
+  for (const declaration of declarations) {
+    const specs = optionsOf(declaration).map(({ name, spec, value }) => {
+      const repeat = spec.type === 'strings' ? '*' : '';
+      const description = `[${describe(spec.description)}]`;
+      return spec.type === 'boolean'
+        ? `--${name}${description}`
+        : `${repeat}--${name}=${description}:${spec.value ?? 'value'}:${action(value)}`;
+    });
+    const words = wordsOf(declaration, declarations);
+    if (words.length > 0) specs.push(`*:argument:(${words.join(' ')})`);
+    else {
+      declaration.positionals.forEach(({ name, kind, variadic, required }, index) => {
+        const place = variadic === true ? '*' : `${index + 1}`;
+        const colon = required || variadic === true ? ':' : '::';
+        specs.push(`${place}${colon}${describe(name)}:${action(kind === 'text' ? undefined : kind)}`);
+      });
+    }
+    lines.push(`    ${declaration.name})`, '      _arguments \\');
+    lines.push(
+      ...specs.map((spec, index) => `        ${quoted(spec)}${index < specs.length - 1 ? ' \\' : ''}`),
+      '      ;;',
+    );
+  }
+  lines.push(
+    '  esac',
+    '}',
+    'if [[ $funcstack[1] = _wsusutil ]]; then _wsusutil "$@"; else compdef _wsusutil wsusutil; fi',
+  );
+  return lines;
+}
+
+function fish(declarations: readonly CommandDeclaration[]): string[] {
+  const names = declarations.map(({ name }) => name).join(' ');
+  const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const line = (condition: string, rest: string) => `complete -c wsusutil -n ${quoted(condition)} ${rest}`;
+  const lines = ['# fish completion for wsusutil', 'complete -c wsusutil -f'];
+  for (const { name, summary } of declarations) {
+    lines.push(line(`not __fish_seen_subcommand_from ${names}`, `-a ${name} -d ${quoted(summary)}`));
+  }
+  for (const declaration of declarations) {
+    const seen = `__fish_seen_subcommand_from ${declaration.name}`;
+    for (const { name, spec, value } of optionsOf(declaration)) {
+      let rest = `-l ${name} -d ${quoted(spec.description)}`;
+      if (spec.type !== 'boolean') rest += ' -r';
+      if (value === 'file') rest += ' -F';
+      else if (value === 'directory') rest += ` -a ${quoted('(__fish_complete_directories)')}`;
+      else if (value !== undefined) rest += ` -a ${quoted(value.join(' '))}`;
+      lines.push(line(seen, rest));
+    }
+    const words = wordsOf(declaration, declarations);
+    if (words.length > 0) lines.push(line(seen, `-a ${quoted(words.join(' '))}`));
+    if (declaration.positionals.some(({ kind }) => kind === 'file')) lines.push(line(seen, '-F'));
+    else if (declaration.positionals.some(({ kind }) => kind === 'directory')) {
+      lines.push(line(seen, `-a ${quoted('(__fish_complete_directories)')}`));
+    }
+  }
+  return lines;
+}
+
+function powershell(declarations: readonly CommandDeclaration[]): string[] {
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  const list = (words: readonly string[]) => `@(${words.map(quoted).join(', ')})`;
+  const globals = Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`);
+  const lines = [
+    '# PowerShell completion for wsusutil',
+    'Register-ArgumentCompleter -Native -CommandName wsusutil -ScriptBlock {',
+    '  param($wordToComplete, $commandAst, $cursorPosition)',
+    '  $words = @{',
+    ...declarations.map(
+      (declaration) =>
+        `    ${quoted(declaration.name)} = ${list([
+          ...wordsOf(declaration, declarations),
+          ...optionsOf(declaration).map(({ name }) => `--${name}`),
+          '--help',
+        ])}`,
+    ),
+    '  }',
+    '  $values = @{',
+    ...declarations.flatMap((declaration) =>
+      optionsOf(declaration).flatMap(({ name, value }) =>
+        typeof value === 'object'
+          ? [`    ${quoted(`${declaration.name} --${name}`)} = ${list([...value])}`]
+          : [],
+      ),
+    ),
+    '  }',
+    '  $given = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })',
+    "  if ($wordToComplete -ne '' -and $given.Count -gt 0) { $given = @($given | Select-Object -SkipLast 1) }",
+    '  $command = $given | Where-Object { $words.ContainsKey($_.ToLowerInvariant()) } | Select-Object -First 1',
+    `  $candidates = ${list([...declarations.map(({ name }) => name), ...globals, '--help', '--version'])}`,
+    '  if ($command) {',
+    '    $command = $command.ToLowerInvariant()',
+    '    $candidates = $words[$command]',
+    '    $key = "$command $($given | Select-Object -Last 1)"',
+    '    if ($values.ContainsKey($key)) { $candidates = $values[$key] }',
+    '  }',
+    '  $candidates | Where-Object { $_ -like "$wordToComplete*" } |',
+    "    ForEach-Object { [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_) }",
+    '}',
+  ];
+  return lines;
+}
+
+/** In single quotes, as a POSIX shell takes any text. */
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,221 @@
+/** Draws a command's views on standard output: for people on a terminal, for tools in a pipe. */
+import type {
+  FieldsView,
+  LinesView,
+  RawView,
+  TableView,
+  TreeNode,
+  TreeView,
+  View,
+} from '../commands/outcome.js';
+import type { Output } from './output.js';
+import type { Paint } from './paint.js';
+import { cut, displayWidth, neutralize, pad, wrap } from './text.js';
+
+export interface RenderOptions {
+  readonly paint: Paint;
+  /** box-drawing characters may be used on a terminal */
+  readonly unicode: boolean;
+  readonly csv: boolean;
+}
+
+/** Rows looked at to find the widths of columns; later rows are drawn as they come. */
+const SAMPLED_ROWS = 500;
+const MIN_FLEXIBLE_WIDTH = 10;
+const MIN_TREE_LABEL_WIDTH = 20;
+const COLUMN_GAP = '  ';
+/** bytes gathered before they are written */
+const CHUNK_SIZE = 32_768;
+
+/** Writes the views one below the other, a blank line between; stops when the reader has gone. */
+export async function renderViews(
+  views: readonly View[],
+  output: Output,
+  options: RenderOptions,
+): Promise<void> {
+  let gathered = '';
+  let isFirst = true;
+  for (const view of views) {
+    if (view.kind === 'raw') {
+      await output.write(gathered);
+      gathered = '';
+      await output.write(output.isTerminal ? visibleText(view) : view.bytes);
+      continue;
+    }
+    if (options.csv && view.kind !== 'table') continue; // a CSV file holds one table and nothing else
+    if (!isFirst && !options.csv) gathered += '\n';
+    isFirst = false;
+    for await (const line of linesOf(view, output, options)) {
+      gathered += line;
+      if (gathered.length >= CHUNK_SIZE) {
+        await output.write(gathered);
+        gathered = '';
+        if (output.isClosed) return;
+      }
+    }
+  }
+  await output.write(gathered);
+}
+
+async function* linesOf(
+  view: Exclude<View, RawView>,
+  output: Output,
+  options: RenderOptions,
+): AsyncGenerator<string> {
+  switch (view.kind) {
+    case 'table':
+      if (options.csv) yield* csvLines(view, output.isTerminal);
+      else if (output.isTerminal) yield* tableLines(view, output.width, options);
+      else yield* tabSeparatedLines(view);
+      return;
+    case 'lines':
+      for (const line of drawLines(view)) yield `${line}\n`;
+      return;
+    case 'fields':
+      for (const line of drawFields(view, output.isTerminal ? output.width : undefined, options.paint)) {
+        yield `${line}\n`;
+      }
+      return;
+    case 'tree':
+      for (const line of drawTree(view, output.isTerminal ? output.width : undefined, options)) {
+        yield `${line}\n`;
+      }
+  }
+}
+
+function drawLines(view: LinesView): string[] {
+  return view.lines.map(neutralize);
+}
+
+/** @param width undefined: never break a value */
+function* drawFields(view: FieldsView, width: number | undefined, paint: Paint): Generator<string> {
+  const fields = view.fields
+    .map(([label, value]) => [label, fieldValues(value)] as const)
+    .filter(([, values]) => values.length > 0);
+  if (view.title !== undefined) yield paint.bold(neutralize(view.title));
+  const indent = view.title === undefined ? '' : '  ';
+  const labelWidth = Math.max(0, ...fields.map(([label]) => displayWidth(label) + 1)) + 1;
+  const hanging = ' '.repeat(indent.length + labelWidth);
+  for (const [label, values] of fields) {
+    let isFirst = true;
+    for (const value of values) {
+      const room = width === undefined ? undefined : Math.max(MIN_FLEXIBLE_WIDTH, width - hanging.length);
+      for (const line of room === undefined ? [value] : wrap(value, room)) {
+        yield isFirst ? `${indent}${paint.dim(pad(`${label}:`, labelWidth))}${line}` : hanging + line;
+        isFirst = false;
+      }
+    }
+  }
+}
+
+function fieldValues(value: FieldsView['fields'][number][1]): string[] {
+  if (value === undefined || value === '') return [];
+  if (typeof value === 'object') return value.map(neutralize);
+  return [neutralize(String(value))];
+}
+
+async function* tableLines(view: TableView, width: number, { paint }: RenderOptions): AsyncGenerator<string> {
+  const { columns } = view;
+  const sample: (readonly string[])[] = [];
+  const rows = iterate(view.rows);
+  let next = await rows.next();
+  for (; next.done !== true && sample.length < SAMPLED_ROWS; next = await rows.next()) {
+    sample.push(next.value.map(neutralize));
+  }
+  if (sample.length === 0) {
+    yield `${neutralize(view.emptyText)}\n`;
+    return;
+  }
+  const widths = columns.map(({ title }, index) =>
+    sample.reduce((widest, row) => Math.max(widest, displayWidth(row[index] ?? '')), displayWidth(title)),
+  );
+  const flexible = columns.flatMap((column, index) => (column.flexible === true ? [index] : []));
+  let excess = widths.reduce((sum, each) => sum + each + COLUMN_GAP.length, -COLUMN_GAP.length) - width;
+  for (const index of flexible) {
+    if (excess <= 0) break;
+    const narrowed = Math.max(MIN_FLEXIBLE_WIDTH, (widths[index] as number) - excess);
+    excess -= (widths[index] as number) - narrowed;
+    widths[index] = Math.min(narrowed, widths[index] as number);
+  }
+  const draw = (cells: readonly string[]): string =>
+    columns
+      .map((column, index) => {
+        const columnWidth = widths[index] as number;
+        const cell = cells[index] ?? '';
+        const fitted = column.flexible === true ? cut(cell, columnWidth) : cell;
+        return pad(fitted, columnWidth, column.align ?? 'left');
+      })
+      .join(COLUMN_GAP)
+      .trimEnd();
+  yield `${paint.bold(draw(columns.map(({ title }) => title)))}\n`;
+  for (const row of sample) yield `${draw(row)}\n`;
+  for (; next.done !== true; next = await rows.next()) yield `${draw(next.value.map(neutralize))}\n`;
+  if (view.footer !== undefined) yield `\n${paint.dim(neutralize(view.footer()))}\n`;
+}
+
+/** One row per line whatever is in it; no footer, no cutting. */
+async function* tabSeparatedLines(view: TableView): AsyncGenerator<string> {
+  yield `${view.columns.map(({ title }) => title).join('\t')}\n`;
+  for await (const row of view.rows) yield `${row.map(neutralize).join('\t')}\n`;
+}
+
+/** RFC 4180: CR LF, quotation marks doubled. */
+async function* csvLines(view: TableView, isTerminal: boolean): AsyncGenerator<string> {
+  const line = (cells: readonly string[]) =>
+    `${cells
+      .map((cell) => (isTerminal ? neutralize(cell) : cell))
+      .map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+      .join(',')}\r\n`;
+  yield line(view.columns.map(({ title }) => title));
+  for await (const row of view.rows) yield line(row);
+}
+
+/** @param width undefined: not a terminal, nothing is cut */
+function* drawTree(
+  view: TreeView,
+  width: number | undefined,
+  { paint, unicode }: RenderOptions,
+): Generator<string> {
+  const [branch, lastBranch, through, nothing] =
+    unicode && width !== undefined ? ['├─ ', '└─ ', '│  ', '   '] : ['|- ', '`- ', '|  ', '   '];
+  if (view.title !== undefined) yield paint.bold(neutralize(view.title));
+
+  const draw = (node: TreeNode, prefix: string, isRoot: boolean): string => {
+    const label = neutralize(node.label);
+    const note = node.note === undefined || node.note === '' ? '' : `  ${neutralize(node.note)}`;
+    const room =
+      width === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(MIN_TREE_LABEL_WIDTH, width - prefix.length - displayWidth(note));
+    const fitted = cut(label, room);
+    return paint.dim(prefix) + (isRoot ? paint.bold(fitted) : fitted) + paint.dim(note);
+  };
+
+  // A stack of our own: how deep a tree goes is up to whoever wrote the package.
+  const stack: { node: TreeNode; indent: string; isLast: boolean; isRoot: boolean }[] = [];
+  const push = (nodes: readonly TreeNode[], indent: string, isRoot: boolean) => {
+    for (let index = nodes.length - 1; index >= 0; index--) {
+      stack.push({ node: nodes[index] as TreeNode, indent, isLast: index === nodes.length - 1, isRoot });
+    }
+  };
+  push(view.roots, '', true);
+  for (let entry = stack.pop(); entry !== undefined; entry = stack.pop()) {
+    const { node, indent, isLast, isRoot } = entry;
+    yield draw(node, isRoot ? '' : indent + (isLast ? lastBranch : branch), isRoot);
+    push(node.children, isRoot ? '' : indent + (isLast ? nothing : through), false);
+  }
+}
+
+/** A document on a terminal: its line breaks and tabs stay, other controls are made visible. */
+function visibleText(view: RawView): string {
+  const text = new TextDecoder().decode(view.bytes);
+  const visible = text
+    .split('\n')
+    .map((line) => line.replace(/\r$/, '').split('\t').map(neutralize).join('\t'))
+    .join('\n');
+  return visible.endsWith('\n') ? visible : `${visible}\n`;
+}
+
+async function* iterate<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}

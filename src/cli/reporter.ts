@@ -1,0 +1,9 @@
+import type { ProgressEvent } from '../events.js';
+
+/** Draws events somewhere. `close` comes last, once. */
+export interface Reporter {
+  report(event: ProgressEvent): void;
+  close(): void;
+}
+
+export const silentReporter: Reporter = { report: () => {}, close: () => {} };

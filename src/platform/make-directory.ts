@@ -1,0 +1,41 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { WsusutilError } from '../errors.js';
+import { writeError } from './atomic-file.js';
+
+/**
+ * Creates a folder and those above it. Node's own `recursive: true` never returns where the system answers ENOENT
+ * for a folder whose parent exists, as in `/proc` (seen with Node 20.20).
+ *
+ * @returns true when the folder was not there before
+ * @throws WsusutilError `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
+ */
+export function makeDirectory(path: string): boolean {
+  const missing: string[] = [];
+  for (let folder = path; !isDirectory(folder); folder = dirname(folder)) {
+    missing.push(folder);
+    if (dirname(folder) === folder) break;
+  }
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      if (isDirectory(folder)) continue; // another process was quicker
+      const code = error instanceof Error && 'code' in error ? error.code : '';
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EEXIST') throw writeError(error, folder);
+      throw new WsusutilError('WRITE_FAILED', `Cannot create the folder ${folder} (${code})`, {
+        hint: code === 'EEXIST' ? 'A file of that name is in the way; choose another folder.' : undefined,
+        cause: error,
+      });
+    }
+  }
+  return missing.length > 0;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The data directory and what lies in it:
+ *
+ *     settings.json       settings (settings.ts)
+ *     metadata.sqlite     metadata store, and SQLite's files beside it
+ *     writer.lock         one writer at a time (platform/writer-lock.ts), with writer.lock.holder.json
+ *     logs/               logs of commands that were given no log file
+ *     WsusContent/        content files, unless the settings name another root
+ */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { WsusutilError } from '../errors.js';
+import { makeDirectory } from '../platform/make-directory.js';
+import { readSettings, type Settings, writeSettings } from './settings.js';
+
+/** Where the things of one data directory lie. Absolute paths. */
+export interface DataDirectory {
+  readonly path: string;
+  readonly storePath: string;
+  readonly settingsPath: string;
+  /** root that holds `WsusContent/`; elsewhere if the settings say so */
+  readonly contentRoot: string;
+  readonly logsPath: string;
+  readonly lockPath: string;
+}
+
+/** The folder below the content root that holds the files, as on every WSUS server. */
+const CONTENT_FOLDER = 'WsusContent';
+
+/**
+ * Creates the data directory if it is not there.
+ *
+ * @returns true when it was created
+ * @throws WsusutilError `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
+ */
+export function createDataDirectory(path: string): boolean {
+  if (existsSync(path) && !statSync(path).isDirectory()) {
+    throw new WsusutilError('WRITE_FAILED', `The data directory ${path} is not a folder`, {
+      hint: 'Name another one with --data-dir or WSUSUTIL_HOME.',
+    });
+  }
+  return makeDirectory(path);
+}
+
+/** Where the logs of a data directory lie; known before anything exists. */
+export function logsPathOf(dataDirectoryPath: string): string {
+  return join(dataDirectoryPath, 'logs');
+}
+
+/**
+ * Reads the settings of an existing data directory and says where its things lie.
+ *
+ * @throws WsusutilError `SETTINGS_INVALID`, `READ_FAILED`
+ */
+export async function readDataDirectory(path: string): Promise<DataDirectory> {
+  const settingsPath = join(path, 'settings.json');
+  const settings = await readSettings(settingsPath);
+  return locate(path, settings);
+}
+
+/**
+ * Changes the content root and creates its `WsusContent` folder. The caller holds the writer lock.
+ *
+ * @param contentDirectory absolute path without `WsusContent`; undefined keeps what the settings say
+ * @returns where things lie now, and the content folder itself
+ * @throws WsusutilError `SETTINGS_INVALID`, `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
+ */
+export async function setUpContentDirectory(
+  directory: DataDirectory,
+  contentDirectory: string | undefined,
+): Promise<{ directory: DataDirectory; contentPath: string }> {
+  const before = await readSettings(directory.settingsPath);
+  const settings: Settings = contentDirectory === undefined ? before : { ...before, contentDirectory };
+  const after = locate(directory.path, settings);
+  const contentPath = join(after.contentRoot, CONTENT_FOLDER);
+  // The folder first: settings must not point at a place that cannot be made.
+  makeDirectory(contentPath);
+  await writeSettings(directory.settingsPath, settings);
+  return { directory: after, contentPath };
+}
+
+function locate(path: string, settings: Settings): DataDirectory {
+  return {
+    path,
+    storePath: join(path, 'metadata.sqlite'),
+    settingsPath: join(path, 'settings.json'),
+    contentRoot: settings.contentDirectory ?? path,
+    logsPath: logsPathOf(path),
+    lockPath: join(path, 'writer.lock'),
+  };
+}

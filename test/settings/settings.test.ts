@@ -1,0 +1,117 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  createDataDirectory,
+  readDataDirectory,
+  setUpContentDirectory,
+} from '../../src/settings/data-directory.js';
+import {
+  defaultSettings,
+  parseSettings,
+  readSettings,
+  serializeSettings,
+  writeSettings,
+} from '../../src/settings/settings.js';
+import { temporaryFolder } from '../helpers/program.js';
+
+function folder(): string {
+  const { path, remove } = temporaryFolder();
+  onTestFinished(remove);
+  return path;
+}
+
+test('settings come back as they were written', () => {
+  fc.assert(
+    fc.property(fc.option(fc.stringMatching(/^\/[^\0]{0,40}$/), { nil: undefined }), (contentDirectory) => {
+      const settings = { contentDirectory };
+      expect(parseSettings(serializeSettings(settings), 'x')).toEqual(settings);
+    }),
+  );
+});
+
+test('without a file the defaults apply', async () => {
+  expect(await readSettings(join(folder(), 'settings.json'))).toEqual(defaultSettings());
+});
+
+test.each([
+  ['{"formatVersion":1,"contentDir":"/x"}', /unknown key "contentDir"/, 'Did you mean "contentDirectory"?'],
+  ['{"formatVersion":1,"zzz":1}', /unknown key "zzz"/, 'Known keys: contentDirectory.'],
+  ['{"formatVersion":1,"__proto__":1}', /unknown key "__proto__"/, undefined],
+  ['{"formatVersion":1,"contentDirectory":5}', /contentDirectory must be a text, got 5/, undefined],
+  ['{"formatVersion":1,"contentDirectory":"rel"}', /absolute path, got "rel"/, undefined],
+  [
+    '{"formatVersion":2}',
+    /has formatVersion 2, expected 1/,
+    'A newer version of this program wrote it; update this one.',
+  ],
+  ['{}', /formatVersion missing/, undefined],
+  ['[]', /JSON object/, undefined],
+  ['{', /is not JSON/, undefined],
+])('%s is refused', (text, message, hint) => {
+  const read = () => parseSettings(text, '/d/settings.json');
+  expect(read).toThrow(message);
+  expect(read).toThrow(
+    expect.objectContaining({ code: 'SETTINGS_INVALID', ...(hint === undefined ? {} : { hint }) }),
+  );
+});
+
+test('a byte order mark from an editor is no problem', () => {
+  expect(parseSettings('\uFEFF{"formatVersion":1}', 'x')).toEqual(defaultSettings());
+});
+
+test('a file of absurd size is refused unread', async () => {
+  const path = join(folder(), 'settings.json');
+  writeFileSync(path, ' '.repeat(1024 * 1024 + 1));
+  await expect(readSettings(path)).rejects.toMatchObject({ code: 'SETTINGS_INVALID' });
+});
+
+test.skipIf(process.platform === 'win32')('the file is readable by its owner only', async () => {
+  const path = join(folder(), 'settings.json');
+  await writeSettings(path, defaultSettings());
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a relative content directory is not written', async () => {
+  const path = join(folder(), 'settings.json');
+  await expect(writeSettings(path, { contentDirectory: 'x' })).rejects.toMatchObject({
+    code: 'SETTINGS_INVALID',
+  });
+  expect(existsSync(path)).toBe(false);
+});
+
+test('the content folder lies in the data directory until it is set elsewhere, and stays set', async () => {
+  const root = folder();
+  const path = join(root, 'deep', 'data');
+  expect(createDataDirectory(path)).toBe(true);
+  expect(createDataDirectory(path)).toBe(false);
+  const first = await setUpContentDirectory(await readDataDirectory(path), undefined);
+  expect(first.contentPath).toBe(join(path, 'WsusContent'));
+  await setUpContentDirectory(first.directory, join(root, 'content'));
+  expect(existsSync(join(root, 'content', 'WsusContent'))).toBe(true);
+  const kept = await setUpContentDirectory(await readDataDirectory(path), undefined);
+  expect(kept.directory.contentRoot).toBe(join(root, 'content'));
+  expect(JSON.parse(readFileSync(join(path, 'settings.json'), 'utf8'))).toEqual({
+    formatVersion: 1,
+    contentDirectory: join(root, 'content'),
+  });
+});
+
+test('a file in the place of the data directory is named', () => {
+  const path = join(folder(), 'file');
+  writeFileSync(path, '');
+  expect(() => createDataDirectory(path)).toThrow(/is not a folder/);
+  expect(() => createDataDirectory(join(path, 'below'))).toThrow(
+    expect.objectContaining({ code: 'WRITE_FAILED' }),
+  );
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'a place where no folder can be made is an error, not an endless loop',
+  () => {
+    expect(() => createDataDirectory('/proc/none/here')).toThrow(
+      expect.objectContaining({ code: 'WRITE_FAILED' }),
+    );
+  },
+);
