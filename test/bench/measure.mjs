@@ -1,0 +1,89 @@
+// Runs processes and times them. Wall time is measured around the whole process, start included: that is what a
+// person waits for.
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** How often the fallback looks at a process's memory. */
+const POLL_INTERVAL_MS = 20;
+
+const hasGnuTime =
+  process.platform === 'linux' && spawnSync('/usr/bin/time', ['--version'], { stdio: 'ignore' }).status === 0;
+
+/** @returns {boolean} whether a program of this name starts */
+export function isInstalled(name) {
+  const { error } = spawnSync(name, ['--version'], { stdio: 'ignore' });
+  return error === undefined;
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, stdoutPath?: string, memory?: string }} [options]
+ *   stdoutPath: where its output goes, nowhere if left out; memory: a scratch folder, to measure peak memory too
+ * @returns {Promise<{ ms: number, peakBytes: number | undefined }>}
+ * @throws Error if it does not exit with 0
+ */
+export async function run(command, args, options = {}) {
+  const stdout = options.stdoutPath === undefined ? 'ignore' : openSync(options.stdoutPath, 'w');
+  const memoryPath = options.memory === undefined ? undefined : join(options.memory, 'peak-memory');
+  const wrap = memoryPath !== undefined && hasGnuTime;
+  const program = wrap ? '/usr/bin/time' : command;
+  const programArgs = wrap ? ['-f', '%M', '-o', memoryPath, command, ...args] : args;
+  try {
+    const startedAt = performance.now();
+    const child = spawn(program, programArgs, { cwd: options.cwd, stdio: ['ignore', stdout, 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr = (stderr + text).slice(-4_000);
+    });
+    let polledBytes;
+    const poll =
+      memoryPath !== undefined && !wrap && process.platform === 'linux'
+        ? setInterval(() => {
+            polledBytes = peakMemory(child.pid) ?? polledBytes;
+          }, POLL_INTERVAL_MS)
+        : undefined;
+    const status = await new Promise((settle, fail) => {
+      child.on('error', fail).on('close', (code, signal) => settle(code ?? signal));
+    });
+    const ms = performance.now() - startedAt;
+    clearInterval(poll);
+    if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${status}\n${stderr.trim()}`);
+    const peakBytes = wrap ? Number(readFileSync(memoryPath, 'utf8').trim()) * 1024 : polledBytes;
+    return { ms, peakBytes };
+  } finally {
+    if (stdout !== 'ignore') closeSync(stdout);
+    if (memoryPath !== undefined) rmSync(memoryPath, { force: true });
+  }
+}
+
+function peakMemory(pid) {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return match === null ? undefined : Number(match[1]) * 1024;
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
+/**
+ * Runs every measurement once per round, in turn, so that a slow spell of the machine meets all of them alike.
+ *
+ * @param {number} rounds
+ * @param {Record<string, (round: number) => Promise<number>>} measurements each resolves to milliseconds
+ * @returns {Promise<Record<string, number>>} name → median in milliseconds
+ */
+export async function interleave(rounds, measurements) {
+  const samples = Object.fromEntries(Object.keys(measurements).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, measure] of Object.entries(measurements)) samples[name].push(await measure(round));
+  }
+  return Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, median(list)]));
+}
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

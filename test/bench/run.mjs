@@ -1,0 +1,346 @@
+// npm run bench [-- <table> ...] [-- --revisions N] [--rounds N] [--large] [--cli <script>]
+//
+// Tables: startup, import, export, query, store; all of them if none is named. Each measures the program as people
+// run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadGenerator } from './generator.mjs';
+import { interleave, isInstalled, run } from './measure.mjs';
+import { overheadRow, printTable, ratioRow } from './report.mjs';
+
+const root = resolve(import.meta.dirname, '../..');
+const TABLES = ['startup', 'import', 'export', 'query', 'store'];
+const MEGABYTE = 1e6;
+
+const IMPORT_LIMIT = 4;
+const IMPORT_MEMORY_LIMIT = 400 * MEGABYTE;
+const AGAIN_LIMIT = 1 / 3;
+const EXPORT_GZIP_LIMIT = 1.5;
+const EXPORT_CABINET_LIMIT = 2;
+const COLD_IMPORT_LIMIT = 20;
+const STORE_SHARE_LIMIT = 0.2;
+const HELP_ALLOWANCE_MS = 60;
+const QUERY_ALLOWANCE_MS = 50;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    revisions: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
+    seed: { type: 'string', default: '1' },
+    large: { type: 'boolean', default: false },
+    cli: { type: 'string', default: join(root, 'bin/wsusutil.js') },
+  },
+});
+const revisions = Number(values.revisions);
+const rounds = Number(values.rounds);
+const seed = Number(values.seed);
+const unknown = positionals.filter((table) => !TABLES.includes(table));
+if (unknown.length > 0 || ![revisions, rounds, seed].every(Number.isInteger)) {
+  console.error(
+    `usage: npm run bench -- [${TABLES.join(' | ')}] [--revisions N] [--rounds N] [--seed S] [--large]`,
+  );
+  process.exit(2);
+}
+const tables = positionals.length === 0 ? TABLES : TABLES.filter((table) => positionals.includes(table));
+
+const scratch = await mkdtemp(join(tmpdir(), 'wsusutil-bench-'));
+process.once('SIGINT', () => {
+  rm(scratch, { recursive: true, force: true }).finally(() => process.exit(130));
+});
+const allRows = [];
+let names = 0;
+/** A path in the scratch folder that nothing has used. */
+const fresh = (name) => join(scratch, `${++names}-${name}`);
+const wsusutil = (...args) => [process.execPath, [values.cli, ...args]];
+const importInto = (dataDirectory, packagePath) =>
+  wsusutil('import', packagePath, fresh('import.log'), '--data-dir', dataDirectory, '--quiet');
+
+function show(title, rows) {
+  allRows.push(...rows);
+  printTable(title, rows);
+}
+
+async function startup() {
+  const result = await interleave(Math.max(rounds, 15), {
+    bare: async () => (await run(process.execPath, ['-e', '0'])).ms,
+    help: async () => (await run(...wsusutil('--help'))).ms,
+  });
+  show('Start', [
+    overheadRow('wsusutil --help', result.help, result.bare, 'node -e 0', 2, HELP_ALLOWANCE_MS),
+  ]);
+}
+
+// ---- the generated catalogue, made once for all tables
+
+let generated;
+/** @returns {Promise<{ paths: Record<'xml.gz' | 'cab', string>, documentSize: number, updateId: string }>} */
+function packages() {
+  generated ??= makePackages(revisions);
+  return generated;
+}
+
+async function makePackages(count) {
+  const { writeCatalogue, generateCatalogue } = await loadGenerator();
+  const paths = { 'xml.gz': fresh(`${count}.xml.gz`), cab: fresh(`${count}.cab`) };
+  let documentSize = 0;
+  for (const path of Object.values(paths))
+    ({ documentSize } = await writeCatalogue(path, { revisions: count, seed }));
+  // A bundle from the middle: neither the first page of the store nor the last.
+  let updateId = '';
+  let position = 0;
+  for (const item of generateCatalogue({ revisions: count, seed })) {
+    if (item.document.includes('<upd:BundledUpdates>')) updateId = item.identity.updateId;
+    if (++position > count / 2 && updateId !== '') break;
+  }
+  return { paths, documentSize, updateId };
+}
+
+/** Data directories with the catalogue in them, by format; made on first use. */
+const filled = new Map();
+async function filledDirectory(format) {
+  if (!filled.has(format)) {
+    const directory = fresh(`data-${format}`);
+    await run(...importInto(directory, (await packages()).paths[format]));
+    filled.set(format, directory);
+  }
+  return filled.get(format);
+}
+
+async function storeFile(dataDirectory) {
+  const names = await readdir(dataDirectory, { recursive: true });
+  const name = names.find((one) => one.endsWith('.sqlite'));
+  if (name === undefined) throw new Error(`no .sqlite file in ${dataDirectory}: ${names.join(', ')}`);
+  return join(dataDirectory, name);
+}
+
+/** Bytes of the database, its write-ahead log included. */
+async function storeSize(dataDirectory) {
+  const path = await storeFile(dataDirectory);
+  const wal = await stat(`${path}-wal`).catch(() => ({ size: 0 }));
+  return (await stat(path)).size + wal.size;
+}
+
+/** The floor of inserting what a store holds: what insert-blobs.mjs prints. */
+async function insertionTime(dataDirectory) {
+  const target = fresh('insertion.sqlite');
+  const script = join(import.meta.dirname, 'insert-blobs.mjs');
+  const child = spawn(process.execPath, [script, await storeFile(dataDirectory), target], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) output += chunk;
+  for (const suffix of ['', '-wal', '-shm']) await rm(target + suffix, { force: true });
+  const ms = Number(output);
+  if (output === '' || Number.isNaN(ms)) throw new Error('insert-blobs.mjs failed');
+  return ms;
+}
+
+const DECOMPRESS = {
+  'xml.gz': { tool: 'gzip', args: ['-dc'], name: 'gzip -dc' },
+  cab: { tool: 'cabextract', args: ['-q', '-p'], name: 'cabextract -p' },
+};
+
+async function importTable() {
+  await importRows(await packages(), revisions);
+  if (values.large) await importRows(await makePackages(revisions * 2), revisions * 2);
+}
+
+async function importRows({ paths }, count) {
+  const rows = [];
+  const first = {};
+  for (const format of ['xml.gz', 'cab']) {
+    const { tool, args, name } = DECOMPRESS[format];
+    const what = `import of a new .${format}`;
+    const directory = fresh(`data-${format}`);
+    let peak = 0;
+    const result = await interleave(rounds, {
+      import: async () => {
+        await rm(directory, { recursive: true, force: true });
+        const { ms, peakBytes } = await run(...importInto(directory, paths[format]), { memory: scratch });
+        peak = Math.max(peak, peakBytes ?? Number.NaN);
+        return ms;
+      },
+      ...(isInstalled(tool) ? { floor: async () => (await run(tool, [...args, paths[format]])).ms } : {}),
+      insertion: () => insertionTime(directory),
+    });
+    first[format] = result.import;
+    if (count === revisions) filled.set(format, directory);
+    rows.push(
+      result.floor === undefined
+        ? { what, skipped: `${tool} is not installed` }
+        : ratioRow(
+            what,
+            result.import,
+            result.floor + result.insertion,
+            `${name} + raw insertion`,
+            IMPORT_LIMIT,
+          ),
+      Number.isNaN(peak)
+        ? { what: `${what}: peak memory`, skipped: `not measured on ${process.platform}` }
+        : {
+            what: `${what}: peak memory`,
+            measured: `${(peak / MEGABYTE).toFixed(0)} MB`,
+            floor: '',
+            target: `under ${IMPORT_MEMORY_LIMIT / MEGABYTE} MB`,
+            met: peak < IMPORT_MEMORY_LIMIT,
+          },
+    );
+    if (count === revisions) continue;
+    await rm(directory, { recursive: true, force: true });
+  }
+  if (count === revisions) {
+    const again = (store, format) => async () =>
+      (await run(...importInto(filled.get(store), paths[format]))).ms;
+    const result = await interleave(rounds, {
+      'xml.gz again': again('xml.gz', 'xml.gz'),
+      'cab again': again('cab', 'cab'),
+      'xml.gz into the store of the cab': again('cab', 'xml.gz'),
+      'cab into the store of the xml.gz': again('xml.gz', 'cab'),
+    });
+    for (const [what, ms] of Object.entries(result)) {
+      const format = what.startsWith('cab') ? 'cab' : 'xml.gz';
+      rows.push(ratioRow(`import of the .${what}`, ms, first[format], 'the first import', AGAIN_LIMIT));
+    }
+  }
+  show(`Import, ${count} revisions`, rows);
+}
+
+async function exportTable() {
+  const directory = await filledDirectory('xml.gz');
+  const exportTo = (path) =>
+    wsusutil('export', path, fresh('export.log'), '--data-dir', directory, '--quiet');
+  const rows = [];
+
+  // The floors need what the export holds, unpacked: one export before the rounds.
+  const gzip = fresh('first.xml.gz');
+  const cabinet = fresh('first.cab');
+  await run(...exportTo(gzip));
+  await run(...exportTo(cabinet));
+  const what = { gzip: 'export to .xml.gz', cabinet: 'export to .cab' };
+
+  if (isInstalled('gzip')) {
+    const xml = fresh('first.xml');
+    await run('gzip', ['-dc', gzip], { stdoutPath: xml });
+    const result = await interleave(rounds, {
+      export: () => timed(exportTo, 'round.xml.gz'),
+      floor: async () => (await run('gzip', ['-6', '-c', xml], { stdoutPath: join(scratch, 'floor.gz') })).ms,
+    });
+    rows.push(ratioRow(what.gzip, result.export, result.floor, 'gzip -6 of the same XML', EXPORT_GZIP_LIMIT));
+    await rm(xml);
+  } else rows.push({ what: what.gzip, skipped: 'gzip is not installed' });
+
+  const missing = ['gcab', 'cabextract'].find((tool) => !isInstalled(tool));
+  if (missing === undefined) {
+    const members = fresh('members');
+    await run('cabextract', ['-q', '-d', members, cabinet]);
+    const result = await interleave(rounds, {
+      export: () => timed(exportTo, 'round.cab'),
+      floor: async () => {
+        const target = fresh('floor.cab');
+        const { ms } = await run('gcab', ['-c', '-z', target, 'package.xml', 'metadata.txt'], {
+          cwd: members,
+        });
+        await rm(target);
+        return ms;
+      },
+    });
+    rows.push(
+      ratioRow(what.cabinet, result.export, result.floor, 'gcab -c -z of its members', EXPORT_CABINET_LIMIT),
+    );
+    await rm(members, { recursive: true });
+  } else rows.push({ what: what.cabinet, skipped: `${missing} is not installed` });
+  show(`Export, ${revisions} revisions`, rows);
+}
+
+async function timed(commandFor, name) {
+  const path = fresh(name);
+  const { ms } = await run(...commandFor(path));
+  await rm(path);
+  return ms;
+}
+
+async function query() {
+  const directory = await filledDirectory('xml.gz');
+  const { updateId } = await packages();
+  const result = await interleave(Math.max(rounds, 9), {
+    help: async () => (await run(...wsusutil('--help'))).ms,
+    update: async () => (await run(...wsusutil('update', updateId, '--data-dir', directory))).ms,
+  });
+  show(`One update out of ${revisions}, cold process`, [
+    overheadRow('wsusutil update <id>', result.update, result.help, 'wsusutil --help', 1, QUERY_ALLOWANCE_MS),
+  ]);
+}
+
+async function store() {
+  const rows = [];
+  const real = resolve(root, '../shared/data/wsusutil-export/2020-04-21-WSUS.cab');
+  const what = 'import of the real package of 2020, cold';
+  const tool = 'cabextract';
+  if (!existsSync(real)) rows.push({ what, skipped: 'the real package is not on this machine' });
+  else {
+    const directory = fresh('data-real');
+    const result = await interleave(Math.max(rounds, 5), {
+      bare: async () => (await run(process.execPath, ['-e', '0'])).ms,
+      import: async () => {
+        await rm(directory, { recursive: true, force: true });
+        return (await run(...importInto(directory, real))).ms;
+      },
+    });
+    rows.push(ratioRow(what, result.import, result.bare, 'node -e 0', COLD_IMPORT_LIMIT));
+    if (isInstalled(tool)) {
+      const members = fresh('members');
+      await run(tool, ['-q', '-d', members, real]);
+      const { size } = await stat(join(members, 'metadata.txt'));
+      rows.push(shareRow('database of the real package', await storeSize(directory), size));
+    } else rows.push({ what: 'database of the real package', skipped: `${tool} is not installed` });
+  }
+  const directory = await filledDirectory('cab');
+  const { documentSize } = await packages();
+  // For information: how well made-up documents shrink says little about real ones.
+  const row = shareRow(
+    `database of ${revisions} generated revisions`,
+    await storeSize(directory),
+    documentSize,
+  );
+  rows.push({ ...row, target: '', met: undefined });
+  show('Store', rows);
+}
+
+function shareRow(what, size, xmlSize) {
+  const share = size / xmlSize;
+  return {
+    what,
+    measured: `${(100 * share).toFixed(1)} %`,
+    floor: 'the XML it holds',
+    target: `at most ${100 * STORE_SHARE_LIMIT} %`,
+    met: share <= STORE_SHARE_LIMIT,
+  };
+}
+
+try {
+  const measure = { startup, import: importTable, export: exportTable, query, store };
+  console.log(
+    `Node ${process.version}, ${process.platform}-${process.arch}; medians of ${rounds} interleaved rounds`,
+  );
+  for (const table of tables) {
+    try {
+      await measure[table]();
+    } catch (error) {
+      // One table that cannot be measured does not cost the others.
+      console.log(`\n${table} could not be measured: ${error.message}`);
+      process.exitCode = 1;
+    }
+  }
+  const judged = allRows.filter((row) => row.met !== undefined);
+  const met = judged.filter((row) => row.met).length;
+  console.log(
+    `\n${met} of ${judged.length} targets met, ${allRows.filter((row) => 'skipped' in row).length} rows skipped`,
+  );
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
