@@ -18,42 +18,51 @@ export interface CategoryTree {
 const RANK = { Company: 0, ProductFamily: 1, Product: 2 } as const;
 /** Products may nest; deeper than this is a circle or an attack. */
 const MAX_DEPTH = 16;
+/** A product stands in one family, seldom in a few; more than this would let a hostile package grow the tree for ever. */
+const MAX_PLACES = 32;
 
 /**
  * Hangs each category below those that its prerequisites name. A product may stand in several families; one whose
- * parents are not in the store is a root. Circles are cut.
+ * parents are not in the store is a root. Circles are cut: every category is shown at least once.
  */
 export function buildCategoryTree(rows: readonly CategoryRow[]): CategoryTree {
   const byId = new Map(rows.map((row) => [row.updateId, row]));
   const isTaxonomy = (row: CategoryRow) => row.categoryType !== 'UpdateClassification';
   const childrenOf = new Map<UpdateId, CategoryRow[]>();
-  const roots: CategoryRow[] = [];
+  const tops: CategoryRow[] = [];
   for (const row of rows.filter(isTaxonomy)) {
     const parents = row.parents.filter((id) => {
       const parent = byId.get(id);
       return parent !== undefined && id !== row.updateId && isTaxonomy(parent);
     });
-    if (parents.length === 0) roots.push(row);
+    if (parents.length === 0) tops.push(row);
     for (const parent of new Set(parents)) {
       const siblings = childrenOf.get(parent);
       if (siblings === undefined) childrenOf.set(parent, [row]);
       else siblings.push(row);
     }
   }
+  const places = new Map<UpdateId, number>();
   const nodeOf = (row: CategoryRow, above: ReadonlySet<UpdateId>): CategoryNode => {
+    places.set(row.updateId, (places.get(row.updateId) ?? 0) + 1);
     const trail = new Set(above).add(row.updateId);
-    const children = (trail.size > MAX_DEPTH ? [] : (childrenOf.get(row.updateId) ?? []))
-      .filter((child) => !trail.has(child.updateId))
-      .map((child) => nodeOf(child, trail))
-      .sort(compareNodes);
+    const children: CategoryNode[] = [];
+    for (const child of trail.size > MAX_DEPTH ? [] : (childrenOf.get(row.updateId) ?? [])) {
+      if (trail.has(child.updateId) || (places.get(child.updateId) ?? 0) >= MAX_PLACES) continue;
+      children.push(nodeOf(child, trail));
+    }
     return {
       row,
-      children,
+      children: children.sort(compareNodes),
       totalUpdates: row.updateCount + children.reduce((sum, child) => sum + child.totalUpdates, 0),
     };
   };
+  const roots = tops.map((row) => nodeOf(row, new Set()));
+  for (const row of rows.filter(isTaxonomy)) {
+    if (!places.has(row.updateId)) roots.push(nodeOf(row, new Set())); // in a circle, or too deep
+  }
   return {
-    roots: roots.map((row) => nodeOf(row, new Set())).sort(compareNodes),
+    roots: roots.sort(compareNodes),
     classifications: rows.filter((row) => !isTaxonomy(row)).sort(compareRows),
   };
 }

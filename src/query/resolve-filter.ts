@@ -81,13 +81,24 @@ export function parseSince(text: string, now: Date): number {
     const hours = { h: 1, d: 24, w: 168 }[(age[2] as string).toLowerCase() as 'h' | 'd' | 'w'];
     return now.getTime() - Number(age[1]) * hours * 3_600_000;
   }
-  const time = /^\d{4}-\d\d-\d\d(T.+)?$/.test(text.trim()) ? Date.parse(text.trim()) : Number.NaN;
+  const time = parseInstant(text.trim());
   if (Number.isNaN(time)) {
     throw new WsusutilError('USAGE', `"${text}" is neither a date nor an age`, {
       hint: 'Write a date as 2026-10-01, or an age as 30d, 12h or 6w.',
     });
   }
   return time;
+}
+
+/** A date, with or without a time; without a zone it is UTC. NaN if it is none. */
+function parseInstant(text: string): number {
+  const match = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,7})?)?)?(Z|[+-]\d\d:\d\d)?$/i.exec(text);
+  if (match === null) return Number.NaN;
+  const [, day = '', time = 'T00:00', zone = 'Z'] = match;
+  // Date.parse takes 30 February for 2 March.
+  const midnight = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(midnight.getTime()) || midnight.toISOString().slice(0, 10) !== day) return Number.NaN;
+  return Date.parse(`${day}${time}${zone}`);
 }
 
 function typeCondition(given: readonly string[] | undefined): { types?: readonly UpdateType[] } {

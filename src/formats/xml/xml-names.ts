@@ -74,10 +74,11 @@ export class XmlNames {
    */
   lookUp(source: string, codes: Uint16Array, start: number, end: number, hash: number): XmlName | undefined {
     const bucket = hash & (BUCKETS - 1);
-    const bucketSize = 0;
+    let bucketSize = 0;
     for (let name = this.buckets[bucket]; name !== undefined; name = name.next) {
       if (name.hash === hash && name.codes.length === end - start && isNameAt(name, codes, start))
         return name;
+      bucketSize++;
     }
     if (bucketSize >= MAX_BUCKET_SIZE) this.isCrowded = true;
     return this.add(source.slice(start, end), hash, bucket);

@@ -674,7 +674,8 @@ function definitionRelease(world: World): Draft[] {
   for (let index = 0; index < leafCount; index++) {
     const isFull = index >= leafCount - 2;
     leaves.push(
-      definitionLeaf(world, versionText, date, isFull ? [] : previous.slice(-random.integer(2, 11)), index),
+      // The one real delta that is public tests for sixteen versions before it (wsus-2025/266f6222, 14.5 KB).
+      definitionLeaf(world, versionText, date, isFull ? [] : previous.slice(-random.integer(8, 20)), index),
     );
   }
   remember(previous, versionText, 60);
