@@ -59,7 +59,10 @@ export async function main(process: ProcessLike): Promise<number> {
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
   const onSignal = () => {
-    if (interruption.signal.aborted) process.exit(exitCodeOf(interruption.signal.reason));
+    if (interruption.signal.aborted) {
+      void endNow(process, interruption.signal.reason);
+      return;
+    }
     interruption.abort(
       new WsusutilError('INTERRUPTED', 'Interrupted', {
         hint: 'Nothing half-finished was left behind; run the command again to start over.',
@@ -73,6 +76,13 @@ export async function main(process: ProcessLike): Promise<number> {
     for (const signal of STOP_SIGNALS) process.removeListener(signal, onSignal);
     await stderr.flush().catch(() => {}); // there is nobody left to tell
   }
+}
+
+/** A second Ctrl-C: no waiting for the command to end by itself, but no half-written file either. */
+async function endNow(process: ProcessLike, reason: unknown): Promise<void> {
+  const { removeUnfinishedFiles } = await import('./platform/atomic-file.js');
+  removeUnfinishedFiles();
+  process.exit(exitCodeOf(reason));
 }
 
 async function runArguments(

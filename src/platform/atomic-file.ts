@@ -3,9 +3,17 @@
  * then linked or renamed into place.
  */
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WsusutilError } from '../errors.js';
+
+const unfinishedPaths = new Set<string>();
+
+/** Removes what is being written right now; for a process that must end at once. */
+export function removeUnfinishedFiles(): void {
+  for (const path of unfinishedPaths) rmSync(path, { force: true });
+}
 
 /** A file being written. Exactly one of `commit` and `discard` must be called, last. */
 export interface AtomicFile {
@@ -39,6 +47,7 @@ export async function createAtomicFile(
   } catch (error) {
     throw writeError(error, path);
   }
+  unfinishedPaths.add(temporaryPath);
   let size = 0;
   let open_ = true;
   const close = async () => {
@@ -72,6 +81,7 @@ export async function createAtomicFile(
         await close();
         if (options.replace) await rename(temporaryPath, path);
         else await publishNew(temporaryPath, path);
+        unfinishedPaths.delete(temporaryPath);
         await syncDirectory(dirname(path));
       } catch (error) {
         await close().catch(() => {});
@@ -82,6 +92,7 @@ export async function createAtomicFile(
     async discard() {
       await close().catch(() => {});
       await rm(temporaryPath, { force: true }).catch(() => {});
+      unfinishedPaths.delete(temporaryPath);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { updateIdToBytes } from '../model/update-identity.js';
 import type { SqlValue } from '../platform/sqlite.js';
 import type { RevisionFilter } from './metadata-store.js';
@@ -20,16 +21,19 @@ export function buildRevisionQuery(filter: RevisionFilter): RevisionQuery {
   };
   if (filter.newestOnly ?? true) add('u.newest_revision_key = r.revision_key');
   for (const word of filter.words ?? []) {
-    const pattern = `%${escapeLike(word)}%`;
+    const spellings = spellingsOf(word);
     const id = word.toLowerCase().replaceAll(/[{}-]/g, '');
     add(
-      `(r.title LIKE ? ESCAPE '\\' OR r.kb_article_ids LIKE ? ESCAPE '\\' OR hex(u.update_id) LIKE ? ESCAPE '\\')`,
-      pattern,
+      `(${titleLike(spellings.length)} OR r.kb_article_ids LIKE ? ESCAPE '\\' OR hex(u.update_id) LIKE ? ESCAPE '\\')`,
+      ...spellings,
       `%${escapeLike(word.replace(/^kb(?=\d)/i, ''))}%`,
       /^[0-9a-f]{8,32}$/.test(id) ? `${id}%` : '',
     );
   }
-  if (filter.title !== undefined) add(`r.title LIKE ? ESCAPE '\\'`, `%${escapeLike(filter.title)}%`);
+  if (filter.title !== undefined) {
+    const spellings = spellingsOf(filter.title);
+    add(`(${titleLike(spellings.length)})`, ...spellings);
+  }
   for (const ids of [filter.categories, filter.classifications]) {
     if (ids === undefined || ids.length === 0) continue;
     add(
@@ -88,6 +92,18 @@ export function buildRevisionQuery(filter: RevisionFilter): RevisionQuery {
   if (filter.deployableOnly === true) add('r.explicitly_deployable = 1');
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   return { from: `FROM revisions r JOIN updates u ON u.update_key = r.update_key${where}`, parameters };
+}
+
+/** LIKE folds the case of ASCII only; for other letters the usual spellings are tried one by one. */
+function spellingsOf(text: string): readonly string[] {
+  if (isAscii(Buffer.from(text))) return [`%${escapeLike(text)}%`];
+  const lower = text.toLowerCase();
+  const capitalized = lower.slice(0, 1).toUpperCase() + lower.slice(1);
+  return [...new Set([text, lower, text.toUpperCase(), capitalized])].map((each) => `%${escapeLike(each)}%`);
+}
+
+function titleLike(count: number): string {
+  return Array.from({ length: count }, () => `r.title LIKE ? ESCAPE '\\'`).join(' OR ');
 }
 
 function placeholders(count: number): string {

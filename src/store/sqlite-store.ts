@@ -11,12 +11,8 @@ import {
   updateIdToBytes,
 } from '../model/update-identity.js';
 import type { SqlDatabase, SqlValue } from '../platform/sqlite.js';
-import { checkStore } from './check-store.js';
-import { loadDependencyGraph } from './dependency-graph.js';
 import { DocumentReader, runsOf } from './document-reader.js';
-import { countFilesWithoutLocation, readExportFiles, readExportRows } from './export-rows.js';
 import { insertHistory, readHistory } from './history.js';
-import { SqliteImportTransaction } from './import-transaction.js';
 import type {
   CategoryRow,
   DependencyGraph,
@@ -51,7 +47,10 @@ const ROWS_PER_BATCH = 512;
 /** Most bytes of one block's titles when inflated. */
 const MAX_TITLES_SIZE = 64 << 20;
 
-/** {@link MetadataStore} over one SQLite connection. */
+/**
+ * {@link MetadataStore} over one SQLite connection. What only long commands need is loaded when they need it: one update
+ * is shown in little more time than the help.
+ */
 export class SqliteStore implements MetadataStore {
   readonly serverId: string;
   readonly #database: SqlDatabase;
@@ -299,18 +298,22 @@ export class SqliteStore implements MetadataStore {
   }
 
   async dependencyGraph(): Promise<DependencyGraph> {
+    const { loadDependencyGraph } = await import('./dependency-graph.js');
     return this.#guard(() => loadDependencyGraph(this.#database));
   }
 
   async *exportRows(keys: readonly RevisionKey[]): AsyncGenerator<readonly ExportRow[]> {
+    const { readExportRows } = await import('./export-rows.js');
     yield* this.#guarded(readExportRows(this.#database, keys));
   }
 
   async *exportFiles(keys: readonly RevisionKey[] | undefined): AsyncGenerator<readonly PackageFile[]> {
+    const { readExportFiles } = await import('./export-rows.js');
     yield* this.#guarded(readExportFiles(this.#database, keys));
   }
 
   async countFilesWithoutLocation(keys: readonly RevisionKey[] | undefined): Promise<number> {
+    const { countFilesWithoutLocation } = await import('./export-rows.js');
     return this.#guard(() => countFilesWithoutLocation(this.#database, keys));
   }
 
@@ -333,6 +336,7 @@ export class SqliteStore implements MetadataStore {
   }
 
   async beginImport(): Promise<ImportTransaction> {
+    const { SqliteImportTransaction } = await import('./import-transaction.js');
     if (this.#isImporting) throw new Error('an import into this store is already running');
     return this.#guard(() => {
       this.#database.exec('BEGIN IMMEDIATE');
@@ -355,6 +359,7 @@ export class SqliteStore implements MetadataStore {
     onProgress: (done: number, total: number) => void,
     signal: AbortSignal,
   ): AsyncGenerator<StoreProblem> {
+    const { checkStore } = await import('./check-store.js');
     yield* this.#guarded(checkStore(this.#database, this.#path, onProgress, signal));
   }
 

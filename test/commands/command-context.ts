@@ -1,0 +1,68 @@
+/** A command run in this process, on a store of its own. */
+import { dirname } from 'node:path';
+import type { CommandContext } from '../../src/commands/context.js';
+import type {
+  AssignmentSpec,
+  CommandDeclaration,
+  OptionSpecs,
+  PositionalSpec,
+} from '../../src/commands/declaration.js';
+import type { Outcome } from '../../src/commands/outcome.js';
+import { openMetadataStore } from '../../src/store/open-store.js';
+import { NOW } from '../store/update-builder.js';
+
+export interface CommandResult extends Outcome {
+  readonly announced: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Arguments as the command line gives them; options that are left out are false, undefined or an empty list. */
+export interface GivenArguments {
+  readonly positionals?: Readonly<Record<string, string | readonly string[]>>;
+  readonly options?: Readonly<Record<string, string | boolean | readonly string[]>>;
+}
+
+/** Runs a command on the store at `storePath`. */
+export async function runCommand<P extends readonly PositionalSpec[], O extends OptionSpecs>(
+  command: CommandDeclaration<P, O> & { readonly assignments?: readonly AssignmentSpec[] },
+  storePath: string,
+  given: GivenArguments = {},
+): Promise<CommandResult> {
+  const announced: string[] = [];
+  const warnings: string[] = [];
+  const context: CommandContext = {
+    signal: new AbortController().signal,
+    now: () => NOW,
+    report: (event) => {
+      if (event.type === 'warning') warnings.push(event.code);
+    },
+    toolVersion: '0.0.0',
+    threads: 0,
+    logPath: undefined,
+    announce: (line) => announced.push(line),
+    dataDirectory: async () => ({
+      path: dirname(storePath),
+      storePath,
+      settingsPath: `${storePath}.settings.json`,
+      contentRoot: dirname(storePath),
+      logsPath: dirname(storePath),
+      lockPath: `${storePath}.lock`,
+    }),
+    openStore: (mode) => openMetadataStore(storePath, { mode, now: () => NOW }),
+  };
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([name, { type }]) => [
+      name,
+      given.options?.[name] ?? { boolean: false, string: undefined, strings: [] }[type],
+    ]),
+  );
+  const positionals = Object.fromEntries(
+    command.positionals.map(({ name, variadic }) => [
+      name,
+      given.positionals?.[name] ?? (variadic === true ? [] : undefined),
+    ]),
+  );
+  const input = { positionals, options, assignments: {} };
+  const outcome = await command.run(input as unknown as Parameters<typeof command.run>[0], context);
+  return { ...outcome, announced, warnings };
+}
