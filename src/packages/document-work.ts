@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
-import { parseUpdateDocument } from '../formats/update-xml/parse-update.js';
+import { parseUpdateDocument, type RulesCheck } from '../formats/update-xml/parse-update.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
@@ -39,11 +39,12 @@ export interface DocumentTask {
   readonly known: readonly (Uint8Array | undefined)[] | undefined;
   /** deflate level of the blocks */
   readonly level: number;
+  readonly rules: RulesCheck;
 }
 
 export function createDocumentTask(
   batch: RecordBatch,
-  rest: Pick<DocumentTask, 'firstRecord' | 'known' | 'level'>,
+  rest: Pick<DocumentTask, 'firstRecord' | 'known' | 'level' | 'rules'>,
 ): DocumentTask {
   const spans = new Uint32Array(batch.records.length * 3);
   let updateIds = '';
@@ -107,7 +108,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         );
         continue;
       }
-      const facts = parseUpdateDocument(document);
+      const facts = parseUpdateDocument(document, task.rules);
       requireIdentity(facts.identity, identity);
       const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
       revisions.add(facts, title, digest, blocks.add(document, facts, title));

@@ -245,6 +245,7 @@ class ImportRun {
       firstRecord: this.#dispatched + 1,
       known: known.some((each) => each !== undefined) ? known.map((each) => each?.digest) : undefined,
       level: this.#options.dryRun ? DISCARDED_LEVEL : STORED_LEVEL,
+      rules: this.#options.dryRun ? 'full' : 'nesting',
     });
     const done = this.#runner
       .run({ kind: 'documents', task }, this.#isThreaded ? [batch.bytes.buffer as ArrayBuffer] : [])

@@ -31,7 +31,7 @@
  *                                  <metadata>the document as escaped text</metadata>
  *                                </update> …                                 </updates>
  *
- * In the escaped text `&`, `<` and `>` are entities and CR is `&#xD;`, so that a reader gets the document back byte
+ * In the escaped text `&` and `<` (and `>` where `]]>` occurs) are entities and CR is `&#xD;`, so that a reader gets the document back byte
  * for byte. THIS FORM HAS NOT MET MICROSOFT'S IMPORTER. Nobody has published its layout; the nesting and the names
  * ExportPackage, updates, update and metadata come from one error message of a real importer (package-formats 0.2a),
  * the rest is our choice.

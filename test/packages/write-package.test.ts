@@ -237,6 +237,6 @@ test('the layout of the .xml.gz document is the documented one', async () => {
   const text = gunzipSync(readFileSync(path)).toString();
   const head = (await packageXmlOf({ ...parts, entries: [] })).toString();
   expect(text).toBe(
-    `${head.slice(0, head.indexOf('<Updates'))}<updates><update UpdateId="11111111-2222-4333-8444-000000000002" RevisionNumber="102"><Files><File Digest="ABEiM0RVZneImaq7zN3u/wECAwQ=" /><File Digest="ABEiM0RVZneImaq7zN3u/wECAwU=" /></Files><Categories><Category Value="22222222-3333-4444-8555-666666666601" /></Categories><Classifications><Classification Value="0fa1201d-4330-4fa8-8ae9-b877473b6441" /></Classifications><metadata>&lt;a b="&amp;lt;"&gt;&#xD;\n&lt;/a&gt;</metadata></update></updates></ExportPackage>`,
+    `${head.slice(0, head.indexOf('<Updates'))}<updates><update UpdateId="11111111-2222-4333-8444-000000000002" RevisionNumber="102"><Files><File Digest="ABEiM0RVZneImaq7zN3u/wECAwQ=" /><File Digest="ABEiM0RVZneImaq7zN3u/wECAwU=" /></Files><Categories><Category Value="22222222-3333-4444-8555-666666666601" /></Categories><Classifications><Classification Value="0fa1201d-4330-4fa8-8ae9-b877473b6441" /></Classifications><metadata>&lt;a b="&amp;lt;">&#xD;\n&lt;/a></metadata></update></updates></ExportPackage>`,
   );
 });

@@ -25,6 +25,11 @@ test('only what XML requires is escaped', () => {
   expect(escaped(`<a b="c" d='e'>&amp;é🙂\t\r\n]]></a>`).toString()).toBe(
     `&lt;a b="c" d='e'&gt;&amp;amp;é🙂\t&#xD;\n]]&gt;&lt;/a&gt;`,
   );
+  expect(escaped(`<a b="c">&amp;é🙂]]></a>`).toString()).toContain(']]&gt;');
+  const plain = `<a b="c" d='e'>&amp;é🙂\t\r\n]]</a>${'x'.repeat(100)}<b/>`;
+  expect(escaped(plain).toString()).toBe(
+    `&lt;a b="c" d='e'>&amp;amp;é🙂\t&#xD;\n]]&lt;/a>${'x'.repeat(100)}&lt;b/>`,
+  );
 });
 
 test('what was escaped comes back byte for byte, and another XML reader agrees', () => {

@@ -153,14 +153,21 @@ export function* generateCatalogue(options: CatalogueOptions): Generator<Catalog
     { make: driver, share: 0.4, runLength: 40, made: 0 },
   ];
   const patience = total < LARGE_CATALOGUE ? 1 : 16;
+  let onlyDrivers = false;
   while (world.made < total) {
     kinds.sort((a, b) => a.made / a.share - b.made / b.share);
     const kind = kinds[0] as (typeof kinds)[number];
     const runLength = Math.min(kind.runLength, Math.ceil(total / 500));
     for (let run = 0; run < runLength && world.made < total; run++) {
-      let group = kind.make(world);
-      // A bundle never comes without its children: what is left over is filled with drivers.
-      if (group.length > total - world.made) group = driver(world);
+      const revisedCount = world.revised.length;
+      let group = onlyDrivers ? driver(world) : kind.make(world);
+      // A bundle never comes without its children: what is left over is filled with drivers, and nothing may build
+      // on the group that has been thrown away.
+      if (group.length > total - world.made) {
+        world.revised.length = revisedCount;
+        onlyDrivers = true;
+        group = driver(world);
+      }
       kind.made += group.length;
       yield* emit(group);
       while (world.revised.length > patience && world.made < total) {
@@ -329,6 +336,11 @@ function* taxonomy(world: World): Generator<Draft> {
         familyId,
       ]);
     }
+  }
+  if (!world.products.includes(world.defender)) {
+    const { id, title } = world.defender;
+    world.products.push(world.defender);
+    yield categoryDraft(world, id, 1, categoryTitles(world, title), 'Product', [MICROSOFT]);
   }
   if (total >= LARGE_CATALOGUE) {
     while (world.made < categoryCount) {
