@@ -90,8 +90,14 @@ export interface FileRow {
 /** Characters that would make the batch's text take two bytes for every character. */
 const WIDE_CHARACTER = /[\u0100-\uffff]/g;
 
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+/** The same JSON in a string of one byte per character: half the memory, and parsed twice as fast. */
+function toOneByteText(json: string): string {
+  if (json.search(WIDE_CHARACTER) < 0) return json;
+  const escaped = json.replaceAll(
+    WIDE_CHARACTER,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return Buffer.from(escaped, 'latin1').toString('latin1'); // what was cut from a wide string stays wide
 }
 
 /** Collects the facts of new revisions and packs them. */
@@ -127,7 +133,7 @@ export class RevisionPacker {
       files: this.#files(facts),
     };
     this.#digests.push(digest);
-    this.#rows.push(JSON.stringify(row).replace(WIDE_CHARACTER, escapeCharacter));
+    this.#rows.push(toOneByteText(JSON.stringify(row)));
   }
 
   pack(blocks: readonly DocumentBlock[]): RevisionBatch {
