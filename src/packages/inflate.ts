@@ -1,7 +1,9 @@
 import { createGunzip } from 'node:zlib';
 import { errorText, WsusutilError } from '../errors.js';
+import { groupDigits } from '../formats/group-digits.js';
 
-const OUTPUT_SIZE = 256 * 1024;
+/** What a piece of input usually becomes, so that zlib works on the next one without coming back in between. */
+const OUTPUT_SIZE = 1024 * 1024;
 /** Input given to zlib at once. Its output waits in memory, and grows to about a thousand times this at worst. */
 const INPUT_SIZE = 64 * 1024;
 
@@ -67,9 +69,9 @@ function gzipError(error: Error, plainSize: number): Error {
   if (code === 'Z_BUF_ERROR') return new TruncatedGzip(errorText(error), { cause: error });
   return new WsusutilError(
     'GZIP_MALFORMED',
-    `The gzip data is damaged (${errorText(error)}); ${plainSize} bytes could be inflated`,
+    `The gzip data is damaged (${errorText(error)}); ${groupDigits(plainSize)} bytes could be inflated`,
     {
-      hint: 'Copy or export the package again, in binary mode.',
+      hint: 'Copy or download the package again, in binary mode (in ftp, type "binary" first).',
       details: { inflatedSize: plainSize },
       cause: error,
     },

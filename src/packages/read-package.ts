@@ -4,24 +4,35 @@
  * was read to its end is complete and its parts agree.
  */
 
-import { isWsusutilError, WsusutilError } from '../errors.js';
+import { type ErrorCode, isWsusutilError, WsusutilError } from '../errors.js';
 import type { WarningCode } from '../events.js';
 import { type Cabinet, type CabinetMember, openCabinet, readMembers } from '../formats/cab/read-cabinet.js';
 import type { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { IDENTIFY_SIZE } from '../formats/export-package/identify.js';
 import type { PackageLimits } from '../formats/export-package/limits.js';
 import { MetadataReader } from '../formats/export-package/metadata-reader.js';
-import { type PackageXmlHandler, PackageXmlReader } from '../formats/export-package/package-xml-reader.js';
+import { describeOpenElements, type PackageXmlHandler, PackageXmlReader } from '../formats/export-package/package-xml-reader.js';
+import { groupDigits } from '../formats/group-digits.js';
 import type { PackagePart } from '../model/export-package.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';
 import { inflate, TruncatedGzip } from './inflate.js';
 import { throwIfInterrupted } from './interruption.js';
 import { MemberAgreement } from './member-agreement.js';
-import { checkInflated, findGzipConversion, sniffPackage } from './sniff-package.js';
+import { checkInflated, refuseConvertedGzip, sniffPackage } from './sniff-package.js';
 
 const MAX_NAMES_SHOWN = 8;
 /** Plain bytes of a truncated gzip file that are enough to tell what it held. */
 const MIN_TELLING_SIZE = 64;
+/** What nonsense is taken for when gzip data is damaged: it inflates to something for a while. */
+const NONSENSE_CODES: readonly ErrorCode[] = [
+  'NOT_A_PACKAGE',
+  'PACKAGE_MALFORMED',
+  'PACKAGE_UNSUPPORTED',
+  'XML_MALFORMED',
+  'LIMIT_EXCEEDED',
+];
+/** Plain bytes behind nonsense within which damaged gzip data gives itself away. */
+const MAX_NONSENSE_SIZE = 64 * 1024 * 1024;
 
 export interface ReadPackageOptions {
   readonly signal: AbortSignal;
@@ -122,6 +133,7 @@ async function* readGzipPackage(
     options.limits,
     options.memory,
   );
+  let plainSize = 0;
   let beginning: Buffer | undefined = Buffer.alloc(0);
   const start = () => {
     const bytes = beginning as Buffer;
@@ -132,6 +144,7 @@ async function* readGzipPackage(
   try {
     for await (const bytes of inflate(source.chunks())) {
       throwIfInterrupted(options.signal, `reading ${source.path}`);
+      plainSize += bytes.length;
       if (beginning === undefined) {
         reader.write(bytes);
       } else {
@@ -147,9 +160,13 @@ async function* readGzipPackage(
   } catch (error) {
     if (error instanceof TruncatedGzip) {
       if (beginning !== undefined && beginning.length >= MIN_TELLING_SIZE) start();
+      await refuseConvertedGzip(source, 'cut', error);
       throw truncated(source, reader, error);
     }
-    if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConverted(source, error);
+    if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConvertedGzip(source, 'damaged', error);
+    if (isWsusutilError(error) && NONSENSE_CODES.includes(error.code)) {
+      await refuseDamagedGzip(source, plainSize + MAX_NONSENSE_SIZE, options.signal);
+    }
     throw error;
   }
   yield* parts;
@@ -235,29 +252,36 @@ function listNames(members: readonly CabinetMember[]): string {
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 }
 
+/**
+ * Inflates once more, to tell a document that is wrong from gzip data that is.
+ *
+ * @param maxSize plain bytes to look at
+ * @throws WsusutilError `PACKAGE_LINE_ENDINGS`, `GZIP_MALFORMED`, `READ_FAILED`, `INTERRUPTED`
+ */
+async function refuseDamagedGzip(source: FileSource, maxSize: number, signal: AbortSignal): Promise<void> {
+  let plainSize = 0;
+  try {
+    for await (const bytes of inflate(source.chunks())) {
+      throwIfInterrupted(signal, `reading ${source.path}`);
+      plainSize += bytes.length;
+      if (plainSize > maxSize) return;
+    }
+  } catch (error) {
+    if (error instanceof TruncatedGzip) return refuseConvertedGzip(source, 'cut', error);
+    if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConvertedGzip(source, 'damaged', error);
+    throw error;
+  }
+}
+
 /** In the words of the real importer, which names the elements not closed. */
 function truncated(source: FileSource, reader: PackageXmlReader, cause: Error): WsusutilError {
   const open = reader.openElements;
-  const elements = open.length === 0 ? '' : ` The following elements are not closed: ${open.join(', ')}.`;
   return new WsusutilError(
     'PACKAGE_TRUNCATED',
-    `${source.path} is cut off: its gzip data stops after ${source.size} bytes and ${reader.updateCount} updates.${elements}`,
+    `${source.path} is cut off: its gzip data stops after ${groupDigits(source.size)} bytes and ${groupDigits(reader.updateCount)} updates${describeOpenElements(open)}`,
     {
       hint: 'Copy or download the package again; it is not complete.',
       details: { openElements: open, updates: reader.updateCount, actualSize: source.size },
-      cause,
-    },
-  );
-}
-
-async function refuseConverted(source: FileSource, cause: WsusutilError): Promise<void> {
-  const conversion = await findGzipConversion(source);
-  if (conversion === undefined) return;
-  throw new WsusutilError(
-    'PACKAGE_LINE_ENDINGS',
-    `${source.path}: the gzip data is damaged, and ${conversion}`,
-    {
-      hint: 'Line endings were converted on the way. The damage cannot be undone: transfer the original again in binary mode.',
       cause,
     },
   );

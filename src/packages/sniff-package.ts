@@ -1,12 +1,15 @@
 /** Says what a file is before it is read as a package, and if it is none, what happened to it. */
 import { WsusutilError } from '../errors.js';
 import { IDENTIFY_SIZE, type Identified, identify } from '../formats/export-package/identify.js';
+import { groupDigits } from '../formats/group-digits.js';
 import { type PackageFormat, packageFormatOf } from '../model/export-package.js';
 import type { FileSource } from '../platform/file-source.js';
 
 /** CFHEADER up to and with `cbCabinet` ([MS-CAB] 2.1) */
 const CABINET_SIZE_OFFSET = 8;
 const CABINET_HEADER_SIZE = 36;
+const CONVERSION_HINT =
+  'The damage cannot be undone: transfer the original again in binary mode (in ftp, type "binary" first; for Git, mark *.cab and *.gz as binary).';
 const DOWNLOAD_HINT =
   'Download or copy the package again, in binary mode, and look at what the server really sends.';
 /**
@@ -125,18 +128,18 @@ async function checkCabinetSize(source: FileSource): Promise<void> {
   if (header.length < CABINET_SIZE_OFFSET + 4) {
     throw new WsusutilError(
       'PACKAGE_TRUNCATED',
-      `${source.path} is a cabinet cut off inside its header: it has ${source.size} bytes`,
+      `${source.path} is a cabinet cut off inside its header: it has ${groupDigits(source.size)} bytes`,
       { hint: 'Copy or export the package again.' },
     );
   }
   const declared = new DataView(header.buffer, header.byteOffset).getUint32(CABINET_SIZE_OFFSET, true);
   if (declared === source.size) return;
-  const sizes = `the cabinet says ${group(declared)} bytes, the file has ${group(source.size)}`;
+  const sizes = `the cabinet says ${groupDigits(declared)} bytes, the file has ${groupDigits(source.size)}`;
   const details = { declaredSize: declared, actualSize: source.size };
   const conversion = await findConversion(source, declared);
   if (conversion !== undefined) {
     throw new WsusutilError('PACKAGE_LINE_ENDINGS', `${source.path}: ${sizes}, and ${conversion}`, {
-      hint: 'Line endings were converted on the way. The damage cannot be undone: transfer the original again in binary mode (for Git, mark *.cab as binary).',
+      hint: `Line endings were converted on the way. ${CONVERSION_HINT}`,
       details,
     });
   }
@@ -163,21 +166,38 @@ async function findConversion(source: FileSource, declared: number): Promise<str
   const { pairs, lineFeeds } = await countLineEnds(source, (count) => count.pairs < count.lineFeeds);
   const isLikely =
     pairs === lineFeeds && pairs >= MIN_CONVERTED_LINE_FEEDS && surplus <= pairs && surplus >= pairs / 2;
-  return isLikely ? `each of its ${group(lineFeeds)} LF stands behind a CR` : undefined;
+  return isLikely ? `each of its ${groupDigits(lineFeeds)} LF stands behind a CR` : undefined;
 }
 
 /**
- * What a conversion of line ends has left in a gzip file that cannot be inflated; undefined if it does not look like
- * one. The size gzip should have is not known, so only a clear pattern counts.
+ * Refuses a gzip file that cannot be inflated if a conversion of line ends looks like the reason. The size it should
+ * have is not known, so the pattern alone must tell.
+ *
+ * @param damage what is wrong with the gzip data; `cut` has likelier reasons, so that more is asked of the pattern
+ * @throws WsusutilError `PACKAGE_LINE_ENDINGS`
  */
-export async function findGzipConversion(source: FileSource): Promise<string | undefined> {
-  if (source.size >= 2 * MIN_EXPECTED_LINE_ENDS * BYTES_PER_LINE_END) {
+export async function refuseConvertedGzip(
+  source: FileSource,
+  damage: 'damaged' | 'cut',
+  cause: Error,
+): Promise<void> {
+  const conversion = await findGzipConversion(source, damage === 'cut' ? 2 : 1);
+  if (conversion === undefined) return;
+  throw new WsusutilError(
+    'PACKAGE_LINE_ENDINGS',
+    `${source.path}: the gzip data is ${damage === 'cut' ? 'cut off' : 'damaged'}, and ${conversion}`,
+    { hint: `Line endings were probably converted on the way. ${CONVERSION_HINT}`, cause },
+  );
+}
+
+async function findGzipConversion(source: FileSource, caution: number): Promise<string | undefined> {
+  if (source.size >= caution * MIN_EXPECTED_LINE_ENDS * BYTES_PER_LINE_END) {
     const { pairs } = await countLineEnds(source, (count) => count.pairs > 0);
     if (pairs === 0) return 'the file holds no CR LF pair';
   }
   const { pairs, lineFeeds } = await countLineEnds(source, (count) => count.pairs < count.lineFeeds);
   return pairs === lineFeeds && pairs >= MIN_CONVERTED_LINE_FEEDS
-    ? `each of its ${group(lineFeeds)} LF stands behind a CR`
+    ? `each of its ${groupDigits(lineFeeds)} LF stands behind a CR`
     : undefined;
 }
 
@@ -212,8 +232,4 @@ function htmlPage(title: string | undefined): string {
 
 function notAPackage(message: string, hint: string): WsusutilError {
   return new WsusutilError('NOT_A_PACKAGE', message, { hint });
-}
-
-function group(number: number): string {
-  return number.toLocaleString('en-US');
 }

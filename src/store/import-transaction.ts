@@ -59,6 +59,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #documents: DocumentReader;
   readonly #onEnd: () => void;
   readonly #findUpdate: SqlStatement;
+  readonly #findIdentity: SqlStatement;
   readonly #findRevision: SqlStatement;
   readonly #awaitUpdate: SqlStatement;
   readonly #setNewest: SqlStatement;
@@ -98,6 +99,11 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#findUpdate = prepare(`
       SELECT u.update_key, newest.revision_number AS newest_number FROM updates u
       LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key WHERE u.update_id = ?`);
+    this.#findIdentity = prepare(`
+      SELECT u.update_key, newest.revision_number AS newest_number, r.revision_key, r.document_digest FROM updates u
+      LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key
+      LEFT JOIN revisions r ON r.update_key = u.update_key AND r.revision_number = ?2
+      WHERE u.update_id = ?1`);
     this.#findRevision = prepare(
       'SELECT revision_key, document_digest FROM revisions WHERE update_key = ? AND revision_number = ?',
     );
@@ -190,9 +196,16 @@ export class SqliteImportTransaction implements ImportTransaction {
   ): Promise<readonly (KnownRevision | undefined)[]> {
     return this.#guard(() => {
       this.#boundIndex();
-      return identities.map(({ updateId, revisionNumber }) =>
-        this.#lookUpRevision(this.#lookUpUpdate(updateIdToBytes(updateId)), revisionNumber),
-      );
+      return identities.map(({ updateId, revisionNumber }) => {
+        const id = updateIdToBytes(updateId);
+        const indexed = this.#index.find(id);
+        if (indexed >= 0 || this.#isAllIndexed) return this.#lookUpRevision(indexed, revisionNumber);
+        this.#revisions.flush();
+        const row = this.#findIdentity.get(id, revisionNumber);
+        if (row === undefined) return undefined;
+        this.#indexUpdate(id, row);
+        return row.revision_key === null ? undefined : knownRevisionOf(row);
+      });
     });
   }
 
@@ -417,7 +430,10 @@ export class SqliteImportTransaction implements ImportTransaction {
     const indexed = this.#index.find(id);
     if (indexed >= 0 || this.#isAllIndexed) return indexed;
     const row = this.#findUpdate.get(id);
-    if (row === undefined) return -1;
+    return row === undefined ? -1 : this.#indexUpdate(id, row);
+  }
+
+  #indexUpdate(id: Uint8Array, row: SqlRow): number {
     const update = this.#index.add(id, numberOf(row.update_key));
     if (row.newest_number !== null) this.#index.setNewest(update, numberOf(row.newest_number));
     return update;
@@ -437,9 +453,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     if (newest !== revisionNumber && this.#index.hasFlag(update, UPDATE_FLAGS.single)) return undefined;
     this.#revisions.flush();
     const row = this.#findRevision.get(this.#index.keyOf(update), revisionNumber);
-    return row === undefined
-      ? undefined
-      : { key: numberOf(row.revision_key), digest: bytesOf(row.document_digest) };
+    return row === undefined ? undefined : knownRevisionOf(row);
   }
 
   /** A revision met twice in one package: the second must be the first again, line ends apart. */
@@ -530,6 +544,10 @@ export class SqliteImportTransaction implements ImportTransaction {
       throw storeError(error, this.#path);
     }
   }
+}
+
+function knownRevisionOf(row: SqlRow): KnownRevision {
+  return { key: numberOf(row.revision_key), digest: bytesOf(row.document_digest) };
 }
 
 function updateIdAt({ updateIds }: RevisionBatch, position: number): Uint8Array {

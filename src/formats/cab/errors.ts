@@ -1,5 +1,6 @@
 /** How the cabinet reader words what is wrong: structure, offset, expected and actual. */
 import { WsusutilError } from '../../errors.js';
+import { groupDigits } from '../group-digits.js';
 
 /** The two sizes a truncated or damaged cabinet is told by; either may still be unknown. */
 export interface CabinetSizes {
@@ -17,7 +18,7 @@ export function malformed(
   cause?: unknown,
 ): WsusutilError {
   return new WsusutilError('CAB_MALFORMED', `${structure} at offset ${offset}: ${problem}`, {
-    hint: 'The file is damaged or not a cabinet; fetch it again and compare its digest with the original.',
+    hint: 'The file is damaged or not a cabinet; fetch it again in binary mode and compare its digest with the original.',
     details: { structure, offset, ...sizes },
     cause,
   });
@@ -38,14 +39,14 @@ export function beyondEnd(
     return malformed(
       structure,
       offset,
-      `lies outside the cabinet (${length} bytes needed, the cabinet has ${actualSize})`,
+      `lies outside the cabinet (${groupDigits(length)} bytes needed, the cabinet has ${groupDigits(actualSize)})`,
       sizes,
     );
   }
-  const says = declaredSize === undefined ? '' : `; the cabinet says ${declaredSize} bytes`;
+  const says = declaredSize === undefined ? '' : `; the cabinet says ${groupDigits(declaredSize)} bytes`;
   return new WsusutilError(
     'CAB_TRUNCATED',
-    `${structure} at offset ${offset}: ${length} bytes needed, the file ends at ${actualSize}${says}`,
+    `${structure} at offset ${offset}: ${groupDigits(length)} bytes needed, the file ends at ${groupDigits(actualSize)}${says}`,
     {
       hint: 'The file is incomplete; copy or fetch it again.',
       details: { structure, offset, ...sizes },
@@ -54,7 +55,7 @@ export function beyondEnd(
 }
 
 export function limitExceeded(what: string, actual: number, limit: number): WsusutilError {
-  return new WsusutilError('LIMIT_EXCEEDED', `${what}: ${actual} bytes, the limit is ${limit}`, {
+  return new WsusutilError('LIMIT_EXCEEDED', `${what}: ${groupDigits(actual)} bytes, the limit is ${groupDigits(limit)}`, {
     hint: 'No cabinet of this kind is expected to be so large; check where the file comes from.',
     details: { actual, limit },
   });

@@ -8,6 +8,7 @@ import { digestFromBase64 } from '../../model/digest.js';
 import type { PackageEntry, PackageFile, PackageHeader, RecordBatch } from '../../model/export-package.js';
 import type { PackageLanguage } from '../../model/language.js';
 import { parseUpdateId, type UpdateIdentity } from '../../model/update-identity.js';
+import { groupDigits } from '../group-digits.js';
 import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
 import type { BatchMemory } from './batch-memory.js';
 import { DocumentBatcher } from './document-batcher.js';
@@ -29,6 +30,8 @@ const KNOWN_FORMAT_VERSION = '1.0';
 const MAX_ENCODED_GROWTH = 2;
 /** Characters looked at for a message about a root that is not understood. */
 const MAX_CENSUS_SIZE = 4 * 1024 * 1024;
+/** Elements not closed that a message names. */
+const MAX_OPEN_ELEMENTS_SHOWN = 12;
 /** Distinct category ids kept so that equal ones share memory. */
 const MAX_INTERNED = 100_000;
 const HINT = 'The package is damaged or was made by a faulty tool; copy or export it again.';
@@ -148,7 +151,7 @@ export class PackageXmlReader {
       if (!isWsusutilError(error, 'XML_MALFORMED') || this.#xml.openElements.length === 0) throw error;
       throw new WsusutilError(
         'PACKAGE_TRUNCATED',
-        `${this.#what} ends too early, after ${this.#bytesRead} bytes and ${this.#updateCount} updates; elements not closed: ${this.openElements.join(', ')}`,
+        `${this.#what} ends too early, after ${groupDigits(this.#bytesRead)} bytes and ${groupDigits(this.#updateCount)} updates${describeOpenElements(this.openElements)}`,
         {
           hint: 'The package is incomplete; copy or export it again.',
           details: { openElements: this.openElements, updates: this.#updateCount },
@@ -477,6 +480,20 @@ export class PackageXmlReader {
       },
     );
   }
+}
+
+/**
+ * For a message, in the words of the real importer: ` (elements not closed: metadata, update, ExportPackage)`, each
+ * name once; empty if all are closed.
+ *
+ * @param openElements innermost first
+ */
+export function describeOpenElements(openElements: readonly string[]): string {
+  const names = [...new Set(openElements)];
+  if (names.length === 0) return '';
+  const shown = names.slice(0, MAX_OPEN_ELEMENTS_SHOWN).map((name) => name.slice(0, 80));
+  const more = names.length - shown.length;
+  return ` (elements not closed: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
 }
 
 /** A string that does not keep the piece of input alive that it was cut from. */
