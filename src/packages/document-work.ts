@@ -11,7 +11,9 @@ import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import type { KnownRevision } from '../store/metadata-store.js';
 import {
+  DIGEST_SIZE,
   type DocumentBlock,
   type DocumentPlace,
   type RevisionBatch,
@@ -35,8 +37,8 @@ export interface DocumentTask {
   readonly spans: Uint32Array;
   /** 1-based number of the batch's first record in the package */
   readonly firstRecord: number;
-  /** what the store has under each record's identity: SHA-256 of the document; undefined: nothing of the batch */
-  readonly known: readonly (Uint8Array | undefined)[] | undefined;
+  /** what the store has under each record's identity: SHA-256 of the document, 32 bytes each; zeros for nothing */
+  readonly known: Uint8Array | undefined;
   /** deflate level of the blocks */
   readonly level: number;
   readonly rules: RulesCheck;
@@ -44,7 +46,8 @@ export interface DocumentTask {
 
 export function createDocumentTask(
   batch: RecordBatch,
-  rest: Pick<DocumentTask, 'firstRecord' | 'known' | 'level' | 'rules'>,
+  known: readonly (KnownRevision | undefined)[],
+  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'rules'>,
 ): DocumentTask {
   const spans = new Uint32Array(batch.records.length * 3);
   let updateIds = '';
@@ -54,7 +57,28 @@ export function createDocumentTask(
     spans[index * 3 + 1] = start;
     spans[index * 3 + 2] = end;
   }
-  return { bytes: batch.bytes, encoding: batch.encoding, updateIds, spans, ...rest };
+  return {
+    bytes: batch.bytes,
+    encoding: batch.encoding,
+    updateIds,
+    spans,
+    known: joinDigests(known),
+    ...rest,
+  };
+}
+
+/** @returns undefined if nothing is known */
+function joinDigests(known: readonly (KnownRevision | undefined)[]): Uint8Array | undefined {
+  if (known.every((each) => each === undefined)) return undefined;
+  const digests = new Uint8Array(known.length * DIGEST_SIZE);
+  for (const [index, each] of known.entries())
+    if (each !== undefined) digests.set(each.digest, index * DIGEST_SIZE);
+  return digests;
+}
+
+/** No SHA-256 is all zeros. */
+function isDigest(bytes: Uint8Array): boolean {
+  return bytes.some((byte) => byte !== 0);
 }
 
 export type DocumentVerdict =
@@ -99,8 +123,8 @@ export function processDocuments(task: DocumentTask): DocumentResult {
       const document = decodeDocument(bytes.subarray(start, end), encoding);
       const digest = sha256(document);
       documentBytes += document.length;
-      const knownDigest = known?.[index];
-      if (knownDigest !== undefined) {
+      const knownDigest = known?.subarray(index * DIGEST_SIZE, (index + 1) * DIGEST_SIZE);
+      if (knownDigest !== undefined && isDigest(knownDigest)) {
         verdicts.push(
           Buffer.compare(knownDigest, digest) === 0
             ? 'present'

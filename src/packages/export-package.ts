@@ -1,10 +1,12 @@
 /** Writes the store's metadata, or a chosen part with all it needs, as a package that WSUS understands. */
+
 import { lstatSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { recordSize } from '../formats/export-package/metadata-writer.js';
 import { entrySize } from '../formats/export-package/package-xml-writer.js';
+import { groupDigits } from '../formats/group-digits.js';
 import {
   MAX_CAB_UNCOMPRESSED_SIZE,
   type PackageFormat,
@@ -255,7 +257,10 @@ class ExportRun {
         : { compressBlocks: (plain, dictionary) => compressWith(runner, plain, dictionary) }),
     });
     report({ type: 'stage-finished', stage: 'exporting', done: revisions });
-    report({ type: 'step', message: `Wrote ${path}: ${written.size} bytes, SHA-256 ${written.sha256}` });
+    report({
+      type: 'step',
+      message: `Wrote ${path}: ${groupDigits(written.size)} bytes, SHA-256 ${written.sha256}`,
+    });
     return {
       path,
       revisions,
@@ -287,7 +292,7 @@ class ExportRun {
     if (parts === undefined) {
       throw new WsusutilError(
         'CAB_TOO_LARGE',
-        `One update with all that it needs is larger than ${splitSize} bytes`,
+        `One update with all that it needs is larger than ${groupDigits(splitSize)} bytes`,
         {
           hint: 'Give a larger --split-size, or export to a name that ends in .xml.gz.',
         },

@@ -241,9 +241,8 @@ class ImportRun {
   async #dispatch(batch: RecordBatch): Promise<void> {
     if (this.#dispatchedBytes > INLINE_SIZE) await this.#startThreads();
     const known = await this.#transaction.findRevisions(batch.records.map((record) => record.identity));
-    const task = createDocumentTask(batch, {
+    const task = createDocumentTask(batch, known, {
       firstRecord: this.#dispatched + 1,
-      known: known.some((each) => each !== undefined) ? known.map((each) => each?.digest) : undefined,
       level: this.#options.dryRun ? DISCARDED_LEVEL : STORED_LEVEL,
       rules: this.#options.dryRun ? 'full' : 'nesting',
     });

@@ -11,7 +11,11 @@ import type { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { IDENTIFY_SIZE } from '../formats/export-package/identify.js';
 import type { PackageLimits } from '../formats/export-package/limits.js';
 import { MetadataReader } from '../formats/export-package/metadata-reader.js';
-import { describeOpenElements, type PackageXmlHandler, PackageXmlReader } from '../formats/export-package/package-xml-reader.js';
+import {
+  describeOpenElements,
+  type PackageXmlHandler,
+  PackageXmlReader,
+} from '../formats/export-package/package-xml-reader.js';
 import { groupDigits } from '../formats/group-digits.js';
 import type { PackagePart } from '../model/export-package.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';

@@ -36,6 +36,7 @@
  * ExportPackage, updates, update and metadata come from one error message of a real importer (package-formats 0.2a),
  * the rest is our choice.
  */
+
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
@@ -48,6 +49,7 @@ import {
 } from '../formats/export-package/metadata-writer.js';
 import { writePackageDocument } from '../formats/export-package/package-document-writer.js';
 import { writePackageXml } from '../formats/export-package/package-xml-writer.js';
+import { groupDigits } from '../formats/group-digits.js';
 import {
   MAX_CAB_UNCOMPRESSED_SIZE,
   type PackageEntry,
@@ -184,7 +186,7 @@ async function writeCabinetPackage(
   if (!measure.fits) {
     throw new WsusutilError(
       'CAB_TOO_LARGE',
-      `${path}: ${measure.updates} updates take ${uncompressedSize} bytes; a cabinet holds at most ${MAX_CAB_UNCOMPRESSED_SIZE}`,
+      `${path}: ${groupDigits(measure.updates)} updates take ${groupDigits(uncompressedSize)} bytes; a cabinet holds at most ${groupDigits(MAX_CAB_UNCOMPRESSED_SIZE)}`,
       {
         hint: 'Export to a name that ends in .xml.gz, or into several cabinets with --split.',
         details: { uncompressedSize, limit: MAX_CAB_UNCOMPRESSED_SIZE, updates: measure.updates },

@@ -1,5 +1,6 @@
 /** A file to read from: by position with read-ahead, or from start to end. */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { errorText, WsusutilError } from '../errors.js';
 
 /** bytes read at once: positional reads of a cabinet are small and mostly follow one another */
@@ -24,23 +25,24 @@ export interface FileSource {
 }
 
 /**
- * @throws WsusutilError `INPUT_NOT_FOUND` if there is no such file or it is a folder, `READ_FAILED` if it cannot
- *   be opened
+ * @throws WsusutilError `INPUT_NOT_FOUND` if there is no such file or it is a folder, a pipe or a device,
+ *   `READ_FAILED` if it cannot be opened
  */
 export async function openFileSource(path: string): Promise<FileSource> {
   let handle: FileHandle;
   try {
+    refuseOthers(await stat(path), path); // to open a pipe would wait for someone to write into it
     handle = await open(path, 'r');
   } catch (error) {
     throw openError(error, path);
   }
   try {
     const facts = await handle.stat();
-    if (facts.isDirectory()) throw isFolder(path);
+    refuseOthers(facts, path);
     return fileSource(handle, path, facts.size);
   } catch (error) {
     await handle.close().catch(() => {});
-    throw error instanceof WsusutilError ? error : openError(error, path);
+    throw openError(error, path);
   }
 }
 
@@ -103,6 +105,7 @@ function fileSource(handle: FileHandle, path: string, size: number): FileSource 
 }
 
 function openError(error: unknown, path: string): WsusutilError {
+  if (error instanceof WsusutilError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
     case 'ENOENT':
@@ -111,8 +114,6 @@ function openError(error: unknown, path: string): WsusutilError {
         hint: 'Check the path; a relative one starts at the current folder.',
         cause: error,
       });
-    case 'EISDIR':
-      return isFolder(path, error);
     default:
       return new WsusutilError('READ_FAILED', `Cannot open ${path}: ${errorText(error)}`, {
         hint: 'Check that this account may read the file.',
@@ -121,9 +122,16 @@ function openError(error: unknown, path: string): WsusutilError {
   }
 }
 
-function isFolder(path: string, cause?: unknown): WsusutilError {
-  return new WsusutilError('INPUT_NOT_FOUND', `${path} is a folder, not a file`, {
-    hint: 'Give the path of the package in it.',
-    cause,
+/** Only a regular file has a size and can be read from anywhere. */
+function refuseOthers(facts: Stats, path: string): void {
+  if (facts.isFile()) return;
+  if (facts.isDirectory()) {
+    throw new WsusutilError('INPUT_NOT_FOUND', `${path} is a folder, not a regular file`, {
+      hint: 'Give the path of the package in it.',
+    });
+  }
+  const kind = facts.isFIFO() ? 'a pipe' : facts.isSocket() ? 'a socket' : 'a device';
+  throw new WsusutilError('INPUT_NOT_FOUND', `${path} is ${kind}, not a regular file`, {
+    hint: 'Save its content to a file first and give the path of that.',
   });
 }

@@ -21,15 +21,27 @@ export function makeDirectory(path: string): boolean {
       mkdirSync(folder);
     } catch (error) {
       if (isDirectory(folder)) continue; // another process was quicker
-      const code = error instanceof Error && 'code' in error ? error.code : '';
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
       if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EEXIST') throw writeError(error, folder);
-      throw new WsusutilError('WRITE_FAILED', `Cannot create the folder ${folder} (${code})`, {
-        hint: code === 'EEXIST' ? 'A file of that name is in the way; choose another folder.' : undefined,
-        cause: error,
-      });
+      throw refusal(folder, path, code, error);
     }
   }
   return missing.length > 0;
+}
+
+/** @param folder the part of `path` that could not be made */
+function refusal(folder: string, path: string, code: string, cause: unknown): WsusutilError {
+  if (code === 'EEXIST') {
+    return new WsusutilError('WRITE_FAILED', `Cannot create the folder ${path}: ${folder} is a file`, {
+      hint: 'Name another folder, or move that file away.',
+      cause,
+    });
+  }
+  return new WsusutilError(
+    'WRITE_FAILED',
+    `Cannot create the folder ${path}: the system makes no folder in ${dirname(folder)} (${code})`,
+    { hint: 'Name a folder on a disk; folders of the system itself, such as /proc, hold no others.', cause },
+  );
 }
 
 function isDirectory(path: string): boolean {

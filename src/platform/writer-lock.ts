@@ -5,7 +5,8 @@
  * `kill -9` included, and it works alike on Windows, macOS and Linux. Beside it lies `<lock>.holder.json`, which
  * only feeds the message for whoever comes second; it never decides who holds the lock. Readers take no lock.
  */
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WsusutilError } from '../errors.js';
@@ -105,6 +106,8 @@ async function tryLock(lockPath: string): Promise<SqlDatabase | undefined> {
   let database: SqlDatabase | undefined;
   try {
     database = await openDatabase(lockPath);
+    // SQLite would open a file that cannot be written all the same, and lock nothing.
+    await access(lockPath, constants.W_OK);
     database.exec('PRAGMA busy_timeout = 0');
     database.exec('BEGIN EXCLUSIVE');
     return database;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { inflateRawSync } from 'node:zlib';
 import { errorText, WsusutilError } from '../errors.js';
 import { formatIdentity, updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
+import { inflateBlock } from './document-reader.js';
 import type { StoreProblem } from './metadata-store.js';
 import { bytesOf, numberOf } from './rows.js';
 import { UPDATE_TYPE_CODES } from './schema.js';
@@ -119,9 +119,9 @@ function* checkDocuments(
       if (block === undefined) yield { check, message: `document block ${blockKey} is missing` };
       else {
         try {
-          bytes = inflateRawSync(bytesOf(block.data), { maxOutputLength: numberOf(block.size) });
+          bytes = inflateBlock(bytesOf(block.data), numberOf(block.size));
         } catch (error) {
-          yield { check, message: `document block ${blockKey} does not inflate: ${errorText(error)}` };
+          yield { check, message: `document block ${blockKey} ${errorText(error)}` };
         }
       }
     }

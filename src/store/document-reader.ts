@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
-import { WsusutilError } from '../errors.js';
+import { errorText, WsusutilError } from '../errors.js';
 import { updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase, SqlStatement } from '../platform/sqlite.js';
 import type { RevisionKey, StoredDocument } from './metadata-store.js';
@@ -88,15 +88,11 @@ export class DocumentReader {
   #inflate(blockKey: number): Uint8Array {
     const row = this.#block.get(blockKey);
     if (row === undefined) throw this.#corrupt(blockKey, 'is missing');
-    const size = numberOf(row.size);
-    let bytes: Uint8Array;
     try {
-      bytes = inflateRawSync(bytesOf(row.data), { maxOutputLength: size });
+      return inflateBlock(bytesOf(row.data), numberOf(row.size));
     } catch (cause) {
-      throw this.#corrupt(blockKey, 'does not inflate', cause);
+      throw this.#corrupt(blockKey, errorText(cause), cause);
     }
-    if (bytes.length !== size) throw this.#corrupt(blockKey, `has ${bytes.length} bytes instead of ${size}`);
-    return bytes;
   }
 
   #corrupt(blockKey: number, what: string, cause?: unknown): WsusutilError {
@@ -109,6 +105,28 @@ export class DocumentReader {
       },
     );
   }
+}
+
+/**
+ * The plain bytes of a document block.
+ *
+ * @param size plain bytes, as the store says
+ * @throws Error with a predicate for a message about the block, e.g. `does not inflate to its size (32,768 bytes)`
+ */
+export function inflateBlock(data: Uint8Array, size: number): Uint8Array {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = inflateRawSync(data, { maxOutputLength: size });
+  } catch (cause) {
+    // What Node says of output that grows too large is about its own buffers.
+    if (!isTooLarge(cause)) throw new Error(`does not inflate: ${errorText(cause)}`, { cause });
+  }
+  if (bytes?.length === size) return bytes;
+  throw new Error(`does not inflate to its size (${size.toLocaleString('en-US')} bytes)`);
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
 }
 
 export function* runsOf<T>(items: Iterable<T>, length: number): Generator<T[]> {

@@ -106,6 +106,7 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
       if (version === 0) migrate(database, 0, () => insertFirstRows(database, options.now()));
       database.exec('PRAGMA journal_mode = WAL');
       if (version > 0 && version < SCHEMA_VERSION) migrate(database, version);
+      checkWritable(database);
     } else if (version < SCHEMA_VERSION) {
       throw new WsusutilError(
         version === 0 ? 'STORE_CORRUPT' : 'STORE_MISSING',
@@ -124,6 +125,19 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/**
+ * SQLite opens a file that cannot be written as one to read, and even begins a transaction for writing. So something
+ * is written and taken back: an import must not read a whole package before this is known.
+ */
+function checkWritable(database: SqlDatabase): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  } finally {
+    database.exec('ROLLBACK');
   }
 }
 

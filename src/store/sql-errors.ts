@@ -25,11 +25,23 @@ export function storeError(error: unknown, path: string): unknown {
         cause: error,
       });
     case SQLITE_READONLY:
+      return new WsusutilError(
+        'READ_ONLY',
+        `The store ${path} cannot be written: it or its folder is read-only`,
+        {
+          hint: 'Give this account the right to write there, or name another data directory with --data-dir.',
+          cause: error,
+        },
+      );
     case SQLITE_CANTOPEN:
-      return new WsusutilError('READ_ONLY', `Cannot open the store ${path} for this: ${errorText(error)}`, {
-        hint: 'Check that the folder exists and that this account may write there.',
-        cause: error,
-      });
+      return new WsusutilError(
+        'READ_ONLY',
+        `The store ${path} cannot be opened, or its folder not be written`,
+        {
+          hint: 'Check that the folder exists and that this account may read and write there.',
+          cause: error,
+        },
+      );
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return new WsusutilError(

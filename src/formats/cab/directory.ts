@@ -1,5 +1,6 @@
 import { TextDecoder } from 'node:util';
 import { ByteReader } from '../bytes.js';
+import { groupDigits } from '../group-digits.js';
 import {
   CAB_SIGNATURE,
   FILE_ENTRY_SIZE,
@@ -117,7 +118,7 @@ function* refuseForeignFile(actualSize: number): Reading<never> {
       throw malformed(
         'CFHEADER',
         0,
-        `no "MSCF" signature; a cabinet of ${size} bytes was found inside the file, at offset ${at}`,
+        `no "MSCF" signature; a cabinet of ${groupDigits(size)} bytes was found inside the file, at offset ${at}`,
       );
     }
   }

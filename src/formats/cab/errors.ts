@@ -55,8 +55,12 @@ export function beyondEnd(
 }
 
 export function limitExceeded(what: string, actual: number, limit: number): WsusutilError {
-  return new WsusutilError('LIMIT_EXCEEDED', `${what}: ${groupDigits(actual)} bytes, the limit is ${groupDigits(limit)}`, {
-    hint: 'No cabinet of this kind is expected to be so large; check where the file comes from.',
-    details: { actual, limit },
-  });
+  return new WsusutilError(
+    'LIMIT_EXCEEDED',
+    `${what}: ${groupDigits(actual)} bytes, the limit is ${groupDigits(limit)}`,
+    {
+      hint: 'No cabinet of this kind is expected to be so large; check where the file comes from.',
+      details: { actual, limit },
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import type { WsusutilError } from '../../errors.js';
 import { errorText } from '../../errors.js';
 import { ByteReader } from '../bytes.js';
+import { groupDigits } from '../group-digits.js';
 import { BLOCK_SIZE, DATA_HEADER_SIZE, MAX_COMPRESSED_BLOCK_SIZE } from './constants.js';
 import { type DataBlockHeader, readDataBlockHeader, verifyBlock } from './data-block.js';
 import type { CabinetDirectory } from './directory.js';
@@ -187,7 +188,7 @@ export class FolderDecoder {
     return malformed(
       `Folder ${this.#folderIndex}, CFFOLDER data`,
       this.#folder.dataOffset,
-      `its ${this.#folder.blockCount} blocks hold at most ${availableSize} bytes, its files need ${this.#neededSize}`,
+      `its ${this.#folder.blockCount} blocks hold at most ${groupDigits(availableSize)} bytes, its files need ${groupDigits(this.#neededSize)}`,
       this.#sizes,
     );
   }

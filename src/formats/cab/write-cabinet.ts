@@ -3,8 +3,10 @@
  * bytes for the same input. What the sizes decide (every header but one field, the file table) is written first;
  * the cabinet's size is filled in at the end.
  */
+
 import { WsusutilError } from '../../errors.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE } from '../../model/export-package.js';
+import { groupDigits } from '../group-digits.js';
 import {
   ATTRIBUTE_ARCHIVE,
   ATTRIBUTE_NAME_IS_UTF8,
@@ -233,8 +235,12 @@ function serializeBlocks(payloads: readonly Uint8Array[], plainSize: number): Bu
 }
 
 function tooLarge(what: string, actual: number, limit: number): WsusutilError {
-  return new WsusutilError('CAB_TOO_LARGE', `${what}: ${actual} bytes, a cabinet holds at most ${limit}`, {
-    hint: 'Export to a .xml.gz package instead, which has no such limit, or export less at once.',
-    details: { actual, limit },
-  });
+  return new WsusutilError(
+    'CAB_TOO_LARGE',
+    `${what}: ${groupDigits(actual)} bytes, a cabinet holds at most ${groupDigits(limit)}`,
+    {
+      hint: 'Export to a .xml.gz package instead, which has no such limit, or export less at once.',
+      details: { actual, limit },
+    },
+  );
 }
