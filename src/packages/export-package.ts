@@ -3,10 +3,10 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { WsusutilError } from '../errors.js';
-import type { Report } from '../events.js';
 import { recordSize } from '../formats/export-package/metadata-writer.js';
-import { entrySize } from '../formats/export-package/package-xml-writer.js';
+import { entrySize, fileSize, frameSize } from '../formats/export-package/package-xml-writer.js';
 import { groupDigits } from '../formats/group-digits.js';
+import type { Sha1Hex } from '../model/digest.js';
 import {
   MAX_CAB_UNCOMPRESSED_SIZE,
   type PackageFormat,
@@ -14,7 +14,8 @@ import {
   packageFormatOf,
 } from '../model/export-package.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
-import type { MetadataStore, RevisionFilter, RevisionKey } from '../store/metadata-store.js';
+import type { RevisionFilter, RevisionKey } from '../store/metadata-store.js';
+import type { PackageRun } from './package-run.js';
 import { openPackageRunner, type PackageRunner } from './package-runner.js';
 import { closeOverNeeds, keysOf, orderByNeeds, splitByNeeds } from './select-revisions.js';
 import { measurePackage, type PackageContent, writePackage } from './write-package.js';
@@ -22,17 +23,10 @@ import { measurePackage, type PackageContent, writePackage } from './write-packa
 /** What current servers (2016 and later) write; the version of [MS-WSUSSS] they speak. */
 const PROTOCOL_VERSION = '1.20';
 const FORMAT_VERSION = '1.0';
-/** Room for package.xml's header, its languages and its file list in each part of a split export. */
-const PART_OVERHEAD = 64 << 10;
 
-export interface ExportOptions {
+export interface ExportOptions extends PackageRun {
   /** target; the extension chooses the format */
   readonly path: string;
-  readonly store: MetadataStore;
-  readonly now: () => Date;
-  readonly signal: AbortSignal;
-  readonly report: Report;
-  readonly threads: number;
   /** undefined: everything, as the real tool does */
   readonly filter: RevisionFilter | undefined;
   /** uncompressed bytes of one cabinet; undefined: one package, or an error if it does not fit */
@@ -274,21 +268,23 @@ class ExportRun {
     const { path, store } = this.#options;
     const graph = await store.dependencyGraph();
     const order = this.#selection.keys.map((key) => graph.indexOf(key) as number);
+    const locationSizes = new Map<Sha1Hex, number>();
+    for await (const files of store.exportFiles(this.#selection.isAll ? undefined : this.#selection.keys)) {
+      for (const file of files) locationSizes.set(file.sha1, fileSize(file));
+    }
     const sizes = new Map<number, { inPackage: number; document: number }>();
     for await (const rows of store.exportRows(this.#selection.keys)) {
       for (const row of rows) {
+        // A file that several revisions share is counted for each: rather a part too many than one too large.
+        const files = row.fileSha1s.reduce((sum, sha1) => sum + (locationSizes.get(sha1) ?? 0), 0);
         sizes.set(graph.indexOf(row.key) as number, {
-          inPackage: recordSize(row.documentSize) + entrySize(row),
+          inPackage: recordSize(row.documentSize) + entrySize(row) + files,
           document: row.documentSize,
         });
       }
     }
-    const parts = splitByNeeds(
-      graph,
-      order,
-      (index) => sizes.get(index)?.inPackage ?? 0,
-      splitSize - PART_OVERHEAD,
-    );
+    const capacity = splitSize - frameSize(header);
+    const parts = splitByNeeds(graph, order, (index) => sizes.get(index)?.inPackage ?? 0, capacity);
     if (parts === undefined) {
       throw new WsusutilError(
         'CAB_TOO_LARGE',

@@ -6,7 +6,6 @@
  */
 import { createHash } from 'node:crypto';
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import type { Report } from '../events.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import {
@@ -18,13 +17,9 @@ import {
 import type { PackageLanguage } from '../model/language.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
-import type {
-  ImportTransaction,
-  KnownRevision,
-  MetadataStore,
-  MissingReference,
-} from '../store/metadata-store.js';
+import type { ImportTransaction, KnownRevision, MissingReference } from '../store/metadata-store.js';
 import { createDocumentTask, type DocumentResult } from './document-work.js';
+import type { PackageRun } from './package-run.js';
 import { openPackageRunner, type PackageRunner } from './package-runner.js';
 import { readPackage } from './read-package.js';
 
@@ -40,14 +35,8 @@ const STORED_LEVEL = 3;
 const DISCARDED_LEVEL = 1;
 const PROGRESS_INTERVAL = 500;
 
-export interface ImportOptions {
+export interface ImportOptions extends PackageRun {
   readonly path: string;
-  readonly store: MetadataStore;
-  readonly now: () => Date;
-  readonly signal: AbortSignal;
-  readonly report: Report;
-  /** worker threads for large packages; 0: none */
-  readonly threads: number;
   /** refuse conflicts and missing references */
   readonly strict: boolean;
   /** validate and count, change nothing */

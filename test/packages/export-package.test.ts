@@ -287,12 +287,14 @@ describe('a catalogue', () => {
     expect(written?.size).toBe(statSync(path).size);
   });
 
-  test('--split makes parts that each stand alone and together are everything', async () => {
+  test.each([
+    ['2M', 2 << 20],
+    ['1200K', 1200 << 10], // the list of files is a good part of such a cabinet
+  ])('--split %s makes parts that each stand alone and together are everything', async (given, splitSize) => {
     const target = testFolder();
-    const splitSize = 2 << 20;
     const { result } = await runCommand(exportCommand, storePath, {
       positionals: { package: join(target, 'all.cab') },
-      options: { split: true, 'split-size': '2M' },
+      options: { split: true, 'split-size': given },
     });
     const packages = result.packages as { path: string; revisions: number; uncompressedSize: number }[];
     expect(packages.length).toBeGreaterThan(3);
@@ -381,7 +383,7 @@ test('a part that cannot be written takes the parts before it along', async () =
       signal: interruption.signal,
       threads: 0,
       filter: undefined,
-      splitSize: 130 << 10,
+      splitSize: 100 << 10,
       dryRun: false,
       report: (event) => {
         if (event.type === 'step' && event.message.includes('part2of3')) interruption.abort();

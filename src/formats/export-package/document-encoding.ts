@@ -9,6 +9,7 @@
  */
 import { WsusutilError } from '../../errors.js';
 import type { DocumentEncoding } from '../../model/export-package.js';
+import { resolveReference } from '../xml/xml-text.js';
 
 const AMPERSAND = 0x26;
 const LESS = 0x3c;
@@ -16,7 +17,6 @@ const GREATER = 0x3e;
 const CR = 0x0d;
 const LF = 0x0a;
 const SEMICOLON = 0x3b;
-const HASH = 0x23;
 const ESCAPES: readonly (readonly [number, Buffer])[] = [
   [AMPERSAND, Buffer.from('&amp;')],
   [LESS, Buffer.from('&lt;')],
@@ -28,7 +28,6 @@ const MIN_COPY_SIZE = 32;
 
 /** `&#1114111;`, with some leading zeros to spare */
 const MAX_REFERENCE_SIZE = 16;
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 const CDATA_START = Buffer.from('<![CDATA[');
 const CDATA_END = Buffer.from(']]>');
 
@@ -179,28 +178,13 @@ function writeReferenced(
   offset: number,
 ): number {
   const name = Buffer.from(bytes.subarray(start + 1, stop)).toString('latin1');
-  const character = bytes[start + 1] === HASH ? characterOf(name) : ENTITIES[name];
-  if (character === undefined || (!Object.hasOwn(ENTITIES, name) && bytes[start + 1] !== HASH)) {
+  const character = resolveReference(name);
+  if (character === undefined) {
     throw malformed(start, `"&${name};" is not defined`);
   }
   let to = offset;
   for (const byte of Buffer.from(character)) target[to++] = byte;
   return to;
-}
-
-/** @param name `#60` or `#x3c`; the character must be one XML 1.0 allows (section 2.2) */
-function characterOf(name: string): string | undefined {
-  const match = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(name);
-  if (match === null) return undefined;
-  const code = match[1] === undefined ? Number(match[2]) : Number.parseInt(match[1], 16);
-  const isCharacter =
-    code === 0x9 ||
-    code === 0xa ||
-    code === 0xd ||
-    (code >= 0x20 && code <= 0xd7ff) ||
-    (code >= 0xe000 && code <= 0xfffd) ||
-    (code >= 0x10000 && code <= 0x10ffff);
-  return isCharacter ? String.fromCodePoint(code) : undefined;
 }
 
 /** CDATA sections one after another (a `]]>` in the document is split over two), with text between them. */

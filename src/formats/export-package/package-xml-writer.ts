@@ -62,6 +62,16 @@ export function entrySize(entry: PackageEntry): number {
   return serializeEntry(entry).length; // ids, numbers and Base64: one byte a character
 }
 
+/** Exact bytes a file takes in the top-level `Files`. */
+export function fileSize(file: PackageFile): number {
+  return Buffer.byteLength(serializeFiles([file]));
+}
+
+/** Bytes of everything in `package.xml` but files and updates. */
+export function frameSize(header: PackageHeader): number {
+  return Buffer.byteLength(`${serializeHeader(header)}<Files></Files><Updates></Updates></ExportPackage>`);
+}
+
 /**
  * All of `package.xml`, a piece per batch.
  *
