@@ -289,7 +289,7 @@ describe('a catalogue', () => {
 
   test.each([
     ['2M', 2 << 20],
-    ['1200K', 1200 << 10], // the list of files is a good part of such a cabinet
+    ['1600K', 1600 << 10], // the list of files is a good part of such a cabinet
   ])('--split %s makes parts that each stand alone and together are everything', async (given, splitSize) => {
     const target = testFolder();
     const { result } = await runCommand(exportCommand, storePath, {
