@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
-import { parseUpdateDocument, type RulesCheck } from '../formats/update-xml/parse-update.js';
+import { type ParseExtent, parseUpdateDocument } from '../formats/update-xml/parse-update.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
@@ -41,13 +41,13 @@ export interface DocumentTask {
   readonly known: Uint8Array | undefined;
   /** deflate level of the blocks */
   readonly level: number;
-  readonly rules: RulesCheck;
+  readonly extent: ParseExtent;
 }
 
 export function createDocumentTask(
   batch: RecordBatch,
   known: readonly (KnownRevision | undefined)[],
-  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'rules'>,
+  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'extent'>,
 ): DocumentTask {
   const spans = new Uint32Array(batch.records.length * 3);
   let updateIds = '';
@@ -132,7 +132,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         );
         continue;
       }
-      const facts = parseUpdateDocument(document, task.rules);
+      const facts = parseUpdateDocument(document, task.extent);
       requireIdentity(facts.identity, identity);
       const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
       revisions.add(facts, title, digest, blocks.add(document, facts, title));

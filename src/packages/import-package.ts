@@ -41,6 +41,8 @@ export interface ImportOptions extends PackageRun {
   readonly strict: boolean;
   /** validate and count, change nothing */
   readonly dryRun: boolean;
+  /** look into every part of every document, also those that the store does not index */
+  readonly isThorough?: boolean;
 }
 
 export interface RevisionConflict {
@@ -233,7 +235,7 @@ class ImportRun {
     const task = createDocumentTask(batch, known, {
       firstRecord: this.#dispatched + 1,
       level: this.#options.dryRun ? DISCARDED_LEVEL : STORED_LEVEL,
-      rules: this.#options.dryRun ? 'full' : 'nesting',
+      extent: this.#options.isThorough === true ? 'full' : 'indexed',
     });
     const done = this.#runner
       .run({ kind: 'documents', task }, this.#isThreaded ? [batch.bytes.buffer as ArrayBuffer] : [])

@@ -15,6 +15,7 @@ import {
   summarize,
   temporaryFolder,
 } from '../helpers/package-builder.js';
+import { seededRandom } from '../helpers/seeded-random.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -171,9 +172,8 @@ test('a cut .xml.gz lists the elements that are not closed, innermost first', as
   await writePackage(path, 'xml.gz', contentOf(long), { signal: new AbortController().signal });
   const bytes = readFileSync(path);
   const error = await diagnose('cut.xml.gz', bytes.subarray(0, bytes.length >> 1));
-  expect(error.message).toContain(
-    'The following elements are not closed: metadata, update, updates, ExportPackage',
-  );
+  expect(error.message).toContain(' updates (elements not closed: metadata, update, updates, ExportPackage)');
+  expect(error.message).toContain(`stops after ${(bytes.length >> 1).toLocaleString('en-US')} bytes and`);
   const whole = await diagnose(
     'cut.xml.gz',
     gzipSync(
@@ -182,6 +182,7 @@ test('a cut .xml.gz lists the elements that are not closed, innermost first', as
   );
   expect(whole).toMatchObject({
     code: 'PACKAGE_TRUNCATED',
+    message: expect.stringContaining(' updates (elements not closed: updates, ExportPackage)'),
     details: { openElements: ['updates', 'ExportPackage'] },
   });
 });
@@ -238,6 +239,7 @@ describe('a transfer that converted line ends is recognised', () => {
     expect(converted.length).toBeLessThan(bytes.length);
     const error = await diagnose('unix.cab', converted);
     expect(error.code).toBe('PACKAGE_LINE_ENDINGS');
+    expect(error.hint).toContain('in binary mode (in ftp, type "binary" first');
     expect(error.message).toContain(
       `the cabinet says ${bytes.length.toLocaleString('en-US')} bytes, the file has ${converted.length.toLocaleString('en-US')}, and holds no CR LF pair`,
     );
@@ -249,6 +251,67 @@ describe('a transfer that converted line ends is recognised', () => {
     const error = await diagnose('windows.cab', converted);
     expect(error.code).toBe('PACKAGE_LINE_ENDINGS');
     expect(error.message).toContain('LF stands behind a CR');
+  });
+
+  /** An .xml.gz of some 500 KB; what goes into it does not compress well. */
+  async function largeGzip(): Promise<Buffer> {
+    const random = seededRandom(7);
+    const parts = sampleParts(400);
+    const path = `${folder.path}/large.xml.gz`;
+    const records = parts.records.map(({ identity }) => ({
+      identity,
+      document: Buffer.from(`<a>${random.bytes(1_200).toString('hex')}</a>`),
+    }));
+    const { signal } = new AbortController();
+    await writePackage(path, 'xml.gz', contentOf({ ...parts, records }), { signal });
+    return readFileSync(path);
+  }
+
+  test('CR LF to LF in an .xml.gz, wherever the first pair stood', async () => {
+    const bytes = await largeGzip();
+    const pairs = bytes.toString('latin1').split('\r\n').length - 1;
+    expect(pairs).toBeGreaterThan(0);
+    const converted = Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1');
+    const error = await diagnose('unix.xml.gz', converted);
+    expect(error.code).toBe('PACKAGE_LINE_ENDINGS');
+    expect(error.message).toContain('the file holds no CR LF pair');
+    expect(error.hint).toContain('in binary mode (in ftp, type "binary" first');
+  });
+
+  test('LF to CR LF in an .xml.gz', async () => {
+    const bytes = await largeGzip();
+    const converted = Buffer.from(bytes.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1');
+    const error = await diagnose('windows.xml.gz', converted);
+    expect(error.code).toBe('PACKAGE_LINE_ENDINGS');
+    expect(error.message).toContain('LF stands behind a CR');
+  });
+
+  test('but a sound .xml.gz of a wrong document is not blamed on it, and damage of another kind is named', async () => {
+    const text = `<ExportPackage>${' '.repeat(200)}</Wrong>`;
+    const noise = Buffer.from(
+      seededRandom(8).bytes(400_000).toString('latin1').replaceAll('\r\n', '\r-'),
+      'latin1',
+    );
+    // The extra field of a gzip header may hold anything; this one has no pair, as if they had been converted.
+    const extra = Buffer.concat([
+      Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, 0xff, 0xff]),
+      noise.subarray(0, 65_535),
+    ]);
+    const sound = Buffer.concat([
+      extra,
+      gzipSync(text).subarray(10),
+      ...Array(6).fill(Buffer.concat([extra, gzipSync('').subarray(10)])),
+    ]);
+    expect(sound.includes('\r\n')).toBe(false);
+    expect((await diagnose('sound.xml.gz', sound)).code).toBe('PACKAGE_UNSUPPORTED');
+    const bytes = await largeGzip();
+    const codes = new Set<string>();
+    for (let at = 5_000; at < bytes.length; at += 40_001) {
+      const flipped = Buffer.from(bytes);
+      flipped[at]! ^= 0x55;
+      codes.add((await diagnose('flipped.xml.gz', flipped)).code);
+    }
+    expect([...codes]).toEqual(['GZIP_MALFORMED']);
   });
 
   test('but a file that is only cut off is not blamed on it', async () => {

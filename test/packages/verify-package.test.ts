@@ -3,7 +3,16 @@ import { expect, test } from 'vitest';
 import { verifyPackage } from '../../src/packages/verify-package.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { withSharedData } from '../helpers/shared-data.js';
-import { idOf, makeUpdate, now, testFolder, withDocument, writeUpdates } from '../store/update-builder.js';
+import {
+  idOf,
+  importFile,
+  makeUpdate,
+  now,
+  openTestStore,
+  testFolder,
+  withDocument,
+  writeUpdates,
+} from '../store/update-builder.js';
 
 async function verify(path: string, strict = false) {
   const warnings: string[] = [];
@@ -50,6 +59,35 @@ test('two documents for one revision are told', async () => {
     makeUpdate(1, { comment: 'x' }),
   ]);
   expect(await verify(path)).toMatchObject({ conflictCount: 1, warnings: ['REVISION_CONFLICT'] });
+});
+
+test('verify looks into applicability rules, an import passes over them', async () => {
+  const path = await writeUpdates(join(testFolder(), 'x.cab'), [
+    withDocument(makeUpdate(1), (text) =>
+      text.replace(
+        '</upd:Update>',
+        '<upd:ApplicabilityRules><a b=&c;/></upd:ApplicabilityRules></upd:Update>',
+      ),
+    ),
+  ]);
+  expect((await failureOf(() => verify(path))).code).toBe('UPDATE_MALFORMED');
+  const { store } = await openTestStore();
+  expect(await importFile(store, path)).toMatchObject({ newUpdates: 1 });
+});
+
+test.each(['cab', 'xml.gz'])('rules that do not nest are refused by both, in a .%s', async (format) => {
+  const path = await writeUpdates(join(testFolder(), `x.${format}`), [
+    withDocument(makeUpdate(1), (text) =>
+      text.replace(
+        '</upd:Update>',
+        '<upd:ApplicabilityRules><a><b></a></b></upd:ApplicabilityRules></upd:Update>',
+      ),
+    ),
+  ]);
+  const { store } = await openTestStore();
+  for (const attempt of [() => verify(path), () => importFile(store, path)]) {
+    expect((await failureOf(attempt)).code).toBe('UPDATE_MALFORMED');
+  }
 });
 
 test('a document that does not parse is named', async () => {

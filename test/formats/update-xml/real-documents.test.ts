@@ -252,6 +252,7 @@ withSharedData('real update documents', (directory) => {
         const updateIds = new Set<string>();
         for (const { head, document } of records) {
           const facts = parseUpdateDocument(document);
+          expect(parseUpdateDocument(document, 'indexed')).toEqual(withoutUnindexed(facts));
           const { updateId, revisionNumber } = facts.identity;
           expect(`${updateId},${revisionNumber.toString(16).padStart(8, '0')}`).toBe(head.toLowerCase());
           expect(['Category', 'Detectoid']).toContain(facts.updateType);
@@ -266,3 +267,19 @@ withSharedData('real update documents', (directory) => {
     });
   });
 });
+
+/** The facts that `indexed` leaves out, left out. */
+function withoutUnindexed(facts: RevisionFacts): RevisionFacts {
+  return {
+    ...facts,
+    drivers: [],
+    localized: facts.localized.map(({ language, title }) => ({
+      language,
+      title,
+      description: undefined,
+      uninstallNotes: undefined,
+      moreInfoUrls: [],
+      supportUrl: undefined,
+    })),
+  };
+}
