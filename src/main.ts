@@ -4,19 +4,27 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { type Edge, wantsDocument } from './cli/edge.js';
 import { type ExitCode, exitCodeOf } from './cli/exit-codes.js';
-import type { GlobalOptions } from './cli/global-options.js';
 import type { LogFile } from './cli/log-file.js';
 import { type Output, type OutputStream, openOutput } from './cli/output.js';
-import { loadPaint, type Paint, wantsUnicode } from './cli/paint.js';
-import { type AnyCommandInput, findCommand, scanTokens, unknownCommand } from './cli/parse-argv.js';
+import { loadPaint } from './cli/paint.js';
+import {
+  type AnyCommandInput,
+  findCommand,
+  parseInput,
+  scanTokens,
+  unknownCommand,
+  unknownOption,
+  usageError,
+} from './cli/parse-argv.js';
 import type { Reporter } from './cli/reporter.js';
+import type { Finished } from './cli/tell-end.js';
 import type { CommandContext, DataDirectory, Manual } from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
 import { type CommandEntry, commands } from './commands/index.js';
-import type { Outcome } from './commands/outcome.js';
-import { errorText, isWsusutilError, WsusutilError } from './errors.js';
+import { isWsusutilError, WsusutilError } from './errors.js';
 import type { ProgressEvent } from './events.js';
 import type { MetadataStore } from './store/metadata-store.js';
 
@@ -37,20 +45,17 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** More workers than this do not make SQLite faster. */
 const MAX_THREADS = 8;
 
-/** One run of the program, with what belongs to it. */
-interface Run {
-  readonly process: ProcessLike;
-  readonly globals: GlobalOptions;
-  readonly stdout: Output;
-  readonly stderr: Output;
-  readonly paint: Paint;
-  readonly signal: AbortSignal;
+/** What a second Ctrl-C has to do, at once and without waiting for anything to load. */
+interface LastResort {
+  /** does nothing until a command could have begun a file */
+  removeUnfinishedFiles: () => void;
 }
 
-interface Finished {
-  readonly exitCode: ExitCode;
-  readonly outcome?: Outcome;
-  readonly error?: unknown;
+/** One run of the program, with what belongs to it. */
+interface Run extends Edge {
+  readonly process: ProcessLike;
+  readonly signal: AbortSignal;
+  readonly lastResort: LastResort;
 }
 
 /** Runs the command argv names. Never throws; the caller sets the exit code. */
@@ -58,9 +63,11 @@ export async function main(process: ProcessLike): Promise<number> {
   const stdout = openOutput(process.stdout, 'standard output');
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
+  const lastResort: LastResort = { removeUnfinishedFiles: () => {} };
   const onSignal = () => {
     if (interruption.signal.aborted) {
-      void endNow(process, interruption.signal.reason);
+      lastResort.removeUnfinishedFiles();
+      process.exit(exitCodeOf(interruption.signal.reason));
       return;
     }
     interruption.abort(
@@ -71,18 +78,11 @@ export async function main(process: ProcessLike): Promise<number> {
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   try {
-    return await runArguments(process, stdout, stderr, interruption.signal);
+    return await runArguments(process, stdout, stderr, interruption.signal, lastResort);
   } finally {
     for (const signal of STOP_SIGNALS) process.removeListener(signal, onSignal);
     await stderr.flush().catch(() => {}); // there is nobody left to tell
   }
-}
-
-/** A second Ctrl-C: no waiting for the command to end by itself, but no half-written file either. */
-async function endNow(process: ProcessLike, reason: unknown): Promise<void> {
-  const { removeUnfinishedFiles } = await import('./platform/atomic-file.js');
-  removeUnfinishedFiles();
-  process.exit(exitCodeOf(reason));
 }
 
 async function runArguments(
@@ -90,6 +90,7 @@ async function runArguments(
   stdout: Output,
   stderr: Output,
   signal: AbortSignal,
+  lastResort: LastResort,
 ): Promise<number> {
   const tokens = process.argv.slice(2);
   const commandIndex = findCommand(tokens);
@@ -107,36 +108,48 @@ async function runArguments(
     noColor: globals.noColor,
     env: process.env,
   });
-  const run: Run = { process, globals, stdout, stderr, paint, signal };
+  const { platform, env } = process;
+  const run: Run = { process, platform, env, globals, stdout, stderr, paint, signal, lastResort };
+  const refuse = async (declaration: CommandDeclaration | undefined, error: unknown): Promise<ExitCode> => {
+    const { tellRefusal } = await import('./cli/tell-end.js');
+    return tellRefusal(run, commands, declaration, error);
+  };
+  const print = async (command: string, lines: readonly string[]): Promise<ExitCode> => {
+    const { tellLines } = await import('./cli/tell-end.js');
+    return tellLines(run, command, lines);
+  };
 
-  if (scanned.wantsVersion) return printLines(run, 'version', [readVersion()]);
+  if (scanned.wantsVersion) return print('version', [readVersion()]);
   const isHelp = scanned.wantsHelp || isPlainHelp;
   if (isHelp && scanned.problem === undefined && (name !== undefined || scanned.wantsHelp)) {
     const topic = entry?.name === 'help' ? scanned.positionals[0] : name;
     try {
-      return await printLines(run, 'help', await manual.help(topic));
+      return await print('help', await manual.help(topic));
     } catch (error) {
-      return await reportUsage(run, undefined, error);
+      return await refuse(undefined, error);
     }
   }
   if (entry === undefined || declaration === undefined) {
-    const { usageError } = await import('./cli/parse-argv.js');
-    const unknown = scanned.forCommander.find((token) => token.startsWith('--') && token !== '--');
-    const problem =
-      name !== undefined
-        ? unknownCommand(
-            name,
-            commands.map((each) => each.name),
-          )
-        : (scanned.problem ?? (unknown === undefined ? 'missing <command>' : `unknown option ${unknown}`));
-    return reportUsage(run, undefined, usageError(problem));
+    if (name !== undefined) {
+      const names = commands.map((each) => each.name);
+      return refuse(undefined, unknownCommand(name, names));
+    }
+    return refuse(
+      undefined,
+      scanned.problem === undefined && scanned.unknownOption !== undefined
+        ? unknownOption(scanned.unknownOption, undefined)
+        : usageError(
+            scanned.problem ?? 'missing <command>',
+            '"wsusutil help <command>" explains one of the commands above.',
+          ),
+    );
   }
   let input: AnyCommandInput;
   try {
-    const { parseInput } = await import('./cli/parse-argv.js');
     input = await parseInput(scanned, declaration);
+    declaration.check?.(input as Parameters<CommandDeclaration['run']>[0], new Date());
   } catch (error) {
-    return reportUsage(run, declaration, error);
+    return refuse(declaration, error);
   }
   return runCommand(run, declaration, input);
 }
@@ -147,47 +160,54 @@ async function runCommand(
   declaration: CommandDeclaration,
   input: AnyCommandInput,
 ): Promise<ExitCode> {
-  const { globals, stdout, signal } = run;
+  const { process, stdout, signal, lastResort } = run;
   const toolVersion = readVersion();
   const now = () => new Date();
-  const speaks = !globals.json && !globals.jsonEvents;
 
   const reporters: Reporter[] = [];
-  const report = (event: ProgressEvent): void => {
+  const { report, release } = createGate(declaration, (event) => {
     for (const reporter of reporters) reporter.report(event);
-  };
+  });
   const { createWarningCollector } = await import('./cli/json-reporter.js');
   const collector = createWarningCollector();
-  reporters.push(collector, await createEdgeReporter(run));
+  const { createEdgeReporter } = await import('./cli/edge-reporter.js');
+  reporters.push(collector, await createEdgeReporter(run, process.stderr));
 
   const openStores = new Set<MetadataStore>();
   let log: LogFile | undefined;
+  let isLogNews = false;
   let finished: Finished;
   try {
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
+    // postinstall names its log at the start, as Microsoft's does.
+    isLogNews = place.log?.isNamed === false && declaration.isSetup !== true;
     const context = createContext(run, declaration, place, log, {
       now,
       toolVersion,
       report,
       openStores,
+      onAnnounced: release,
     });
     if (log !== undefined) reporters.unshift(log);
+    ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import('./platform/atomic-file.js'));
     const outcome = await declaration.run(input as Parameters<CommandDeclaration['run']>[0], context);
     finished = { exitCode: outcome.status === 'complete' ? 0 : 3, outcome };
   } catch (thrown) {
-    const error = signal.aborted && !isWsusutilError(thrown, 'INTERRUPTED') ? signal.reason : thrown;
+    const error = signal.aborted ? interruptionOf(thrown, signal.reason) : thrown;
     const usual = exitCodeOf(error);
     finished = {
       exitCode: declaration.isSetup === true && usual !== 2 && usual !== 130 ? 1 : usual,
       error,
     };
   }
+  release();
   for (const reporter of reporters) if (reporter !== log) reporter.close();
 
   // Drawing comes before closing: a table may still be reading its rows from the store.
+  const { drawOutcome, tellEnd } = await import('./cli/tell-end.js');
   try {
-    if (finished.outcome !== undefined && speaks) await drawOutcome(run, finished.outcome);
+    if (finished.outcome !== undefined && !wantsDocument(run)) await drawOutcome(run, finished.outcome);
     await stdout.flush();
   } catch (error) {
     finished = { exitCode: exitCodeOf(error), error };
@@ -197,158 +217,45 @@ async function runCommand(
       if (finished.error === undefined) finished = { exitCode: exitCodeOf(error), error };
     });
   }
-  await tellEnd(run, declaration, finished, collector, log);
-  return finished.exitCode;
+  return tellEnd(run, declaration, finished, { collector, log, isLogNews, commands });
 }
 
-/** The last words: log line, result document, or the failure. */
-async function tellEnd(
-  run: Run,
+/** The domain says where it stopped; what became of the work, the reason given with the signal. */
+function interruptionOf(thrown: unknown, reason: unknown): unknown {
+  if (!isWsusutilError(thrown, 'INTERRUPTED')) return reason;
+  if (thrown.hint !== undefined || !isWsusutilError(reason)) return thrown;
+  return new WsusutilError('INTERRUPTED', thrown.message, {
+    hint: reason.hint,
+    details: thrown.details,
+    cause: thrown,
+  });
+}
+
+/**
+ * Lets events through, except that the news of a created data directory waits for the start sentence, which comes
+ * first wherever both are shown; a command that has no such sentence does not keep it waiting.
+ */
+function createGate(
   declaration: CommandDeclaration,
-  finished: Finished,
-  collector: import('./cli/json-reporter.js').WarningCollector,
-  log: LogFile | undefined,
-): Promise<void> {
-  const { globals, stdout, stderr, paint } = run;
-  const { describeFailure, failureLines } = await import('./cli/report-failure.js');
-  const { error, exitCode, outcome } = finished;
-  const failure = error === undefined ? undefined : describeFailure(error);
-  if (log !== undefined && (log.hasBegun || exitCode !== 2)) {
-    log.line(
-      failure === undefined
-        ? (outcome?.logLine ?? `Finished: ${outcome?.status}`)
-        : `Failed: ${failure.code}: ${failure.message}`,
-    );
-    log.close();
-  }
-  if (globals.json || globals.jsonEvents) {
-    const document = {
-      ...(globals.jsonEvents ? { type: 'result' } : {}),
-      command: declaration.name,
-      status: outcome !== undefined && error === undefined ? outcome.status : 'failed',
-      exitCode,
-      warnings: collector.warnings,
-      ...(collector.omitted > 0 ? { warningsOmitted: collector.omitted } : {}),
-      ...(error === undefined ? outcome?.result : {}),
-      ...(failure === undefined ? {} : { error: failure }),
-    };
-    await stdout.write(`${JSON.stringify(document, undefined, globals.jsonEvents ? undefined : 2)}\n`);
-    await stdout.flush().catch(() => {});
-  }
-  if (error === undefined) return;
-  if (isWsusutilError(error, 'USAGE')) {
-    await tellUsage(run, declaration, error.message);
-    return;
-  }
-  if (declaration.isSetup === true && exitCode === 1 && !globals.json && !globals.jsonEvents) {
-    await stdout.write(`Fatal Error: ${failure?.message ?? errorText(error)}\n`);
-    await stdout.flush().catch(() => {});
-  }
-  await stderr.write(`${failureLines(error, { verbose: globals.verbose, paint }).join('\n')}\n`);
-}
-
-/** Wrong arguments: what was wrong, then the command's help, on standard error; exit code 2. */
-async function reportUsage(
-  run: Run,
-  declaration: CommandDeclaration | undefined,
-  error: unknown,
-): Promise<ExitCode> {
-  const { globals, stdout, stderr, paint } = run;
-  const { describeFailure, failureLines } = await import('./cli/report-failure.js');
-  const exitCode = exitCodeOf(error);
-  if (globals.json || globals.jsonEvents) {
-    const document = {
-      ...(globals.jsonEvents ? { type: 'result' } : {}),
-      command: declaration?.name ?? null,
-      status: 'failed',
-      exitCode,
-      warnings: [],
-      error: describeFailure(error),
-    };
-    await stdout.write(`${JSON.stringify(document, undefined, globals.jsonEvents ? undefined : 2)}\n`);
-  }
-  if (isWsusutilError(error, 'USAGE')) await tellUsage(run, declaration, error.message);
-  else await stderr.write(`${failureLines(error, { verbose: globals.verbose, paint }).join('\n')}\n`);
-  return exitCode;
-}
-
-async function tellUsage(
-  run: Run,
-  declaration: CommandDeclaration | undefined,
-  problem: string,
-): Promise<void> {
-  const { commandHelp, INCOMPLETE_PARAMETERS, overviewHelp } = await import('./cli/help.js');
-  const { neutralize } = await import('./cli/text.js');
-  const help =
-    declaration === undefined || declaration.name === 'help'
-      ? overviewHelp(commands)
-      : commandHelp(declaration);
-  await run.stderr.write(`${[INCOMPLETE_PARAMETERS, neutralize(problem), '', ...help].join('\n')}\n`);
-}
-
-async function printLines(run: Run, command: string, lines: readonly string[]): Promise<ExitCode> {
-  const { globals, stdout, stderr } = run;
-  if (globals.json || globals.jsonEvents) {
-    const document = {
-      ...(globals.jsonEvents ? { type: 'result' } : {}),
-      command,
-      status: 'complete',
-      exitCode: 0,
-      warnings: [],
-      text: lines.join('\n'),
-    };
-    await stdout.write(`${JSON.stringify(document, undefined, globals.jsonEvents ? undefined : 2)}\n`);
-  } else {
-    await stdout.write(`${lines.join('\n')}\n`);
-  }
-  try {
-    await stdout.flush();
-    return 0;
-  } catch (error) {
-    await stderr.write(`error: ${errorText(error)}\n`);
-    return exitCodeOf(error);
-  }
-}
-
-async function drawOutcome(run: Run, outcome: Outcome): Promise<void> {
-  const { process, globals, stdout } = run;
-  if (outcome.view === undefined) return;
-  const views = 'kind' in outcome.view ? [outcome.view] : outcome.view;
-  const { renderViews } = await import('./cli/render.js');
-  await renderViews(views, stdout, {
-    paint: await loadPaint({
-      isTerminal: stdout.isTerminal,
-      noColor: globals.noColor,
-      env: process.env,
-    }),
-    unicode: wantsUnicode(process.platform, process.env),
-    csv: globals.csv,
-  });
-}
-
-/** Draws events where people or scripts follow the run. */
-async function createEdgeReporter(run: Run): Promise<Reporter> {
-  const { process, globals, stdout, stderr, paint } = run;
-  const clock = () => performance.now();
-  if (globals.jsonEvents) {
-    const { createJsonReporter } = await import('./cli/json-reporter.js');
-    return createJsonReporter(stdout, clock);
-  }
-  if (globals.json) {
-    const { silentReporter } = await import('./cli/reporter.js');
-    return silentReporter;
-  }
-  const { createProgressBar, createTerminalReporter } = await import('./cli/terminal-reporter.js');
-  const hasBar = stderr.isTerminal && !globals.quiet && process.env.TERM !== 'dumb';
-  return createTerminalReporter({
-    output: stderr,
-    bar: hasBar ? await createProgressBar(process.stderr) : undefined,
-    clock,
-    paint,
-    unicode: wantsUnicode(process.platform, process.env),
-    quiet: globals.quiet,
-    verbose: globals.verbose,
-  });
+  pass: (event: ProgressEvent) => void,
+): { report: (event: ProgressEvent) => void; release: () => void } {
+  const waiting: ProgressEvent[] = [];
+  let isOpen = declaration.logPositional === undefined;
+  const release = () => {
+    isOpen = true;
+    for (const event of waiting.splice(0)) pass(event);
+  };
+  return {
+    release,
+    report(event) {
+      if (!isOpen && event.type === 'warning' && event.code === 'DATA_DIRECTORY_CREATED') {
+        waiting.push(event);
+        return;
+      }
+      release();
+      pass(event);
+    },
+  };
 }
 
 /** Names of what a run may touch, worked out before anything is. Absolute paths. */
@@ -358,15 +265,15 @@ interface Place {
 }
 
 async function locate(
-  { process, globals }: Run,
+  { process, globals, platform, env }: Run,
   declaration: CommandDeclaration,
   input: AnyCommandInput,
   startedAt: Date,
 ): Promise<Place> {
   const { resolveDataDirectory } = await import('./platform/paths.js');
   const dataDirectoryPath = resolveDataDirectory(globals.dataDirectory, {
-    platform: process.platform,
-    env: process.env,
+    platform,
+    env,
     workingDirectory: process.cwd(),
   });
   const pathOf = (name: string | undefined): string | undefined => {
@@ -382,8 +289,9 @@ async function locate(
   });
   const { refuseBadTargets } = await import('./cli/targets.js');
   refuseBadTargets({
-    platform: process.platform,
+    platform,
     logPath: namedLog,
+    takesLog: declaration.logPositional !== undefined,
     targetPath: pathOf(declaration.targetPositional),
     otherPaths: paths,
     inputPaths: paths
@@ -394,21 +302,15 @@ async function locate(
   });
   let log: Place['log'];
   if (namedLog !== undefined) log = { path: namedLog, isNamed: true };
-  else if (declaration.logPositional !== undefined || declaration.isSetup === true) {
+  else if (input.options['dry-run'] === true && !existsSync(dataDirectoryPath)) {
+    log = undefined; // a dry run does not create the folder its log would lie in
+  } else if (declaration.logPositional !== undefined || declaration.isSetup === true) {
     const { logsPathOf } = await import('./settings/data-directory.js');
+    const { freeLogPath } = await import('./cli/log-opening.js');
     const path = freeLogPath(logsPathOf(dataDirectoryPath), declaration.name, startedAt);
     log = { path, isNamed: false };
   }
   return { dataDirectoryPath, log };
-}
-
-/** `import-20261120T123456Z.log`, with a number if a run in the same second took the name. */
-function freeLogPath(logsPath: string, command: string, startedAt: Date): string {
-  const stamp = startedAt.toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  for (let attempt = 1; ; attempt++) {
-    const path = join(logsPath, `${command}-${stamp}${attempt === 1 ? '' : `-${attempt}`}.log`);
-    if (!existsSync(path)) return path;
-  }
 }
 
 interface Tools {
@@ -427,6 +329,7 @@ async function createLog(
   const { log } = place;
   if (log === undefined) return undefined;
   const { createLogFile } = await import('./cli/log-file.js');
+  const { inputLines } = await import('./cli/log-opening.js');
   const { writeError } = await import('./platform/atomic-file.js');
   const { makeDirectory } = await import('./platform/make-directory.js');
   const { createDataDirectory } = await import('./settings/data-directory.js');
@@ -460,35 +363,18 @@ async function createLog(
   });
 }
 
-/** What the command was given, one line each; secrets by name only. */
-function inputLines(
-  declaration: CommandDeclaration,
-  input: AnyCommandInput,
-  workingDirectory: string,
-): string[] {
-  const lines: string[] = [];
-  for (const { name, kind } of declaration.positionals) {
-    const value = input.positionals[name];
-    for (const each of typeof value === 'string' ? [value] : (value ?? [])) {
-      lines.push(`${name}: ${kind === 'text' ? each : resolve(workingDirectory, each)}`);
-    }
-  }
-  for (const [name, value] of Object.entries(input.options)) {
-    if (value === false || value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    const isSecret = declaration.options[name]?.secret === true;
-    const shown = value === true ? '' : isSecret ? ' (not logged)' : ` ${[value].flat().join(', ')}`;
-    lines.push(`option --${name}${shown}`);
-  }
-  for (const [name, value] of Object.entries(input.assignments)) lines.push(`${name}=${value}`);
-  return lines;
-}
-
 function createContext(
   run: Run,
   declaration: CommandDeclaration,
   place: Place,
   log: LogFile | undefined,
-  { now, toolVersion, report, openStores }: Tools & { readonly openStores: Set<MetadataStore> },
+  {
+    now,
+    toolVersion,
+    report,
+    openStores,
+    onAnnounced,
+  }: Tools & { readonly openStores: Set<MetadataStore>; readonly onAnnounced: () => void },
 ): CommandContext {
   const { globals, stdout, signal } = run;
   const dataDirectory = async (): Promise<DataDirectory> => {
@@ -530,6 +416,11 @@ function createContext(
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     dataDirectory,
+    async hasStore() {
+      if (!existsSync(place.dataDirectoryPath)) return false;
+      const { readDataDirectory } = await import('./settings/data-directory.js');
+      return existsSync((await readDataDirectory(place.dataDirectoryPath)).storePath);
+    },
     async openStore(mode) {
       const directory = await dataDirectory();
       if (mode === 'write') {
@@ -551,8 +442,9 @@ function createContext(
       return store;
     },
     announce(line) {
+      if (!wantsDocument(run) && !globals.quiet) void stdout.write(`${line}\n`);
       log?.line(line);
-      if (!globals.json && !globals.jsonEvents && !globals.quiet) void stdout.write(`${line}\n`);
+      onAnnounced();
     },
   };
 }
@@ -578,8 +470,7 @@ const manual: Manual = {
     if (wanted === 'exit-codes') return exitCodesHelp();
     const entry = commands.find((each) => each.name === wanted);
     if (entry !== undefined) return commandHelp(await entry.load());
-    const { usageError } = await import('./cli/parse-argv.js');
-    throw usageError(unknownCommand(topic, [...commands.map((each) => each.name), ...HELP_TOPICS]));
+    throw unknownCommand(topic, [...commands.map((each) => each.name), ...HELP_TOPICS]);
   },
   async completion(shell) {
     const { completionScript, SHELLS } = await import('./cli/completion.js');

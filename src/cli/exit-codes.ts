@@ -23,7 +23,7 @@ export const EXIT_MEANINGS = {
   25: 'the package uses a format or compression that is not supported',
   26: 'too large for the container, or over a limit',
   27: 'refused because of --strict',
-  28: 'no update, category or revision of that name or id',
+  28: 'no update, category, language or revision of that name or id',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 

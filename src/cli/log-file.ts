@@ -10,6 +10,9 @@ import { formatCount, neutralize, redact } from './text.js';
 export interface LogFile extends Reporter {
   /** False until something has been said: a refusal before that leaves no file behind. */
   readonly hasBegun: boolean;
+  readonly path: string;
+  /** the file could be created: it is worth looking into */
+  readonly isThere: boolean;
   /** Creates the file with its opening lines. A second call does nothing. */
   begin(): void;
   line(message: string): void;
@@ -33,6 +36,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
   const { path, now, opening, prepare, onCreateFailed, onWriteFailed } = options;
   let descriptor: number | undefined;
   let hasBegun = false;
+  let isThere = false;
 
   const line = (message: string) => {
     begin();
@@ -52,6 +56,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
     try {
       prepare();
       descriptor = openSync(path, 'wx', 0o644);
+      isThere = true;
     } catch (error) {
       onCreateFailed(error);
       return;
@@ -71,8 +76,12 @@ export function createLogFile(options: LogFileOptions): LogFile {
   };
 
   return {
+    path,
     get hasBegun() {
       return hasBegun;
+    },
+    get isThere() {
+      return isThere;
     },
     begin,
     line,

@@ -22,6 +22,8 @@ export interface ScannedArguments {
   readonly positionals: readonly string[];
   /** upper-case name → value */
   readonly assignments: Readonly<Record<string, string>>;
+  /** the first word that looks like an option and is none, as typed */
+  readonly unknownOption: string | undefined;
   /** the first thing wrong with the arguments as such; undefined: nothing so far */
   readonly problem: string | undefined;
 }
@@ -65,6 +67,7 @@ export function scanTokens(
   const seen = new Set<string>();
   let wantsHelp = false;
   let wantsVersion = false;
+  let unknownOption: string | undefined;
   let problem: string | undefined;
   const blame = (text: string) => {
     problem ??= text;
@@ -85,7 +88,7 @@ export function scanTokens(
         if (assignment.problem !== undefined) blame(assignment.problem);
         else if (assignment.name in assignments) blame(`${assignment.name}= is given twice`);
         else assignments[assignment.name] = assignment.value;
-      } else if (token.startsWith('-') && token !== '-') options.push(`--${token.replace(/^--?/, '')}`);
+      } else if (token.startsWith('-') && token !== '-') unknownOption ??= token;
       else positionals.push(token);
       continue;
     }
@@ -137,6 +140,7 @@ export function scanTokens(
     forCommander: [...options, '--', ...positionals],
     positionals,
     assignments,
+    unknownOption,
     problem,
   };
 }
@@ -151,6 +155,7 @@ export async function parseInput(
   declaration: CommandDeclaration,
 ): Promise<AnyCommandInput> {
   if (scanned.problem !== undefined) throw usageError(scanned.problem);
+  if (scanned.unknownOption !== undefined) throw unknownOption(scanned.unknownOption, declaration);
   const { Command, CommanderError, Option } = await import('commander');
   const command = new Command(declaration.name)
     .exitOverride()
@@ -210,10 +215,62 @@ export function usageError(message: string, hint?: string): WsusutilError {
   return new WsusutilError('USAGE', message, { hint });
 }
 
+/** Commands of Microsoft's tool, and planned ones of ours, that somebody may type and this version does not have. */
+const MISSING_COMMANDS: ReadonlySet<string> = new Set([
+  'sync',
+  'serve',
+  'reset',
+  'movecontent',
+  'configuressl',
+  'configuresslproxy',
+  'checkhealth',
+  'healthmonitoring',
+  'listfrontendservers',
+  'deletefrontendserver',
+  'listinactiveapprovals',
+  'removeinactiveapprovals',
+  'deleteunneededrevisions',
+  'usecustomwebsite',
+  'migratesus',
+]);
+
 /** What is wrong with a first word that names no command. */
-export function unknownCommand(name: string, known: readonly string[]): string {
+export function unknownCommand(name: string, known: readonly string[]): WsusutilError {
+  if (MISSING_COMMANDS.has(name.toLowerCase())) {
+    return usageError(
+      `${name.toLowerCase()} is not in this version yet`,
+      '"wsusutil help" lists the commands there are.',
+    );
+  }
   const near = nearestName(name, known);
-  return `unknown command "${name}"${near === undefined ? '' : `, did you mean ${near}?`}`;
+  return usageError(
+    `unknown command "${name}"${near === undefined ? '' : `, did you mean ${near}?`}`,
+    near === undefined ? '"wsusutil help" lists the commands.' : undefined,
+  );
+}
+
+/**
+ * What is wrong with a word that looks like an option.
+ *
+ * @param declaration undefined: the command is not known either
+ */
+export function unknownOption(token: string, declaration: CommandDeclaration | undefined): WsusutilError {
+  const typed = token.replace(/=[\s\S]*$/, '');
+  const known = [
+    ...Object.keys(declaration?.options ?? {}),
+    ...Object.keys(GLOBAL_OPTIONS),
+    'help',
+    'version',
+  ];
+  const near = nearestName(typed.replace(/^--?/, ''), known);
+  if (near !== undefined) return usageError(`unknown option ${typed}, did you mean --${near}?`);
+  const positionals = declaration?.positionals ?? [];
+  const hint = positionals.some(({ kind }) => kind !== 'text')
+    ? `A path that begins with a dash is written ./${token}, or comes after "--".`
+    : positionals.length > 0
+      ? 'A word that begins with a dash comes after "--".'
+      : undefined;
+  return usageError(`unknown option ${typed}`, hint);
 }
 
 function explain(
@@ -234,12 +291,6 @@ function explain(
     return `unexpected argument "${extra}": ${declaration.name} takes ${
       most === 0 ? 'no arguments' : `at most ${most}, got ${scanned.positionals.length}`
     }`;
-  }
-  if (code === 'commander.unknownOption') {
-    const typed = /'(--[^'=]*)/.exec(message)?.[1] ?? '';
-    const known = [...Object.keys(declaration.options), ...Object.keys(GLOBAL_OPTIONS), 'help', 'version'];
-    const near = nearestName(typed.slice(2), known);
-    return `unknown option ${typed}${near === undefined ? '' : `, did you mean --${near}?`}`;
   }
   return message.replace(/^error: /, '').replace(/\s*\n\(?(Did you mean [^)]*)\)?/, ', $1');
 }

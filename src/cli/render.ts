@@ -17,11 +17,16 @@ export interface RenderOptions {
   /** box-drawing characters may be used on a terminal */
   readonly unicode: boolean;
   readonly csv: boolean;
+  /** told the text of a table without rows where the output itself must not hold it: in a pipe, with --csv */
+  readonly onEmpty?: ((text: string) => void) | undefined;
 }
 
 /** Rows looked at to find the widths of columns; later rows are drawn as they come. */
 const SAMPLED_ROWS = 500;
 const MIN_FLEXIBLE_WIDTH = 10;
+/** Columns on a second line give the flexible one this much room, if it has use for it. */
+const COMFORTABLE_WIDTH = 40;
+const SECOND_LINE_INDENT = '    ';
 const MIN_TREE_LABEL_WIDTH = 20;
 const COLUMN_GAP = '  ';
 /** bytes gathered before they are written */
@@ -64,9 +69,9 @@ async function* linesOf(
 ): AsyncGenerator<string> {
   switch (view.kind) {
     case 'table':
-      if (options.csv) yield* csvLines(view, output.isTerminal);
+      if (options.csv) yield* csvLines(view, output.isTerminal, options);
       else if (output.isTerminal) yield* tableLines(view, output.width, options);
-      else yield* tabSeparatedLines(view);
+      else yield* tabSeparatedLines(view, options);
       return;
     case 'lines':
       for (const line of drawLines(view)) yield `${line}\n`;
@@ -126,48 +131,115 @@ async function* tableLines(view: TableView, width: number, { paint }: RenderOpti
     yield `${neutralize(view.emptyText)}\n`;
     return;
   }
-  const widths = columns.map(({ title }, index) =>
-    sample.reduce((widest, row) => Math.max(widest, displayWidth(row[index] ?? '')), displayWidth(title)),
+  const isWhole = next.done === true;
+  // A column is left out when nothing stands in it; further rows than these may have something.
+  const isUsed = (index: number): boolean =>
+    !isWhole && !Array.isArray(view.rows)
+      ? true
+      : (Array.isArray(view.rows) ? (view.rows as readonly (readonly string[])[]) : sample).some(
+          (row) => (row[index] ?? '') !== '',
+        );
+  const layout = layOut(
+    columns.flatMap((column, index) =>
+      isUsed(index)
+        ? [
+            {
+              index,
+              column,
+              width: sample.reduce(
+                (widest, row) => Math.max(widest, displayWidth(row[index] ?? '')),
+                displayWidth(column.title),
+              ),
+            },
+          ]
+        : [],
+    ),
+    width,
   );
-  const flexible = columns.flatMap((column, index) => (column.flexible === true ? [index] : []));
-  let excess = widths.reduce((sum, each) => sum + each + COLUMN_GAP.length, -COLUMN_GAP.length) - width;
-  for (const index of flexible) {
-    if (excess <= 0) break;
-    const narrowed = Math.max(MIN_FLEXIBLE_WIDTH, (widths[index] as number) - excess);
-    excess -= (widths[index] as number) - narrowed;
-    widths[index] = Math.min(narrowed, widths[index] as number);
+  const draw = (cells: readonly string[]): string[] =>
+    layout
+      .map((line, lineIndex) =>
+        (
+          (lineIndex === 0 ? '' : SECOND_LINE_INDENT) +
+          line
+            .map(({ index, column, width: columnWidth }) => {
+              const cell = cells[index] ?? '';
+              const fitted = column.flexible === true ? cut(cell, columnWidth) : cell;
+              return pad(fitted, columnWidth, column.align ?? 'left');
+            })
+            .join(COLUMN_GAP)
+        ).trimEnd(),
+      )
+      .filter((line, lineIndex) => lineIndex === 0 || line !== '');
+  for (const line of draw(columns.map(({ title }) => title))) yield `${paint.bold(line)}\n`;
+  for (const row of sample) yield `${draw(row).join('\n')}\n`;
+  for (; next.done !== true; next = await rows.next()) {
+    yield `${draw(next.value.map(neutralize)).join('\n')}\n`;
   }
-  const draw = (cells: readonly string[]): string =>
-    columns
-      .map((column, index) => {
-        const columnWidth = widths[index] as number;
-        const cell = cells[index] ?? '';
-        const fitted = column.flexible === true ? cut(cell, columnWidth) : cell;
-        return pad(fitted, columnWidth, column.align ?? 'left');
-      })
-      .join(COLUMN_GAP)
-      .trimEnd();
-  yield `${paint.bold(draw(columns.map(({ title }) => title)))}\n`;
-  for (const row of sample) yield `${draw(row)}\n`;
-  for (; next.done !== true; next = await rows.next()) yield `${draw(next.value.map(neutralize))}\n`;
   if (view.footer !== undefined) yield `\n${paint.dim(neutralize(view.footer()))}\n`;
 }
 
+interface PlacedColumn {
+  readonly index: number;
+  readonly column: TableView['columns'][number];
+  readonly width: number;
+}
+
+/**
+ * Columns by line: on one while there is room, otherwise with secondary ones on a second, the last of them first,
+ * until the flexible column has a comfortable width; what is still too much is taken from that.
+ */
+function layOut(placed: readonly PlacedColumn[], width: number): PlacedColumn[][] {
+  const first = [...placed];
+  const second: PlacedColumn[] = [];
+  const natural = first.find(({ column }) => column.flexible === true)?.width ?? 0;
+  const roomForFlexible = () =>
+    width -
+    first.reduce(
+      (sum, each) => sum + (each.column.flexible === true ? 0 : each.width) + COLUMN_GAP.length,
+      -COLUMN_GAP.length,
+    );
+  while (roomForFlexible() < Math.min(natural, COMFORTABLE_WIDTH)) {
+    const last = first.findLastIndex(({ column }) => column.secondary === true);
+    if (last < 0) break;
+    second.push(...first.splice(last, 1));
+  }
+  const room = Math.max(MIN_FLEXIBLE_WIDTH, roomForFlexible());
+  const fitted = first.map((each) =>
+    each.column.flexible === true ? { ...each, width: Math.min(each.width, room) } : each,
+  );
+  return second.length === 0 ? [fitted] : [fitted, second];
+}
+
 /** One row per line whatever is in it; no footer, no cutting. */
-async function* tabSeparatedLines(view: TableView): AsyncGenerator<string> {
+async function* tabSeparatedLines(view: TableView, { onEmpty }: RenderOptions): AsyncGenerator<string> {
   yield `${view.columns.map(({ title }) => title).join('\t')}\n`;
-  for await (const row of view.rows) yield `${row.map(neutralize).join('\t')}\n`;
+  let isEmpty = true;
+  for await (const row of view.rows) {
+    isEmpty = false;
+    yield `${row.map(neutralize).join('\t')}\n`;
+  }
+  if (isEmpty) onEmpty?.(view.emptyText);
 }
 
 /** RFC 4180: CR LF, quotation marks doubled. */
-async function* csvLines(view: TableView, isTerminal: boolean): AsyncGenerator<string> {
+async function* csvLines(
+  view: TableView,
+  isTerminal: boolean,
+  { onEmpty }: RenderOptions,
+): AsyncGenerator<string> {
   const line = (cells: readonly string[]) =>
     `${cells
       .map((cell) => (isTerminal ? neutralize(cell) : cell))
       .map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
       .join(',')}\r\n`;
   yield line(view.columns.map(({ title }) => title));
-  for await (const row of view.rows) yield line(row);
+  let isEmpty = true;
+  for await (const row of view.rows) {
+    isEmpty = false;
+    yield line(row);
+  }
+  if (isEmpty) onEmpty?.(view.emptyText);
 }
 
 /** @param width undefined: not a terminal, nothing is cut */

@@ -31,11 +31,16 @@ const DEFECT_HINT =
 
 /**
  * What people are told about a failure: one line, one line of advice; with `verbose` the chain of causes, and
- * for a defect of ours the stack.
+ * for a defect of ours the stack. `summary` stands for a message that has been said already.
  */
-export function failureLines(error: unknown, options: { verbose: boolean; paint: Paint }): string[] {
+export function failureLines(
+  error: unknown,
+  options: { verbose: boolean; paint: Paint; summary?: string | undefined },
+): string[] {
   const { paint, verbose } = options;
-  const { code, message, hint } = describeFailure(error);
+  const failure = describeFailure(error);
+  const { code, hint } = failure;
+  const message = options.summary ?? failure.message;
   const lines = [`${paint.error('error:')} ${neutralize(message)} ${paint.dim(`[${code}]`)}`];
   if (hint !== undefined) lines.push(`${paint.bold('hint:')} ${neutralize(hint)}`);
   if (!verbose) return lines;

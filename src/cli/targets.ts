@@ -15,6 +15,8 @@ export interface Targets {
   readonly otherPaths: readonly { readonly name: string; readonly path: string }[];
   /** absolute path of the file the command creates */
   readonly targetPath: string | undefined;
+  /** false: the command writes no log, so no advice is about one */
+  readonly takesLog: boolean;
   /** absolute paths of files the command reads */
   readonly inputPaths: readonly string[];
 }
@@ -23,24 +25,35 @@ export interface Targets {
  * @throws WsusutilError `USAGE` for a log named like a package or equal to another argument, `TARGET_EXISTS`,
  *   `INPUT_NOT_FOUND`
  */
-export function refuseBadTargets({ platform, logPath, otherPaths, targetPath, inputPaths }: Targets): void {
+export function refuseBadTargets({
+  platform,
+  logPath,
+  otherPaths,
+  targetPath,
+  takesLog,
+  inputPaths,
+}: Targets): void {
   if (logPath !== undefined) {
     for (const other of otherPaths) {
       if (sameFile(logPath, other.path, platform)) {
-        throw usageError(`<${other.name}> and the log are the same file: ${logPath}`);
+        throw usageError(
+          `<${other.name}> and the log are the same file: ${logPath}`,
+          'Give the log another name, or leave it out.',
+        );
       }
     }
     const ending = PACKAGE_NAMES.exec(logPath)?.[0];
     if (ending !== undefined) {
       throw usageError(
         `the log "${logPath}" is named like a package (${ending}); the package comes first, then the log`,
+        'Swap the two, or name the log something.log.',
       );
     }
   }
   for (const path of inputPaths) {
     if (statSync(path, { throwIfNoEntry: false }) === undefined) {
       throw new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}`, {
-        hint: 'Check the path; the package comes first, then the log.',
+        hint: takesLog ? 'Check the path; the package comes first, then the log.' : 'Check the path.',
         details: { path },
       });
     }

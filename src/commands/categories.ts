@@ -1,8 +1,8 @@
 import { buildCategoryTree, type CategoryNode } from '../query/category-tree.js';
 import type { CategoryRow } from '../store/metadata-store.js';
 import { defineCommand } from './declaration.js';
-import type { TreeNode } from './outcome.js';
-import { formatCount } from './quantities.js';
+import type { TreeNode, View } from './outcome.js';
+import { formatCount, formatQuantity } from './quantities.js';
 
 export const categories = defineCommand({
   name: 'categories',
@@ -49,38 +49,75 @@ export const categories = defineCommand({
         note: noteOf(node.row, node.totalUpdates, options.ids),
         children: node.children.map(toTree),
       });
+      const shownIds = new Set(classifications.map((row) => row.updateId));
+      const remember = (node: CategoryNode): void => {
+        shownIds.add(node.row.updateId);
+        node.children.forEach(remember);
+      };
+      roots.forEach(remember);
+      const viewsOf = (): View[] => {
+        if (rows.length === 0) return [linesView('The store has no categories: import a package first.')];
+        const inAll = formatQuantity(rows.length, 'category', 'categories');
+        if (shownIds.size === 0) {
+          const wanted = text === undefined ? 'has updates' : `has "${positionals.text}" in its name`;
+          const used = text !== undefined && options.used ? ' and has updates' : '';
+          return [linesView(`No category ${wanted}${used}; the store has ${inAll}.`)];
+        }
+        const views: View[] = [];
+        if (roots.length > 0) views.push({ kind: 'tree', title: 'Products', roots: roots.map(toTree) });
+        if (classifications.length > 0) {
+          views.push({
+            kind: 'tree',
+            title: 'Classifications',
+            roots: classifications.map((row) => ({
+              label: row.title.trim(),
+              note: noteOf(row, row.updateCount, options.ids),
+              children: [],
+            })),
+          });
+        }
+        views.push(
+          linesView(
+            text !== undefined || options.used
+              ? `${formatCount(shownIds.size)} of ${inAll} shown`
+              : describeCounts(counts),
+          ),
+        );
+        return views;
+      };
       return {
         status: 'complete',
         result: { counts, categories: roots.map(toJson), classifications: classifications.map(rowToJson) },
-        view:
-          rows.length === 0
-            ? { kind: 'lines', lines: ['The store has no categories: import a package first.'] }
-            : [
-                { kind: 'tree', title: 'Products', roots: roots.map(toTree) },
-                { kind: 'lines', lines: [''] },
-                {
-                  kind: 'tree',
-                  title: 'Classifications',
-                  roots: classifications.map((row) => ({
-                    label: row.title.trim(),
-                    note: noteOf(row, row.updateCount, options.ids),
-                    children: [],
-                  })),
-                },
-                {
-                  kind: 'lines',
-                  lines: [
-                    '',
-                    `${formatCount(counts.companies)} companies, ${formatCount(counts.families)} families, ${formatCount(counts.products)} products, ${formatCount(counts.classifications)} classifications${counts.withoutKind === 0 ? '' : `, ${formatCount(counts.withoutKind)} without a kind`}`,
-                  ],
-                },
-              ],
+        view: viewsOf(),
       };
     } finally {
       await store.close();
     }
   },
 });
+
+function linesView(line: string): View {
+  return { kind: 'lines', lines: [line] };
+}
+
+interface CategoryCounts {
+  readonly companies: number;
+  readonly families: number;
+  readonly products: number;
+  readonly classifications: number;
+  readonly withoutKind: number;
+}
+
+function describeCounts(counts: CategoryCounts): string {
+  const parts = [
+    formatQuantity(counts.companies, 'company', 'companies'),
+    formatQuantity(counts.families, 'family', 'families'),
+    formatQuantity(counts.products, 'product'),
+    formatQuantity(counts.classifications, 'classification'),
+  ];
+  if (counts.withoutKind > 0) parts.push(`${formatCount(counts.withoutKind)} without a kind`);
+  return parts.join(', ');
+}
 
 /** The node with those below it that are shown; nothing if none is. What is below a match is shown with it. */
 function prune(node: CategoryNode, isShown: (row: CategoryRow, updates: number) => boolean): CategoryNode[] {
@@ -96,7 +133,7 @@ function prune(node: CategoryNode, isShown: (row: CategoryRow, updates: number) 
 
 function noteOf(row: CategoryRow, updates: number, withId: boolean): string {
   const notes = [
-    updates === 0 ? undefined : `${formatCount(updates)} updates`,
+    updates === 0 ? undefined : formatQuantity(updates, 'update'),
     row.isExpired ? 'expired' : undefined,
     withId ? row.updateId : undefined,
   ];

@@ -1,5 +1,5 @@
 import { defineCommand } from './declaration.js';
-import { formatCount } from './quantities.js';
+import { formatQuantity } from './quantities.js';
 
 export const checkstore = defineCommand({
   name: 'checkstore',
@@ -12,6 +12,7 @@ export const checkstore = defineCommand({
   positionals: [],
   options: {},
   async run(_input, context) {
+    const { path } = await context.dataDirectory();
     const store = await context.openStore('read');
     try {
       const problems: { check: string; message: string }[] = [];
@@ -31,10 +32,14 @@ export const checkstore = defineCommand({
           kind: 'lines',
           lines:
             problems.length === 0
-              ? [`The store is sound: ${formatCount(checked)} documents checked.`]
+              ? [
+                  (await store.isEmpty())
+                    ? `The store in ${path} is empty: there is nothing to check. "wsusutil import" fills it; --data-dir names another one.`
+                    : `The store is sound: ${formatQuantity(checked, 'document')} checked.`,
+                ]
               : [
                   ...problems.map(({ check, message }) => `${check}: ${message}`),
-                  `${formatCount(problems.length)} problems found. Restore the store from a backup, or move it away and import the packages again.`,
+                  `${formatQuantity(problems.length, 'problem')} found. Restore the store from a backup, or move it away and import the packages again.`,
                 ],
         },
       };

@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly threads: number;
   /** Resolves, and creates on first use (with a DATA_DIRECTORY_CREATED warning event). */
   dataDirectory(): Promise<DataDirectory>;
+  /** Whether there is a store already; creates nothing. */
+  hasStore(): Promise<boolean>;
   /**
    * Opens the metadata store of the data directory, creating both on first use.
    * `write` holds the directory's writer lock until the store is closed.

@@ -44,6 +44,12 @@ export interface CommandDeclaration<
   readonly isSetup?: boolean;
   /** false: runs without a data directory (`verify`, `help`); it must not be created then */
   readonly needsDataDirectory: boolean;
+  /**
+   * Judges the arguments as far as that takes neither store nor file; called before anything is said or made.
+   *
+   * @throws WsusutilError `USAGE`
+   */
+  check?(input: CommandInput<P, O>, now: Date): void;
   run(input: CommandInput<P, O>, context: CommandContext): Promise<Outcome>;
 }
 

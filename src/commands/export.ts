@@ -3,13 +3,14 @@ import { isWsusutilError, WsusutilError } from '../errors.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE, packageFormatOf } from '../model/export-package.js';
 import { type ExportSummary, exportPackage } from '../packages/export-package.js';
 import { parseSize } from '../query/parse-size.js';
-import { resolveFilter } from '../query/resolve-filter.js';
+import { checkFilter, resolveFilter } from '../query/resolve-filter.js';
 import type { RevisionFilter } from '../store/metadata-store.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand, type PositionalSpec } from './declaration.js';
 import { FILTER_OPTIONS, filterArgumentsOf } from './filter-options.js';
 import type { Outcome } from './outcome.js';
-import { formatCount, formatSize } from './quantities.js';
+import { checkTarget } from './package-path.js';
+import { describeRevisionTypes, formatQuantity, formatSize } from './quantities.js';
 
 const START = 'Updates are being exported. Please do not stop this program.';
 const FINISH = 'All updates are successfully exported.';
@@ -21,7 +22,7 @@ const OPTIONS = {
     value: 'tag',
     description: 'Updates for this language, and those for any language; documents stay whole',
   },
-  update: { type: 'strings', value: 'id', description: 'This update; may be given several times' },
+  update: { type: 'strings', value: 'id', description: 'This update, by its id' },
   'exclude-superseded': { type: 'boolean', description: 'Leave out updates that a newer one supersedes' },
   'exclude-expired': { type: 'boolean', description: 'Leave out expired updates' },
   split: {
@@ -71,15 +72,22 @@ export const exportCommand = defineCommand({
     'wsusutil export --product "Windows 11" --exclude-superseded win11.cab',
     'wsusutil export --dry-run export.xml.gz',
   ],
+  check({ positionals, options }, now) {
+    checkTarget(positionals.package);
+    splitSizeOf(options, positionals.package);
+    checkFilter(argumentsOf(options), now);
+  },
   async run(input, context) {
     const { positionals, options } = input;
     const path = resolve(positionals.package);
     const splitSize = splitSizeOf(options, path);
-    context.announce(START);
     const startedAt = context.now().getTime();
     const store = await context.openStore('read');
     let summary: ExportSummary;
     try {
+      // Names are looked up first: a slip in one must not look like an export that has begun.
+      const filter = await filterOf(options, () => resolveFilter(argumentsOf(options), store, context.now()));
+      if (!options['dry-run']) context.announce(START);
       summary = await exportPackage({
         path,
         store,
@@ -87,7 +95,7 @@ export const exportCommand = defineCommand({
         signal: context.signal,
         report: context.report,
         threads: context.threads,
-        filter: await filterOf(options, () => resolveFilter(argumentsOf(options), store, context.now())),
+        filter,
         splitSize,
         dryRun: options['dry-run'],
       });
@@ -177,7 +185,7 @@ async function recordExport(
 
 function outcomeOf(summary: ExportSummary, path: string, context: CommandContext): Outcome {
   const { byType, plan } = summary;
-  const counts = `${formatCount(summary.revisions)} revisions (${formatSize(summary.documentBytes)}): ${formatCount(byType.Software)} software, ${formatCount(byType.Driver)} drivers, ${formatCount(byType.Category)} categories, ${formatCount(byType.Detectoid)} detectoids.`;
+  const counts = `${formatQuantity(summary.revisions, 'revision')} (${formatSize(summary.documentBytes)}): ${describeRevisionTypes(byType)}.`;
   const lines = [counts];
   if (plan !== undefined) {
     lines.push(

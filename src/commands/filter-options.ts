@@ -5,13 +5,12 @@ export const FILTER_OPTIONS = {
   product: {
     type: 'strings',
     value: 'name|id',
-    description:
-      'Updates for this product, or for all below this family or company; may be given several times',
+    description: 'Updates for this product, or for all below this family or company',
   },
   classification: {
     type: 'strings',
     value: 'name|id',
-    description: 'Updates of this classification; may be given several times',
+    description: 'Updates of this classification',
   },
   since: {
     type: 'string',

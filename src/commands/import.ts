@@ -1,9 +1,11 @@
 import { basename, resolve } from 'node:path';
 import { countsOf, type ImportSummary, importPackage, isComplete } from '../packages/import-package.js';
+import { verifyPackage } from '../packages/verify-package.js';
 import type { CommandContext } from './context.js';
 import { defineCommand } from './declaration.js';
 import type { Outcome } from './outcome.js';
-import { formatCount, formatSize } from './quantities.js';
+import { checkSource } from './package-path.js';
+import { formatCount, formatQuantity, formatSize } from './quantities.js';
 
 const START = 'Updates are being imported. Please do not stop this program.';
 const FINISH = 'All updates are successfully imported.';
@@ -42,20 +44,26 @@ export const importCommand = defineCommand({
     'Copy the content files first: a server that knows an update whose files are missing shows it as a failed download.',
   ],
   examples: ['wsusutil import export.cab import.log', 'wsusutil import --dry-run export.xml.gz'],
+  check({ positionals }) {
+    checkSource('import', positionals.package);
+  },
   async run({ positionals, options }, context) {
-    context.announce(START);
+    if (!options['dry-run']) context.announce(START);
+    const given = {
+      path: resolve(positionals.package),
+      now: context.now,
+      signal: context.signal,
+      report: context.report,
+      threads: context.threads,
+      strict: options.strict,
+    };
+    // A dry run must not be what creates the store: without one, everything in the package would be new.
+    if (options['dry-run'] && !(await context.hasStore())) {
+      return outcomeOf(await verifyPackage(given), context);
+    }
     const store = await context.openStore('write');
     try {
-      const summary = await importPackage({
-        path: resolve(positionals.package),
-        store,
-        now: context.now,
-        signal: context.signal,
-        report: context.report,
-        threads: context.threads,
-        strict: options.strict,
-        dryRun: options['dry-run'],
-      });
+      const summary = await importPackage({ ...given, store, dryRun: options['dry-run'] });
       return outcomeOf(summary, context);
     } finally {
       await store.close();
@@ -70,7 +78,7 @@ function outcomeOf(summary: ImportSummary, context: CommandContext): Outcome {
     ? 'Nothing was changed (--dry-run).'
     : complete
       ? FINISH
-      : 'The import has finished, with the warnings above.';
+      : 'The import has finished, with warnings.';
   return {
     status: complete ? 'complete' : 'incomplete',
     result: {
@@ -94,11 +102,11 @@ function outcomeOf(summary: ImportSummary, context: CommandContext): Outcome {
 /** One sentence with all counts. */
 export function describeImport(summary: ImportSummary): string {
   const parts = [
-    `${formatCount(summary.newUpdates)} new updates`,
-    `${formatCount(summary.newRevisions)} new revisions`,
+    formatQuantity(summary.newUpdates, 'new update'),
+    formatQuantity(summary.newRevisions, 'new revision'),
     `${formatCount(summary.present)} already present`,
   ];
-  if (summary.conflictCount > 0) parts.push(`${formatCount(summary.conflictCount)} conflicts`);
-  if (summary.missingCount > 0) parts.push(`${formatCount(summary.missingCount)} missing references`);
-  return `${formatCount(summary.revisions)} revisions (${formatSize(summary.documentBytes)}): ${parts.join(', ')}.`;
+  if (summary.conflictCount > 0) parts.push(formatQuantity(summary.conflictCount, 'conflict'));
+  if (summary.missingCount > 0) parts.push(formatQuantity(summary.missingCount, 'missing reference'));
+  return `${formatQuantity(summary.revisions, 'revision')} (${formatSize(summary.documentBytes)}): ${parts.join(', ')}.`;
 }

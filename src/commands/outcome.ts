@@ -36,9 +36,11 @@ export interface TableView {
     readonly align?: 'right';
     /** may be cut to fit the terminal; at most one column is sensible */
     readonly flexible?: boolean;
+    /** goes to a second, indented line when the terminal has too little room; the last such column goes first */
+    readonly secondary?: boolean;
   }[];
   readonly rows: AsyncIterable<readonly string[]> | Iterable<readonly string[]>;
-  /** shown instead of an empty table */
+  /** shown instead of an empty table; in a pipe and with --csv on standard error */
   readonly emptyText: string;
   /** below the table, on a terminal only; read after the last row */
   readonly footer?: () => string;

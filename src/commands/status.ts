@@ -1,6 +1,6 @@
 import type { HistoryEntry } from '../store/metadata-store.js';
 import { defineCommand } from './declaration.js';
-import { formatCount, formatInstant, formatSize } from './quantities.js';
+import { formatCount, formatInstant, formatQuantity, formatSize, isoInstant } from './quantities.js';
 
 export const status = defineCommand({
   name: 'status',
@@ -25,6 +25,9 @@ export const status = defineCommand({
           contentDirectory: directory.contentRoot,
           fingerprint,
           ...found,
+          createdAt: isoInstant(found.createdAt),
+          lastImport: runToJson(found.lastImport),
+          lastExport: runToJson(found.lastExport),
         },
         view: {
           kind: 'fields',
@@ -32,12 +35,11 @@ export const status = defineCommand({
             ['Data directory', directory.path],
             ['Content directory', directory.contentRoot],
             ['Server id', found.serverId],
-            ['Updates', formatCount(found.updates)],
-            ['Revisions', formatCount(found.revisions)],
-            ['Software', formatCount(types.Software)],
-            ['Drivers', formatCount(types.Driver)],
-            ['Categories', formatCount(types.Category)],
-            ['Detectoids', formatCount(types.Detectoid)],
+            [
+              'Updates',
+              `${formatCount(found.updates)}: ${formatCount(types.Software)} software, ${formatQuantity(types.Driver, 'driver')}, ${formatQuantity(types.Category, 'category', 'categories')}, ${formatQuantity(types.Detectoid, 'detectoid')}`,
+            ],
+            ['Revisions', `${formatCount(found.revisions)}, old ones of the same updates included`],
             ['Expired', formatCount(found.expired)],
             ['Superseded', formatCount(found.superseded)],
             [
@@ -70,6 +72,11 @@ export const status = defineCommand({
     }
   },
 });
+
+function runToJson(entry: HistoryEntry | undefined): Record<string, unknown> | undefined {
+  if (entry === undefined) return undefined;
+  return { ...entry, startedAt: isoInstant(entry.startedAt), finishedAt: isoInstant(entry.finishedAt) };
+}
 
 function describeRun(entry: HistoryEntry | undefined): string {
   if (entry === undefined) return 'never';

@@ -1,3 +1,4 @@
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { InstallBehavior } from '../model/revision.js';
 import { formatIdentity, parseIdentityArgument } from '../model/update-identity.js';
 import {
@@ -7,10 +8,11 @@ import {
   readStoredDocument,
   type UpdateDescription,
 } from '../query/describe-update.js';
+import { resolveTitleLanguage } from '../query/resolve-filter.js';
 import type { RevisionSummary } from '../store/metadata-store.js';
 import { defineCommand } from './declaration.js';
 import type { View } from './outcome.js';
-import { formatCount, formatInstant, formatSize } from './quantities.js';
+import { formatCount, formatInstant, formatSize, isoInstant } from './quantities.js';
 
 export const update = defineCommand({
   name: 'update',
@@ -36,8 +38,11 @@ export const update = defineCommand({
     'wsusutil update 56309036-4c77-4dd9-951a-99ee9c246a94',
     'wsusutil update 56309036-4c77-4dd9-951a-99ee9c246a94:101 --xml',
   ],
+  check({ positionals }) {
+    parseId(positionals.id);
+  },
   async run({ positionals, options }, context) {
-    const { updateId, revisionNumber } = parseIdentityArgument(positionals.id);
+    const { updateId, revisionNumber } = parseId(positionals.id);
     const store = await context.openStore('read');
     try {
       if (options.xml) {
@@ -49,7 +54,9 @@ export const update = defineCommand({
           view: { kind: 'raw', bytes: document },
         };
       }
-      const found = await describeUpdate(store, updateId, revisionNumber, options.language);
+      const language =
+        options.language === undefined ? undefined : await resolveTitleLanguage(options.language, store);
+      const found = await describeUpdate(store, updateId, revisionNumber, language);
       return { status: 'complete', result: resultOf(found), view: viewOf(found) };
     } finally {
       await store.close();
@@ -57,11 +64,32 @@ export const update = defineCommand({
   },
 });
 
+/** What people have at hand instead of an id is what the search takes: a KB number, the first digits of an id. */
+function parseId(text: string): ReturnType<typeof parseIdentityArgument> {
+  try {
+    return parseIdentityArgument(text);
+  } catch (error) {
+    const [, kb] = /^kb-?(\d{1,10})$/i.exec(text.trim()) ?? [];
+    const search =
+      kb !== undefined
+        ? `--kb KB${kb}`
+        : /^[0-9a-f][0-9a-f-]{3,34}$/i.test(text.trim())
+          ? `${text.trim()} --type all`
+          : undefined;
+    if (search === undefined || !isWsusutilError(error, 'USAGE')) throw error;
+    throw new WsusutilError('USAGE', error.message, {
+      hint: `"wsusutil updates ${search}" finds the id.`,
+      cause: error,
+    });
+  }
+}
+
 function resultOf(found: UpdateDescription): Record<string, unknown> {
   const { summary, facts, ...rest } = found;
   return {
     ...facts,
     ...rest,
+    createdAt: isoInstant(facts.createdAt),
     isNewest: summary.isNewest,
     isSuperseded: summary.isSuperseded,
     documentSize: summary.documentSize,
@@ -189,8 +217,7 @@ function viewOf(found: UpdateDescription): View[] {
 }
 
 function addLines(views: View[], title: string, lines: readonly string[]): void {
-  if (lines.length > 0)
-    views.push({ kind: 'lines', lines: ['', title, ...lines.map((line) => `  ${line}`)] });
+  if (lines.length > 0) views.push({ kind: 'lines', lines: [title, ...lines.map((line) => `  ${line}`)] });
 }
 
 function describeNamed({ updateId, title }: NamedUpdate): string {

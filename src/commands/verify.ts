@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { countsOf, isComplete } from '../packages/import-package.js';
 import { verifyPackage } from '../packages/verify-package.js';
 import { defineCommand } from './declaration.js';
-import { formatCount, formatSize } from './quantities.js';
+import { checkSource } from './package-path.js';
+import { describeRevisionTypes, formatCount, formatSize } from './quantities.js';
 
 export const verify = defineCommand({
   name: 'verify',
@@ -20,6 +21,9 @@ export const verify = defineCommand({
     strict: { type: 'boolean', description: 'Fail if something that an update needs is not in the package' },
   },
   examples: ['wsusutil verify export.cab', 'wsusutil verify export.xml.gz --json'],
+  check({ positionals }) {
+    checkSource('verify', positionals.package);
+  },
   async run({ positionals, options }, context) {
     const summary = await verifyPackage({
       path: resolve(positionals.package),
@@ -60,10 +64,7 @@ export const verify = defineCommand({
             ],
             ['Updates', formatCount(summary.newUpdates)],
             ['Revisions', `${formatCount(summary.revisions)} (${formatSize(summary.documentBytes)})`],
-            [
-              'Types',
-              `${formatCount(newByType.Software)} software, ${formatCount(newByType.Driver)} drivers, ${formatCount(newByType.Category)} categories, ${formatCount(newByType.Detectoid)} detectoids`,
-            ],
+            ['Types', describeRevisionTypes(newByType)],
             ['Files listed', formatCount(summary.files)],
             ['Missing', summary.missingCount === 0 ? 'nothing' : formatCount(summary.missingCount)],
           ],

@@ -1,5 +1,6 @@
 /** What an operator types to choose updates → a {@link RevisionFilter}. */
 import { WsusutilError } from '../errors.js';
+import { DEFAULT_LANGUAGES, type PackageLanguage } from '../model/language.js';
 import { nearestName } from '../model/nearest-name.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { parseUpdateId, type UpdateId } from '../model/update-identity.js';
@@ -29,7 +30,21 @@ export interface FilterArguments {
   readonly deployableOnly?: boolean | undefined;
 }
 
-/** @throws WsusutilError `USAGE` if a value cannot be read, `NOT_FOUND` if no category has such a name */
+/**
+ * Judges everything in `given` that needs no store.
+ *
+ * @throws WsusutilError `USAGE`
+ */
+export function checkFilter(given: FilterArguments, now: Date): void {
+  typeCondition(given.types);
+  given.kbs?.forEach(parseKb);
+  given.updateIds?.forEach(requireUpdateId);
+  if (given.since !== undefined) parseSince(given.since, now);
+}
+
+/**
+ * @throws WsusutilError `USAGE` if a value cannot be read, `NOT_FOUND` if no category or language has such a name
+ */
 export async function resolveFilter(
   given: FilterArguments,
   store: MetadataStore,
@@ -150,6 +165,7 @@ function findCategories(kind: string, name: string, rows: readonly CategoryRow[]
   });
 }
 
+/** Tags (`de`) or long names of languages, in any case → the tags the store has them under. */
 async function resolveLanguages(given: readonly string[], store: MetadataStore): Promise<readonly string[]> {
   const known = await store.languages();
   return given.map((text) => {
@@ -157,12 +173,31 @@ async function resolveLanguages(given: readonly string[], store: MetadataStore):
     const found = known.find(
       (each) => each.shortName.toLowerCase() === wanted || each.longName.toLowerCase() === wanted,
     );
-    if (found === undefined) {
-      throw new WsusutilError('USAGE', `"${text}" is no language of this store`, {
-        hint: `Languages are ${known.map((each) => each.shortName).join(', ')}.`,
-      });
-    }
+    if (found === undefined) throw unknownLanguage(text, known);
     return found.shortName;
+  });
+}
+
+/**
+ * The language titles are asked for in. Documents have texts in languages that the package's list left out, so
+ * every language of WSUS will do; of one with a region the language alone (`de-at` → `de`).
+ *
+ * @throws WsusutilError `NOT_FOUND`
+ */
+export async function resolveTitleLanguage(text: string, store: MetadataStore): Promise<string> {
+  const languages = await store.languages();
+  const all = [...languages, ...DEFAULT_LANGUAGES];
+  const wanted = text.trim().toLowerCase();
+  const find = (tag: string) =>
+    all.find((each) => each.shortName.toLowerCase() === tag || each.longName.toLowerCase() === tag);
+  const found = find(wanted) ?? find(wanted.replace(/[-_].*$/, ''));
+  if (found === undefined) throw unknownLanguage(text, languages.length === 0 ? all : languages);
+  return found.shortName;
+}
+
+function unknownLanguage(text: string, known: readonly PackageLanguage[]): WsusutilError {
+  return new WsusutilError('NOT_FOUND', `"${text}" is no language of this store`, {
+    hint: `Languages are ${known.map((each) => each.shortName).join(', ')}.`,
   });
 }
 

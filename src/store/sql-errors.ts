@@ -36,7 +36,7 @@ export function storeError(error: unknown, path: string): unknown {
     case SQLITE_CANTOPEN:
       return new WsusutilError(
         'READ_ONLY',
-        `The store ${path} cannot be opened, or its folder not be written`,
+        `The store ${path} cannot be opened: its folder is read-only or closed to this account`,
         {
           hint: 'Check that the folder exists and that this account may read and write there.',
           cause: error,

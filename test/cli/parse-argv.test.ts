@@ -137,7 +137,7 @@ describe('the line on what was wrong', () => {
     [[''], '<package> is empty'],
     [['a', 'b', 'c'], 'unexpected argument "c": export takes at most 2, got 3'],
     [['a', '--skipcpoy'], 'unknown option --skipcpoy, did you mean --skipcopy?'],
-    [['a', '-skipcpoy'], 'unknown option --skipcpoy, did you mean --skipcopy?'],
+    [['a', '-skipcpoy'], 'unknown option -skipcpoy, did you mean --skipcopy?'],
     [['a', '--jsno'], 'unknown option --jsno, did you mean --json?'],
     [['a', '--zzzzzzzzz'], 'unknown option --zzzzzzzzz'],
     [['a', '--title'], 'option --title is missing its <text>'],
@@ -166,10 +166,14 @@ describe('the line on what was wrong', () => {
   });
 
   test('suggests a command', () => {
-    expect(unknownCommand('exprot', ['import', 'export'])).toBe(
+    expect(unknownCommand('exprot', ['import', 'export']).message).toBe(
       'unknown command "exprot", did you mean export?',
     );
-    expect(unknownCommand('frobnicate', ['import', 'export'])).toBe('unknown command "frobnicate"');
+    expect(unknownCommand('frobnicate', ['import', 'export'])).toMatchObject({
+      code: 'USAGE',
+      message: 'unknown command "frobnicate"',
+      hint: '"wsusutil help" lists the commands.',
+    });
   });
 });
 

@@ -41,6 +41,60 @@ describe('a table', () => {
     expect(lines.slice(3)).toEqual(['', '2 updates', '']);
   });
 
+  describe('with secondary columns', () => {
+    const wide: TableView = {
+      kind: 'table',
+      columns: [
+        { title: 'Day' },
+        { title: 'Severity', secondary: true },
+        { title: 'State', secondary: true },
+        { title: 'Title', flexible: true },
+        { title: 'Id', secondary: true },
+      ],
+      rows: [
+        ['2026-01-01', 'Critical', '', `Title ${'t'.repeat(60)}`, 'i'.repeat(36)],
+        ['2026-01-02', '', '', 'Short', 'j'.repeat(36)],
+      ],
+      emptyText: 'None.',
+    };
+
+    test('keeps one line where there is room, without columns that hold nothing', async () => {
+      const lines = (await draw(wide, { terminal: true, columns: 130 })).split('\n');
+      expect(lines[0]).toMatch(/^Day +Severity +Title +Id$/);
+      expect(lines).toHaveLength(4);
+    });
+
+    test('puts the last of them below first, and further ones only where the title needs it', async () => {
+      const lines = (await draw(wide, { terminal: true, columns: 80 })).split('\n');
+      expect(lines.slice(0, 4)).toEqual([
+        'Day         Severity  Title',
+        '    Id',
+        `2026-01-01  Critical  Title ${'t'.repeat(51)}…`,
+        `    ${'i'.repeat(36)}`,
+      ]);
+      const narrow = (await draw(wide, { terminal: true, columns: 60 })).split('\n');
+      expect(narrow.slice(0, 2)).toEqual([
+        'Day         Title',
+        '    Id                                    Severity',
+      ]);
+      expect(narrow.slice(4, 6)).toEqual(['2026-01-02  Short', `    ${'j'.repeat(36)}`]);
+    });
+
+    test('is whole in a pipe and with --csv', async () => {
+      expect(await draw(wide)).toMatch(/^Day\tSeverity\tState\tTitle\tId\n/);
+      expect(await draw(wide, { csv: true, terminal: true })).toMatch(/^Day,Severity,State,Title,Id\r\n/);
+    });
+
+    test('leaves nothing out while rows that it has not seen may have something', async () => {
+      async function* rows() {
+        for (let n = 0; n < 600; n++) yield ['2026-01-01', '', n === 599 ? 'expired' : '', 'Title', 'x'];
+      }
+      const text = await draw({ ...wide, rows: rows() }, { terminal: true, columns: 130 });
+      expect(text).toMatch(/^Day +Severity +State +Title +Id\n/);
+      expect(text).toContain('expired');
+    });
+  });
+
   test('is tab-separated and whole in a pipe, one row per line whatever is in it', async () => {
     const hostile = { ...table, rows: [['1', 'a\tb\nc\u001b[2J', '3']] };
     expect(await draw(hostile)).toBe('Id\tTitle\tSize\n1\ta b\\x0ac\\x1b[2J\t3\n');

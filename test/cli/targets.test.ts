@@ -13,6 +13,7 @@ function refuse(overrides: (folder: string) => Partial<Targets>): () => void {
     logPath: undefined,
     otherPaths: [],
     targetPath: undefined,
+    takesLog: true,
     inputPaths: [],
     ...overrides(folder.path),
   } as const;

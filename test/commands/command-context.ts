@@ -1,4 +1,5 @@
 /** A command run in this process, on a store of its own. */
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CommandContext } from '../../src/commands/context.js';
 import type {
@@ -48,6 +49,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
       logsPath: dirname(storePath),
       lockPath: `${storePath}.lock`,
     }),
+    hasStore: async () => existsSync(storePath),
     openStore: (mode) => openMetadataStore(storePath, { mode, now: () => NOW }),
   };
   const options = Object.fromEntries(

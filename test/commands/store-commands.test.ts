@@ -84,7 +84,7 @@ test('status has the last import, and nothing before the first', async () => {
     announced: ['Updates are being imported. Please do not stop this program.'],
     result: { newUpdates: 1, format: 'cab', dryRun: false },
   });
-  expect(imported.logLine).toMatch(/^Successfully imported metadata from in\.cab: 1 revisions /);
+  expect(imported.logLine).toMatch(/^Successfully imported metadata from in\.cab: 1 revision \(/);
   expect((await runCommand(status, path)).result).toMatchObject({
     revisions: 1,
     lastImport: { package: package_, outcome: 'complete', details: { newUpdates: 1 } },

@@ -3,56 +3,13 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { main, type ProcessLike } from '../../src/main.js';
+import { main } from '../../src/main.js';
 import { acquireWriterLock } from '../../src/platform/writer-lock.js';
-import { FakeStream } from '../helpers/fake-stream.js';
+import { type FakeProcess, fakeProcess } from '../cli/fake-process.js';
 import { binPath, temporaryFolder } from '../helpers/program.js';
 
-class FakeProcess implements ProcessLike {
-  readonly stdout: FakeStream;
-  readonly stderr: FakeStream;
-  readonly platform = process.platform;
-  readonly exits: number[] = [];
-  private readonly listeners = new Map<string, () => void>();
-
-  constructor(
-    readonly argv: readonly string[],
-    readonly env: Readonly<Record<string, string | undefined>>,
-    terminal = false,
-  ) {
-    this.stdout = new FakeStream(terminal);
-    this.stderr = new FakeStream(terminal);
-  }
-
-  cwd(): string {
-    return process.cwd();
-  }
-
-  on(event: string, listener: () => void): void {
-    this.listeners.set(event, listener);
-  }
-
-  removeListener(event: string): void {
-    this.listeners.delete(event);
-  }
-
-  exit(code: number): void {
-    this.exits.push(code);
-  }
-
-  signal(event: string): void {
-    this.listeners.get(event)?.();
-  }
-
-  get listenerCount(): number {
-    return this.listeners.size;
-  }
-}
-
 function run(args: readonly string[], terminal = false): FakeProcess {
-  const folder = temporaryFolder();
-  onTestFinished(folder.remove);
-  return new FakeProcess(['node', 'wsusutil', ...args], { WSUSUTIL_HOME: folder.path }, terminal);
+  return fakeProcess(args, { terminal });
 }
 
 test('the first Ctrl-C ends the work in order, the second at once', async () => {

@@ -49,7 +49,7 @@ describe('wrong arguments', () => {
     [['help', 'exprot'], 'unknown command "exprot", did you mean export?'],
     [['import'], 'missing <package>'],
     [['import', 'a', 'b', 'c'], 'unexpected argument "c": import takes at most 2, got 3'],
-    [['import', 'a', '-dry-rnu'], 'unknown option --dry-rnu, did you mean --dry-run?'],
+    [['import', 'a', '-dry-rnu'], 'unknown option -dry-rnu, did you mean --dry-run?'],
     [['completion', 'tcsh'], 'unknown shell "tcsh", expected bash, zsh, fish, powershell'],
     [['export', 'a.cab', 'b.cab'], 'is named like a package'],
     [['export', 'same', 'same'], '<package> and the log are the same file'],

@@ -1,6 +1,16 @@
 /** A data directory on media that cannot be written: a DVD, a read-only share. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runProgram, temporaryFolder } from '../helpers/program.js';
@@ -83,9 +93,30 @@ describe.skipIf(reason !== '').each(STATES)(
         home,
       );
       expect(exitCode).toBe(16);
-      expect(JSON.parse(stdout).error.code).toBe('READ_ONLY');
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: 'READ_ONLY',
+        message: expect.stringContaining('Not allowed to write'),
+      });
       const status = await runProgram(['status', '--json'], home);
       expect(JSON.parse(status.stdout)).toMatchObject({ updates: 2 });
     });
+  },
+);
+
+test.skipIf(reason !== '')(
+  `a store that cannot be written, in a data directory that can, refuses an import before it reads the package${reason}`,
+  async () => {
+    const home = join(folder.path, 'linked');
+    mkdirSync(home);
+    symlinkSync(join(target, 'imported', 'metadata.sqlite'), join(home, 'metadata.sqlite'));
+    const damaged = join(folder.path, 'damaged.cab');
+    writeFileSync(damaged, readFileSync(join(folder.path, 'in.cab')).subarray(0, -1));
+    const { exitCode, stdout, stderr } = await runProgram(['import', damaged, '--json'], home);
+    expect(exitCode).toBe(16);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'READ_ONLY',
+      message: expect.stringMatching(/^The store .*linked.metadata\.sqlite cannot be .* is read-only/),
+    });
+    expect(stderr).not.toContain('warning');
   },
 );

@@ -20,6 +20,9 @@ const CODES = [
 const MAX_OUTPUT_SIZE = 32 * 1_048_576;
 const MAX_MEMORY_OF_A_RUN = MAX_OUTPUT_SIZE + 100 * 1_048_576;
 
+/** The rarest of the outcomes asked for comes in about one run of fifty. */
+const MIN_RUNS_FOR_COVERAGE = 1_000;
+
 const number = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise);
 const firstSeed = number('FUZZ_SEED', 1);
 const seconds = number('FUZZ_SECONDS', 0);
@@ -45,7 +48,9 @@ test('damaged cabinets give members of the declared sizes or a cabinet error', {
     process.stdout.write(
       `${seed - firstSeed} runs from seed ${firstSeed}: ${JSON.stringify([...outcomes])}; ${Math.round(process.memoryUsage.rss() / 1e6)} MB\n`,
     );
-  // The damage must reach every stage: some cabinets survive it, and each kind of refusal occurs.
+  // The damage must reach every stage: some cabinets survive it, and each kind of refusal occurs. A few runs, as
+  // when one failure is repeated, cannot show that.
+  if (seed - firstSeed < MIN_RUNS_FOR_COVERAGE) return;
   expect([...outcomes.keys()].sort()).toEqual(
     expect.arrayContaining(['read', 'CAB_MALFORMED', 'CAB_TRUNCATED', 'CAB_CHECKSUM']),
   );

@@ -3,13 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string' },
-    runs: { type: 'string' },
-    seed: { type: 'string' },
-  },
-});
+const USAGE = 'usage: node test/fuzz/run.mjs [--seconds 60] [--runs n] [--seed n]';
+
+const { help, ...values } = readOptions();
+if (help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 for (const [name, value] of Object.entries(values)) {
   if (!/^\d+$/.test(value)) {
     console.error(`--${name} takes a whole number, not ${JSON.stringify(value)}`);
@@ -34,3 +34,19 @@ const { status } = spawnSync(
   },
 );
 process.exit(status ?? 1);
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        seconds: { type: 'string' },
+        runs: { type: 'string' },
+        seed: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${error.message}\n${USAGE}`);
+    process.exit(2);
+  }
+}

@@ -8,7 +8,7 @@ import { extractCabinet } from '../../src/formats/cab/read-cabinet.js';
 import { buildCabinet, lzxFolder } from '../helpers/cabinet-builder.js';
 import { type PlainMember, writeToMemory } from '../helpers/cabinet-writing.js';
 import type { LzxBlock } from '../helpers/lzx-encoder.js';
-import { randomBytes, randomText, seededRandom } from '../helpers/seeded-random.js';
+import { randomText, seededRandom } from '../helpers/seeded-random.js';
 
 interface Tool {
   readonly name: string;
@@ -51,7 +51,7 @@ const WRITTEN: Readonly<Record<string, readonly PlainMember[]>> = {
     { name: 'package.xml', data: randomText(seededRandom(1), 304_741) },
     { name: 'metadata.txt', data: randomText(seededRandom(2), 3_000_000) },
   ],
-  'bytes that do not compress': [{ name: 'noise.bin', data: randomBytes(seededRandom(3), 200_001) }],
+  'bytes that do not compress': [{ name: 'noise.bin', data: seededRandom(3).bytes(200_001) }],
   'exactly full blocks, and one byte more': [
     { name: 'full.bin', data: randomText(seededRandom(4), 65_536) },
     { name: 'one.bin', data: Uint8Array.of(1) },

@@ -253,11 +253,12 @@ describe('a transfer that converted line ends is recognised', () => {
     expect(error.message).toContain('LF stands behind a CR');
   });
 
+  let largeCount = 0;
   /** An .xml.gz of some 500 KB; what goes into it does not compress well. */
   async function largeGzip(): Promise<Buffer> {
     const random = seededRandom(7);
     const parts = sampleParts(400);
-    const path = `${folder.path}/large.xml.gz`;
+    const path = `${folder.path}/large${++largeCount}.xml.gz`;
     const records = parts.records.map(({ identity }) => ({
       identity,
       document: Buffer.from(`<a>${random.bytes(1_200).toString('hex')}</a>`),

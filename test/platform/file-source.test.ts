@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +69,19 @@ test('a missing file and a folder are told apart', async () => {
   });
   await expect(openFileSource(folder)).rejects.toMatchObject({
     code: 'INPUT_NOT_FOUND',
-    message: `${folder} is a folder, not a file`,
+    message: `${folder} is a folder, not a regular file`,
+  });
+});
+
+test.skipIf(process.platform === 'win32')('a pipe and a device are refused, without waiting', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await expect(openFileSource(pipe)).rejects.toMatchObject({
+    code: 'INPUT_NOT_FOUND',
+    message: `${pipe} is a pipe, not a regular file`,
+    hint: 'Save its content to a file first and give the path of that.',
+  });
+  await expect(openFileSource('/dev/null')).rejects.toMatchObject({
+    message: '/dev/null is a device, not a regular file',
   });
 });

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_LANGUAGES } from '../../src/model/language.js';
 import { parseSize } from '../../src/query/parse-size.js';
-import { parseSince, resolveFilter } from '../../src/query/resolve-filter.js';
+import {
+  checkFilter,
+  parseSince,
+  resolveFilter,
+  resolveTitleLanguage,
+} from '../../src/query/resolve-filter.js';
 import { failureOf, SAMPLE_HEADER } from '../helpers/package-builder.js';
 import { idOf, importUpdates, makeUpdate, NOW, openTestStore } from '../store/update-builder.js';
 
@@ -126,7 +131,7 @@ describe('names', () => {
       languages: ['en', 'de'],
     });
     const error = await failureOf(() => resolveFilter({ languages: ['klingon'] }, store, NOW));
-    expect(error.code).toBe('USAGE');
+    expect(error.code).toBe('NOT_FOUND');
     expect(error.hint).toContain('en');
   });
 
@@ -138,6 +143,21 @@ describe('names', () => {
     expect(await resolveFilter({ types: ['all', 'driver'] }, store, NOW)).toEqual({});
     for (const given of [{ types: ['patch'] }, { kbs: ['KBx'] }, { updateIds: ['123'] }]) {
       expect((await failureOf(() => resolveFilter(given, store, NOW))).code).toBe('USAGE');
+    }
+  });
+
+  test('of languages of titles may be any that WSUS has, with or without a region', async () => {
+    const store = await filledStore();
+    expect(await resolveTitleLanguage('DE', store)).toBe('de');
+    expect(await resolveTitleLanguage('de-AT', store)).toBe('de');
+    expect(await resolveTitleLanguage('pt-br', store)).toBe('pt-br');
+    expect((await failureOf(() => resolveTitleLanguage('xx', store))).code).toBe('NOT_FOUND');
+  });
+
+  test('are left to the store by a check without one, which judges all else', async () => {
+    expect(() => checkFilter({ products: ['?'], languages: ['?'], since: '30d' }, NOW)).not.toThrow();
+    for (const given of [{ types: ['patch'] }, { kbs: ['KBx'] }, { updateIds: ['1'] }, { since: 'soon' }]) {
+      expect((await failureOf(() => checkFilter(given, NOW))).code).toBe('USAGE');
     }
   });
 

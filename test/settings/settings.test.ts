@@ -103,7 +103,11 @@ test('a file in the place of the data directory is named', () => {
   writeFileSync(path, '');
   expect(() => createDataDirectory(path)).toThrow(/is not a folder/);
   expect(() => createDataDirectory(join(path, 'below'))).toThrow(
-    expect.objectContaining({ code: 'WRITE_FAILED' }),
+    expect.objectContaining({
+      code: 'WRITE_FAILED',
+      message: `Cannot create the folder ${join(path, 'below')}: ${path} is a file`,
+      hint: 'Name another folder, or move that file away.',
+    }),
   );
 });
 
@@ -111,7 +115,11 @@ test.skipIf(process.platform !== 'linux')(
   'a place where no folder can be made is an error, not an endless loop',
   () => {
     expect(() => createDataDirectory('/proc/none/here')).toThrow(
-      expect.objectContaining({ code: 'WRITE_FAILED' }),
+      expect.objectContaining({
+        code: 'WRITE_FAILED',
+        message: 'Cannot create the folder /proc/none/here: the system makes no folder in /proc (ENOENT)',
+        hint: expect.stringContaining('Name a folder on a disk'),
+      }),
     );
   },
 );

@@ -61,6 +61,16 @@ test.each([
     says: 'document block 1 does not inflate',
   },
   {
+    name: 'a block larger than it should be',
+    sql: 'UPDATE document_blocks SET size = 1000',
+    says: 'document block 1 does not inflate to its size (1,000 bytes)',
+  },
+  {
+    name: 'a block smaller than it should be',
+    sql: 'UPDATE document_blocks SET size = 267050',
+    says: 'document block 1 does not inflate to its size (267,050 bytes)',
+  },
+  {
     name: 'a document cut out at the wrong place',
     sql: 'UPDATE revisions SET block_offset = block_offset + 1 WHERE revision_number = 2',
     says: `the document of ${idOf(1)}:2 does not match its digest`,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { LzxDecoder } from '../../../src/formats/cab/lzx.js';
 import { splitBlocks } from '../../helpers/cabinet-builder.js';
 import { encodeLzx, type LzxBlock, type LzxOptions } from '../../helpers/lzx-encoder.js';
-import { randomBytes, randomText, seededRandom } from '../../helpers/seeded-random.js';
+import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
 function decodeAll(frames: readonly Uint8Array[], plainSize: number, windowBits: number): Uint8Array {
   const decoder = new LzxDecoder(windowBits, plainSize);
@@ -68,11 +68,11 @@ test.each([15, 16, 17, 21])(
   (windowBits) => {
     // Incompressible bytes whose every stretch comes again just inside the window's reach.
     const windowSize = 2 ** windowBits;
-    const unit = randomBytes(seededRandom(5), windowSize - 512);
+    const unit = seededRandom(5).bytes(windowSize - 512);
     const plain = Buffer.concat([
       unit,
       unit.subarray(0, 70_000),
-      randomBytes(seededRandom(6), 5_000),
+      seededRandom(6).bytes(5_000),
       unit.subarray(60_000, 90_000),
     ]);
     const blocks: LzxBlock[] = [
@@ -91,7 +91,7 @@ test('reads the longest footer after the longest code, wherever in a word it beg
   // footers take 17 bits. Now and then the first leaves no bit over, and one word is too little for the second (as in
   // a real package of 2015).
   const random = seededRandom(17);
-  const unit = randomBytes(random, 300_000).map((byte) => byte | 128); // the literals are all below 128
+  const unit = random.bytes(300_000).map((byte) => byte | 128); // the literals are all below 128
   const fibonacci = [2, 3];
   while (fibonacci.length < 15) fibonacci.push(fibonacci.at(-1)! + fibonacci.at(-2)!);
   const literals = fibonacci.flatMap((count, symbol) => new Array<number>(count).fill(symbol * 5));
@@ -226,7 +226,7 @@ describe('damaged data', () => {
   ])('is refused for a match that refers %s', (_name, start, offset) => {
     // An uncompressed block carries the recent offsets; the match after it (and one literal) uses the first.
     const windowBits = offset === 40_002 ? 16 : 15;
-    const run = Buffer.concat([randomBytes(seededRandom(9), start), Buffer.alloc(200, 'a')]);
+    const run = Buffer.concat([seededRandom(9).bytes(start), Buffer.alloc(200, 'a')]);
     const blocks: LzxBlock[] = [
       { type: 'uncompressed', size: start },
       { type: 'verbatim', size: 200 },

@@ -9,7 +9,7 @@ import {
 } from '../../../src/formats/cab/write-cabinet.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE } from '../../../src/model/export-package.js';
 import { chunked, type PlainMember, recordingSink, writeToMemory } from '../../helpers/cabinet-writing.js';
-import { randomBytes, randomText, seededRandom } from '../../helpers/seeded-random.js';
+import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
 const NOON = new Date('2026-01-02T12:00:00Z');
 const MEMBERS: readonly PlainMember[] = [
@@ -101,7 +101,7 @@ describe('a cabinet written', () => {
   });
 
   test('holds bytes that do not compress', async () => {
-    const data = randomBytes(seededRandom(3), 200_000);
+    const data = seededRandom(3).bytes(200_000);
     const bytes = await writeToMemory([{ name: 'noise', data }]);
     expect(Buffer.compare(extractCabinet(bytes)[0]!.data, data)).toBe(0);
     expect(bytes.length).toBeLessThan(200_000 + 7 * 20 + 100);
@@ -162,7 +162,7 @@ describe('refusals', () => {
     await expect(writeCabinet(members, sink)).rejects.toThrow(
       expect.objectContaining({
         code: 'CAB_TOO_LARGE',
-        message: expect.stringContaining('2147450881 bytes'),
+        message: expect.stringContaining('2,147,450,881 bytes'),
       }),
     );
     expect(sink.bytes()).toHaveLength(0);

@@ -7,6 +7,7 @@
 import type { PackageEntry, PackageFile, PackageHeader } from '../../../src/model/export-package.js';
 import { DEFAULT_LANGUAGES } from '../../../src/model/language.js';
 import type { UpdateId, UpdateIdentity } from '../../../src/model/update-identity.js';
+import { type SeededRandom, seededRandom } from '../seeded-random.js';
 import {
   type Clause,
   categoryData,
@@ -23,7 +24,6 @@ import {
   patchData,
   serializeDocument,
 } from './documents.js';
-import { createRandom, type Random } from './random.js';
 import { cbsRules, deepExpression, deltaRules, expression, rule, version } from './rules.js';
 import { CLASSIFICATIONS, DEFENDER_TITLE, FAMILIES, fill, PHRASES } from './texts.js';
 
@@ -82,7 +82,7 @@ interface Product {
 }
 
 interface World {
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly total: number;
   /** documents yielded so far; dates grow with it */
   made: number;
@@ -102,7 +102,7 @@ interface World {
 /** Attributes and languages of the generated package. */
 export function catalogueHeader(options: CatalogueOptions): PackageHeader {
   return {
-    serverId: createRandom(~options.seed).guid(),
+    serverId: seededRandom(~options.seed).guid(),
     creationTime: '2026-10-31T08:15:00Z',
     formatVersion: '1.0',
     protocolVersion: '1.20',
@@ -120,7 +120,7 @@ export function* generateCatalogue(options: CatalogueOptions): Generator<Catalog
   if (!Number.isInteger(total) || total < MIN_REVISIONS) {
     throw new RangeError(`a catalogue needs at least ${MIN_REVISIONS} revisions, not ${total}`);
   }
-  const random = createRandom(options.seed);
+  const random = seededRandom(options.seed);
   const defender: Product = { id: '8c3fcc84-7410-4a95-8b89-a166a0190486', title: DEFENDER_TITLE, recent: [] };
   const world: World = {
     random,

@@ -2,7 +2,7 @@
  * `ApplicabilityRules` as real documents write them: nested `lar:` expressions over `bar:`, `cbsar:` and `mar:`
  * tests, with the prefix declared again on nearly every leaf (package-formats 4.1 and 4.12).
  */
-import { createRandom, type Random } from './random.js';
+import { type SeededRandom, seededRandom } from '../seeded-random.js';
 
 const BASE = 'http://schemas.microsoft.com/msus/2002/12/';
 const BAR = ` xmlns:bar="${BASE}BaseApplicabilityRules"`;
@@ -30,13 +30,13 @@ const SYSTEM_FILES = [
   'msxml6.dll',
 ];
 
-export function version(random: Random): string {
+export function version(random: SeededRandom): string {
   return `${random.integer(6, 16)}.${random.integer(0, 3)}.${random.integer(1000, 26_000)}.${random.integer(0, 9_000)}`;
 }
 
 /** Most tests of real documents occur in many of them: three of four come from a stock of 64. */
-function test(unique: Random): string {
-  const random = unique.chance(0.75) ? createRandom(unique.integer(0, 63)) : unique;
+function test(unique: SeededRandom): string {
+  const random = unique.chance(0.75) ? seededRandom(unique.integer(0, 63)) : unique;
   const comparison = random.pick(COMPARISONS);
   const subkey = random.pick(SUBKEYS);
   const value = random.pick(VALUES);
@@ -64,7 +64,7 @@ function test(unique: Random): string {
 }
 
 /** One expression with about `testCount` tests in it, nested as deep as that makes it. */
-export function expression(random: Random, testCount: number): string {
+export function expression(random: SeededRandom, testCount: number): string {
   if (testCount <= 1) return random.chance(0.2) ? `<lar:Not>${test(random)}</lar:Not>` : test(random);
   const operator = random.chance(0.5) ? 'And' : 'Or';
   let left = testCount;
@@ -78,7 +78,7 @@ export function expression(random: Random, testCount: number): string {
 }
 
 /** `lar:And` and `lar:Or` in turn, `depth` levels deep, with one test per level: no limit of ours may cut it. */
-export function deepExpression(random: Random, depth: number): string {
+export function deepExpression(random: SeededRandom, depth: number): string {
   let result = test(random);
   for (let level = 0; level < depth; level++) {
     const operator = level % 2 === 0 ? 'Or' : 'And';

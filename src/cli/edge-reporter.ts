@@ -1,0 +1,29 @@
+import type { Edge } from './edge.js';
+import type { OutputStream } from './output.js';
+import { wantsUnicode } from './paint.js';
+import type { Reporter } from './reporter.js';
+
+/** Draws events where people or scripts follow the run. */
+export async function createEdgeReporter(edge: Edge, barStream: OutputStream): Promise<Reporter> {
+  const { globals, stdout, stderr, paint, platform, env } = edge;
+  const clock = () => performance.now();
+  if (globals.jsonEvents) {
+    const { createJsonReporter } = await import('./json-reporter.js');
+    return createJsonReporter(stdout, clock);
+  }
+  if (globals.json) {
+    const { silentReporter } = await import('./reporter.js');
+    return silentReporter;
+  }
+  const { createProgressBar, createTerminalReporter } = await import('./terminal-reporter.js');
+  const hasBar = stderr.isTerminal && !globals.quiet && env.TERM !== 'dumb';
+  return createTerminalReporter({
+    output: stderr,
+    bar: hasBar ? await createProgressBar(barStream) : undefined,
+    clock,
+    paint,
+    unicode: wantsUnicode(platform, env),
+    quiet: globals.quiet,
+    verbose: globals.verbose,
+  });
+}

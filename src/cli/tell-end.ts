@@ -1,0 +1,183 @@
+/** The last words of a run: its results, the end of its log, the result document, what went wrong. */
+import type { CommandDeclaration } from '../commands/declaration.js';
+import type { CommandEntry } from '../commands/index.js';
+import type { Outcome } from '../commands/outcome.js';
+import { errorText, isWsusutilError } from '../errors.js';
+import { type Edge, wantsDocument, writeDocument } from './edge.js';
+import { type ExitCode, exitCodeOf } from './exit-codes.js';
+import type { WarningCollector } from './json-reporter.js';
+import type { LogFile } from './log-file.js';
+import { loadPaint, wantsUnicode } from './paint.js';
+import { describeFailure, failureLines } from './report-failure.js';
+
+/** How a command ended. */
+export interface Finished {
+  readonly exitCode: ExitCode;
+  readonly outcome?: Outcome;
+  readonly error?: unknown;
+}
+
+/** Draws the outcome's views on standard output. */
+export async function drawOutcome(edge: Edge, outcome: Outcome): Promise<void> {
+  const { globals, stdout, stderr, platform, env } = edge;
+  if (outcome.view === undefined) return;
+  const [{ renderViews }, { neutralize }, paint] = await Promise.all([
+    import('./render.js'),
+    import('./text.js'),
+    loadPaint({ isTerminal: stdout.isTerminal, noColor: globals.noColor, env }),
+  ]);
+  await renderViews('kind' in outcome.view ? [outcome.view] : outcome.view, stdout, {
+    paint,
+    unicode: wantsUnicode(platform, env),
+    csv: globals.csv,
+    onEmpty: globals.quiet ? undefined : (text) => void stderr.write(`${neutralize(text)}\n`),
+  });
+}
+
+/**
+ * Ends the log, writes the result document, and says what failed.
+ *
+ * @returns the exit code: that of `finished`, or that of a document that could not be written
+ */
+export async function tellEnd(
+  edge: Edge,
+  declaration: CommandDeclaration,
+  ended: Finished,
+  {
+    collector,
+    log,
+    isLogNews,
+    commands,
+  }: {
+    readonly collector: WarningCollector;
+    readonly log: LogFile | undefined;
+    /** nobody has named the log yet, neither the operator nor the command */
+    readonly isLogNews: boolean;
+    readonly commands: readonly CommandEntry[];
+  },
+): Promise<ExitCode> {
+  const { globals, stdout, stderr, paint } = edge;
+  const endOfLog = log !== undefined && (log.hasBegun || ended.exitCode !== 2) ? log : undefined;
+  if (endOfLog !== undefined) {
+    for (const line of logEnding(ended)) endOfLog.line(line);
+    endOfLog.close();
+  }
+  let finished = ended;
+  if (wantsDocument(edge)) {
+    try {
+      await writeDocument(edge, resultDocument(declaration, ended, collector));
+    } catch (error) {
+      if (ended.error === undefined) finished = { exitCode: exitCodeOf(error), error };
+    }
+  }
+  const { error, exitCode } = finished;
+  if (isWsusutilError(error, 'USAGE')) {
+    await tellUsage(edge, commands, declaration, error);
+    return exitCode;
+  }
+  if (error !== undefined) {
+    const isFatal = declaration.isSetup === true && exitCode === 1 && !wantsDocument(edge);
+    if (isFatal) {
+      await stdout.write(`Fatal Error: ${describeFailure(error).message}\n`);
+      await stdout.flush().catch(() => {}); // the failure of the setup is what counts
+    }
+    const summary = isFatal ? `${declaration.name} failed` : undefined;
+    await stderr.write(`${failureLines(error, { verbose: globals.verbose, paint, summary }).join('\n')}\n`);
+  }
+  const hasMore = error !== undefined || collector.warnings.length > 0;
+  if (hasMore && isLogNews && endOfLog?.isThere === true && !wantsDocument(edge)) {
+    await stderr.write(`Log: ${endOfLog.path}\n`);
+  }
+  return exitCode;
+}
+
+/** Scripts look at the last line: advice comes before it. */
+function logEnding({ error, outcome }: Finished): string[] {
+  if (error === undefined) return [outcome?.logLine ?? `Finished: ${outcome?.status}`];
+  const { code, message, hint } = describeFailure(error);
+  return [...(hint === undefined ? [] : [`Hint: ${hint}`]), `Failed: ${code}: ${message}`];
+}
+
+function resultDocument(
+  declaration: CommandDeclaration,
+  { error, exitCode, outcome }: Finished,
+  collector: WarningCollector,
+): Record<string, unknown> {
+  return {
+    command: declaration.name,
+    status: outcome !== undefined && error === undefined ? outcome.status : 'failed',
+    exitCode,
+    warnings: collector.warnings,
+    ...(collector.omitted > 0 ? { warningsOmitted: collector.omitted } : {}),
+    ...(error === undefined ? outcome?.result : { error: describeFailure(error) }),
+  };
+}
+
+/** Arguments that were refused before anything was done. */
+export async function tellRefusal(
+  edge: Edge,
+  commands: readonly CommandEntry[],
+  declaration: CommandDeclaration | undefined,
+  error: unknown,
+): Promise<ExitCode> {
+  const exitCode = exitCodeOf(error);
+  if (wantsDocument(edge)) {
+    await writeDocument(edge, {
+      command: declaration?.name ?? null,
+      status: 'failed',
+      exitCode,
+      warnings: [],
+      error: describeFailure(error),
+    }).catch(() => {}); // standard error says it too
+  }
+  if (isWsusutilError(error, 'USAGE')) await tellUsage(edge, commands, declaration, error);
+  else {
+    const { globals, stderr, paint } = edge;
+    await stderr.write(`${failureLines(error, { verbose: globals.verbose, paint }).join('\n')}\n`);
+  }
+  return exitCode;
+}
+
+/**
+ * The first line and the help as in Microsoft's tool; the problem again at the end, because the help is longer
+ * than a screen.
+ */
+async function tellUsage(
+  { globals, stderr, paint }: Edge,
+  commands: readonly CommandEntry[],
+  declaration: CommandDeclaration | undefined,
+  error: unknown,
+): Promise<void> {
+  const { commandHelp, INCOMPLETE_PARAMETERS, overviewHelp } = await import('./help.js');
+  const { neutralize } = await import('./text.js');
+  const help =
+    declaration === undefined || declaration.name === 'help'
+      ? overviewHelp(commands)
+      : commandHelp(declaration);
+  const lines = [
+    INCOMPLETE_PARAMETERS,
+    neutralize(describeFailure(error).message),
+    '',
+    ...help,
+    '',
+    ...failureLines(error, { verbose: globals.verbose, paint }),
+  ];
+  await stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** Help and version: lines on standard output, or a document with them. */
+export async function tellLines(edge: Edge, command: string, lines: readonly string[]): Promise<ExitCode> {
+  try {
+    if (wantsDocument(edge)) {
+      const text = lines.join('\n');
+      await writeDocument(edge, { command, status: 'complete', exitCode: 0, warnings: [], text });
+    } else {
+      await edge.stdout.write(`${lines.join('\n')}\n`);
+      await edge.stdout.flush();
+    }
+    return 0;
+  } catch (error) {
+    await edge.stderr.write(`error: ${errorText(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
