@@ -2,7 +2,6 @@
  * A few worker threads that run one function over many tasks. Results come back as promises, so the caller decides
  * how many tasks are under way and in which order it takes the results.
  */
-import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, type Transferable, Worker } from 'node:worker_threads';
 import { type ErrorCode, WsusutilError } from '../errors.js';
 
@@ -25,11 +24,6 @@ type Reply<Result> =
         details?: Readonly<Record<string, unknown>> | undefined;
       };
     };
-
-/** Threads that pay on this machine: one per core, at most four (memory). */
-export function usefulThreads(): number {
-  return Math.min(4, availableParallelism());
-}
 
 /** Runs each task at once, on the calling thread. */
 export function createInlineRunner<Task, Result>(work: (task: Task) => Result): TaskRunner<Task, Result> {
