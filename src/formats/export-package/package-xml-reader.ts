@@ -37,6 +37,9 @@ const MAX_INTERNED = 100_000;
 const HINT = 'The package is damaged or was made by a faulty tool; copy or export it again.';
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
 
+/** Bytes handed to the XML reader at once: what it makes of them stays in the processor's cache. */
+const PIECE_SIZE = 64 * 1024;
+
 export interface PackageXmlHandler {
   /** Before any files and entries. */
   header(header: PackageHeader): void;
@@ -196,7 +199,10 @@ export class PackageXmlReader {
       throw this.#malformed(`the bytes at offset ${invalid} of its text are not valid UTF-8`);
     }
     this.#bytesRead += chunk.length;
-    this.#xml.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1'));
+    for (let start = 0; start < chunk.length; start += PIECE_SIZE) {
+      const length = Math.min(PIECE_SIZE, chunk.length - start);
+      this.#xml.write(Buffer.from(chunk.buffer, chunk.byteOffset + start, length).toString('latin1'));
+    }
     if (this.#foreignRoot !== undefined && this.#bytesRead > MAX_CENSUS_SIZE) {
       throw this.#unsupported(`its root is ${this.#foreignRoot}`);
     }
