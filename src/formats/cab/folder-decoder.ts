@@ -11,8 +11,11 @@ import { LzxDecoder } from './lzx.js';
 import { MszipDecoder } from './mszip.js';
 import type { Reading } from './reading.js';
 
-/** Plain bytes decoded between two answers: enough that waiting for a file does not show. */
-const BATCH_BLOCK_COUNT = 32;
+/**
+ * Blocks decoded between two answers: enough that waiting for a file does not show, and few enough (256 KiB) that the
+ * bytes are still in the processor's cache for whoever asked.
+ */
+const BATCH_BLOCK_COUNT = 8;
 /** Compressed bytes asked for at once. */
 const READ_SIZE = 1_048_576;
 

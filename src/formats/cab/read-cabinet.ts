@@ -31,7 +31,7 @@ export interface ReadOptions {
 /** Some bytes of a member. A member's runs come in order; one of size 0 has a single empty run. */
 export interface MemberRun {
   readonly member: CabinetMember;
-  /** up to 1 MiB; not reused */
+  /** up to 256 KiB; not reused, unless `reuseMemory` was asked for */
   readonly bytes: Uint8Array;
   /** true for a member's last run */
   readonly isLast: boolean;

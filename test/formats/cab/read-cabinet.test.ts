@@ -186,12 +186,12 @@ describe('members', () => {
   });
 
   test('say when their last run has come', async () => {
-    const cabinet = oneMember(mszipFolder(randomText(seededRandom(3), 1_500_000)));
+    const cabinet = oneMember(mszipFolder(randomText(seededRandom(3), 400_000)));
     const runs = [];
     for await (const run of readMembers(await openCabinet(byteSourceOf(cabinet)))) runs.push(run);
     expect(runs.map(({ bytes, isLast }) => [bytes.length, isLast])).toEqual([
-      [1_048_576, false],
-      [451_424, true],
+      [262_144, false],
+      [137_856, true],
     ]);
   });
 
