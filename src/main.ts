@@ -42,8 +42,8 @@ export interface ProcessLike {
 }
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** More workers than this do not make SQLite faster. */
-const MAX_THREADS = 8;
+/** The store takes results on one thread: more workers than two wait for it, at 60 MB each. */
+const MAX_THREADS = 2;
 
 /** What a second Ctrl-C has to do, at once and without waiting for anything to load. */
 interface LastResort {
