@@ -302,7 +302,7 @@ class ImportRun {
 
   async #finish(): Promise<ImportSummary> {
     if (this.#header === undefined) throw new Error('readPackage ended without a header');
-    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED);
+    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, this.#options.signal);
     for (const reference of missing) {
       this.#options.report({
         type: 'warning',
@@ -360,10 +360,8 @@ export function describeMissing(reference: MissingReference): string {
   const names = reference.anyOf.map(({ updateId, revisionNumber }) =>
     revisionNumber === undefined ? updateId : formatIdentity({ updateId, revisionNumber }),
   );
-  const what =
-    names.length === 1
-      ? names[0]
-      : `any of ${names.slice(0, 5).join(', ')}${names.length > 5 ? `, … (${names.length})` : ''}`;
+  const rest = reference.anyOfCount > 5 ? `, … (${reference.anyOfCount})` : '';
+  const what = reference.anyOfCount === 1 ? names[0] : `any of ${names.slice(0, 5).join(', ')}${rest}`;
   const relation = reference.kind === 'bundled' ? 'bundles' : 'needs';
   return `${formatIdentity(reference.neededBy)} ${relation} ${what}, which neither the package nor the store has`;
 }

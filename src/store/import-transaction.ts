@@ -3,7 +3,6 @@ import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
 import {
-  type UpdateId,
   type UpdateIdentity,
   updateIdFromBytes,
   updateIdToBytes,
@@ -17,9 +16,9 @@ import type {
   HistoryEntry,
   ImportTransaction,
   KnownRevision,
-  MissingReference,
   RevisionKey,
 } from './metadata-store.js';
+import { findMissingReferences, type MissingReferences, Pacer } from './missing-references.js';
 import {
   DIGEST_SIZE,
   fileDigestsOf,
@@ -28,7 +27,7 @@ import {
   UPDATE_ID_SIZE,
   unpackRows,
 } from './revision-batch.js';
-import { bytesOf, numberOf } from './rows.js';
+import { bytesOf, clausesOf, numberOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
@@ -88,7 +87,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   /** new revisions that came before something they need: looked at again at the end */
   readonly #unsatisfied: RevisionKey[] = [];
   /** categories that others had named before their own document came */
-  readonly #lateCategoryKeys: number[] = [];
+  readonly #lateCategoryKeys = new Set<number>();
 
   constructor(database: SqlDatabase, path: string, onEnd: () => void) {
     this.#database = database;
@@ -268,15 +267,15 @@ export class SqliteImportTransaction implements ImportTransaction {
     });
   }
 
-  async finish(
-    limit: number,
-  ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }> {
-    return this.#guard(() => {
+  async finish(limit: number, signal: AbortSignal): Promise<MissingReferences> {
+    const pacer = new Pacer(signal);
+    try {
       this.#flush();
-      this.#linkLateCategories();
-      const missing = [...this.#missingPrerequisites(), ...this.#missingBundledRevisions()];
-      return { missing: missing.slice(0, limit), missingCount: missing.length };
-    });
+      await this.#linkLateCategories(pacer);
+      return await findMissingReferences(this.#database, this.#unsatisfied, this.#firstKey, limit, pacer);
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
   }
 
   async commit(history: Omit<HistoryEntry, 'id'>): Promise<void> {
@@ -322,7 +321,7 @@ export class SqliteImportTransaction implements ImportTransaction {
       this.#index.setFlag(update, UPDATE_FLAGS.single);
     } else {
       if (newest === undefined || revisionNumber > newest) this.#newest.set(this.#index.keyOf(update), key);
-      if (isCategory && newest === undefined) this.#lateCategoryKeys.push(this.#index.keyOf(update));
+      if (isCategory && newest === undefined) this.#lateCategoryKeys.add(this.#index.keyOf(update));
       this.#index.clearFlag(update, UPDATE_FLAGS.single);
     }
     if (newest === undefined || revisionNumber > newest) this.#index.setNewest(update, revisionNumber);
@@ -465,52 +464,25 @@ export class SqliteImportTransaction implements ImportTransaction {
     return normalizedDigest(stored) === normalizedDigest(arrived);
   }
 
-  #linkLateCategories(): void {
-    if (this.#lateCategoryKeys.length === 0) return;
-    const link = this.#database.prepare(`
-      INSERT OR IGNORE INTO revision_categories
-      SELECT member.value, p.revision_key
-      FROM prerequisites p JOIN revisions r ON r.revision_key = p.revision_key
-      JOIN json_each(p.clauses) clause JOIN json_each(clause.value) member
-      WHERE member.key > 0 AND member.value = ?
-        AND (clause.value ->> 0 > 0 OR r.update_type = ${UPDATE_TYPE_CODES.Category})`);
-    for (const key of this.#lateCategoryKeys) link.run(key);
-  }
-
-  /** Clauses of new revisions of which not one member has a revision. */
-  #missingPrerequisites(): MissingReference[] {
-    const unsatisfied = this.#database.prepare(`
-      SELECT p.revision_key, clause.key AS clause, u.update_id, NULL AS needed_number, owner.update_id AS owner_id,
-             r.revision_number
-      FROM prerequisites p
-      JOIN json_each(p.clauses) clause JOIN json_each(clause.value) member
-      JOIN updates u ON u.update_key = member.value
-      JOIN revisions r ON r.revision_key = p.revision_key
-      JOIN updates owner ON owner.update_key = r.update_key
-      WHERE p.revision_key = ? AND member.key > 0 AND NOT EXISTS (
-        SELECT 1 FROM json_each(clause.value) other JOIN updates known ON known.update_key = other.value
-        WHERE other.key > 0 AND known.newest_revision_key IS NOT NULL)
-      ORDER BY clause.key, member.key`);
-    return this.#unsatisfied.flatMap((key) => groupMissing('prerequisite', unsatisfied.iterate(key)));
-  }
-
-  /** Bundled revisions that are not there; in an AtLeastOne clause one present member is enough. */
-  #missingBundledRevisions(): MissingReference[] {
+  /** Links the revisions that had named a category before it came, in one pass over all prerequisites. */
+  async #linkLateCategories(pacer: Pacer): Promise<void> {
+    if (this.#lateCategoryKeys.size === 0) return;
     const rows = this.#database
       .prepare(`
-        SELECT b.revision_key, b.clause, u.update_id, b.revision_number AS needed_number, owner.update_id AS owner_id,
-               r.revision_number
-        FROM bundled_updates b
-        JOIN updates u ON u.update_key = b.update_key
-        JOIN revisions r ON r.revision_key = b.revision_key
-        JOIN updates owner ON owner.update_key = r.update_key
-        WHERE b.revision_key >= ? AND NOT EXISTS (
-          SELECT 1 FROM bundled_updates other
-          JOIN revisions held ON held.update_key = other.update_key AND held.revision_number = other.revision_number
-          WHERE other.revision_key = b.revision_key AND other.clause = b.clause)
-        ORDER BY b.revision_key, b.clause, b.position`)
-      .iterate(this.#firstKey);
-    return groupMissing('bundled', rows);
+        SELECT p.revision_key, p.clauses, r.update_type FROM prerequisites p
+        JOIN revisions r ON r.revision_key = p.revision_key`)
+      .iterate();
+    for (const row of rows) {
+      const isCategory = numberOf(row.update_type) === UPDATE_TYPE_CODES.Category;
+      for (const [kind, ...members] of clausesOf(row.clauses)) {
+        await pacer.step(members.length);
+        if (kind === PREREQUISITE_KINDS.bare && !isCategory) continue;
+        for (const member of members) {
+          if (this.#lateCategoryKeys.has(member)) this.#categories.add(member, numberOf(row.revision_key));
+        }
+      }
+    }
+    this.#categories.flush();
   }
 
   #flush(): void {
@@ -557,30 +529,6 @@ function updateIdAt({ updateIds }: RevisionBatch, position: number): Uint8Array 
 function identityOf(context: BatchContext, row: RevisionRow): UpdateIdentity {
   const updateId = updateIdFromBytes(updateIdAt(context.batch, row.update));
   return { updateId, revisionNumber: row.revisionNumber };
-}
-
-/** Rows of one clause, which follow each other, become one reference. */
-function groupMissing(kind: MissingReference['kind'], rows: Iterable<SqlRow>): MissingReference[] {
-  const missing: MissingReference[] = [];
-  let clause: string | undefined;
-  let anyOf: { updateId: UpdateId; revisionNumber: number | undefined }[] = [];
-  for (const row of rows) {
-    const rowClause = `${row.revision_key}/${row.clause}`;
-    if (rowClause !== clause) {
-      clause = rowClause;
-      anyOf = [];
-      const neededBy = {
-        updateId: updateIdFromBytes(bytesOf(row.owner_id)),
-        revisionNumber: numberOf(row.revision_number),
-      };
-      missing.push({ kind, neededBy, anyOf });
-    }
-    anyOf.push({
-      updateId: updateIdFromBytes(bytesOf(row.update_id)),
-      revisionNumber: row.needed_number === null ? undefined : numberOf(row.needed_number),
-    });
-  }
-  return missing;
 }
 
 function normalizedDigest(document: Uint8Array): string {

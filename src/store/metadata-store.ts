@@ -170,8 +170,9 @@ export interface KnownRevision {
 export interface MissingReference {
   readonly kind: 'prerequisite' | 'bundled';
   readonly neededBy: UpdateIdentity;
-  /** any one of these would do; with a revision number for bundled ones */
+  /** any one of these would do, the first ten of them; with a revision number for bundled ones */
   readonly anyOf: readonly { readonly updateId: UpdateId; readonly revisionNumber: number | undefined }[];
+  readonly anyOfCount: number;
 }
 
 /**
@@ -190,6 +191,7 @@ export interface ImportTransaction {
   /** Completes derived tables; the references that this transaction's revisions lack. At most `limit` of them. */
   finish(
     limit: number,
+    signal: AbortSignal,
   ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }>;
   commit(history: Omit<HistoryEntry, 'id'>): Promise<void>;
   rollback(): Promise<void>;

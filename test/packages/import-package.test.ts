@@ -221,7 +221,12 @@ describe('what a package needs', () => {
     const neededBy = { updateId: idOf(1), revisionNumber: 1 };
     expect(summary.missingCount).toBe(3);
     expect(summary.missing).toEqual([
-      { kind: 'prerequisite', neededBy, anyOf: [{ updateId: idOf(8), revisionNumber: undefined }] },
+      {
+        kind: 'prerequisite',
+        neededBy,
+        anyOf: [{ updateId: idOf(8), revisionNumber: undefined }],
+        anyOfCount: 1,
+      },
       {
         kind: 'prerequisite',
         neededBy,
@@ -229,10 +234,54 @@ describe('what a package needs', () => {
           { updateId: idOf(6), revisionNumber: undefined },
           { updateId: idOf(7), revisionNumber: undefined },
         ],
+        anyOfCount: 2,
       },
-      { kind: 'bundled', neededBy, anyOf: [{ updateId: idOf(9), revisionNumber: 5 }] },
+      { kind: 'bundled', neededBy, anyOf: [{ updateId: idOf(9), revisionNumber: 5 }], anyOfCount: 1 },
     ]);
     expect(new Set(summary.warnings)).toEqual(new Set(['PREREQUISITE_MISSING', 'BUNDLED_REVISION_MISSING']));
+  });
+
+  test('a clause of thousands of absent members is one missing reference, with its first members', async () => {
+    const { store } = await openTestStore();
+    const absent = Array.from({ length: 20_000 }, (_, n) => idOf(1000 + n));
+    const summary = await importUpdates(store, [
+      makeUpdate(1, { bundled: [absent.map((updateId) => ({ updateId, revisionNumber: 1 }))] }),
+      makeUpdate(2, { prerequisites: [{ anyOf: absent }] }),
+    ]);
+    expect(summary.missingCount).toBe(2);
+    expect(summary.missing.map(({ kind, anyOf, anyOfCount }) => [kind, anyOf.length, anyOfCount])).toEqual([
+      ['prerequisite', 10, 20_000],
+      ['bundled', 10, 20_000],
+    ]);
+  });
+
+  test('thousands of missing references are counted, a hundred are listed', async () => {
+    const { store } = await openTestStore();
+    const summary = await importUpdates(store, [
+      makeUpdate(1, { prerequisites: Array.from({ length: 5_000 }, () => ({ id: idOf(9) })) }),
+      makeUpdate(2, { prerequisites: [{ id: idOf(8) }] }),
+    ]);
+    expect(summary.missingCount).toBe(5_001);
+    expect(summary.missing).toHaveLength(100);
+  });
+
+  test('thousands of categories that come after their updates are linked in one pass', async () => {
+    const { store } = await openTestStore();
+    const numbers = Array.from({ length: 1_500 }, (_, n) => n);
+    await importUpdates(
+      store,
+      numbers.map((n) =>
+        makeUpdate(10_000 + n, { prerequisites: [{ anyOf: [idOf(20_000 + n)], isCategory: true }] }),
+      ),
+    );
+    await importUpdates(
+      store,
+      numbers.map((n) => makeUpdate(20_000 + n, { categoryType: 'Product' })),
+    );
+    const categories = await store.listCategories();
+    expect(categories).toHaveLength(1_500);
+    expect(categories.every(({ updateCount }) => updateCount === 1)).toBe(true);
+    expect(await problemsOf(store)).toEqual([]);
   });
 
   test('--strict refuses a package that lacks something, and changes nothing', async () => {

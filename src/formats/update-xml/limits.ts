@@ -7,7 +7,7 @@
 export const MAX_UPDATE_DOCUMENT_SIZE = 32 * 1024 * 1024;
 export const MAX_FILES_PER_UPDATE = 65_536;
 /** ids in prerequisites, bundles and superseded updates together */
-export const MAX_RELATIONS_PER_UPDATE = 262_144;
+export const MAX_RELATIONS_PER_UPDATE = 32_768;
 export const MAX_LOCALIZED_PER_UPDATE = 1_024;
 export const MAX_EULA_FILES_PER_UPDATE = 4_096;
 /** entries of each repeatable text: languages, URLs, KB articles, bulletins, CVEs */
