@@ -37,7 +37,6 @@ export interface ProcessLike {
   readonly stderr: OutputStream;
   cwd(): string;
   on(event: NodeJS.Signals, listener: () => void): unknown;
-  removeListener(event: NodeJS.Signals, listener: () => void): unknown;
   exit(code: number): void;
 }
 
@@ -49,6 +48,8 @@ const MAX_THREADS = 2;
 interface LastResort {
   /** does nothing until a command could have begun a file */
   removeUnfinishedFiles: () => void;
+  /** Set once the work is done: no signal can change any more how the run ended. */
+  exitCode: ExitCode | undefined;
 }
 
 /** One run of the program, with what belongs to it. */
@@ -58,16 +59,20 @@ interface Run extends Edge {
   readonly lastResort: LastResort;
 }
 
-/** Runs the command argv names. Never throws; the caller sets the exit code. */
+/**
+ * Runs the command argv names and ends the process; where that is a test's own, gives back the exit code. Never
+ * throws. The handlers of signals stay to the very end: a late Ctrl-C would otherwise kill the process after it has
+ * said that all went well.
+ */
 export async function main(process: ProcessLike): Promise<number> {
   const stdout = openOutput(process.stdout, 'standard output');
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
-  const lastResort: LastResort = { removeUnfinishedFiles: () => {} };
+  const lastResort: LastResort = { removeUnfinishedFiles: () => {}, exitCode: undefined };
   const onSignal = () => {
     if (interruption.signal.aborted) {
       lastResort.removeUnfinishedFiles();
-      process.exit(exitCodeOf(interruption.signal.reason));
+      process.exit(lastResort.exitCode ?? exitCodeOf(interruption.signal.reason));
       return;
     }
     interruption.abort(
@@ -78,10 +83,13 @@ export async function main(process: ProcessLike): Promise<number> {
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   try {
-    return await runArguments(process, stdout, stderr, interruption.signal, lastResort);
+    const exitCode = await runArguments(process, stdout, stderr, interruption.signal, lastResort);
+    lastResort.exitCode = exitCode;
+    return exitCode;
   } finally {
-    for (const signal of STOP_SIGNALS) process.removeListener(signal, onSignal);
     await stderr.flush().catch(() => {}); // there is nobody left to tell
+    // Everything is written. Ending by itself, Node would first take down the handlers, and a signal would kill it.
+    if (lastResort.exitCode !== undefined) process.exit(lastResort.exitCode);
   }
 }
 
@@ -91,7 +99,7 @@ async function runArguments(
   stderr: Output,
   signal: AbortSignal,
   lastResort: LastResort,
-): Promise<number> {
+): Promise<ExitCode> {
   const tokens = process.argv.slice(2);
   const commandIndex = findCommand(tokens);
   const name = tokens[commandIndex];
@@ -193,6 +201,8 @@ async function runCommand(
     ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import('./platform/atomic-file.js'));
     const outcome = await declaration.run(input as Parameters<CommandDeclaration['run']>[0], context);
     finished = { exitCode: outcome.status === 'complete' ? 0 : 3, outcome };
+    // A list that is still to be drawn can be broken off; what was written into a store or a file cannot.
+    if (outcome.logLine !== undefined) lastResort.exitCode = finished.exitCode;
   } catch (thrown) {
     const error = signal.aborted ? interruptionOf(thrown, signal.reason) : thrown;
     const usual = exitCodeOf(error);
@@ -205,12 +215,13 @@ async function runCommand(
   for (const reporter of reporters) if (reporter !== log) reporter.close();
 
   // Drawing comes before closing: a table may still be reading its rows from the store.
-  const { drawOutcome, tellEnd } = await import('./cli/tell-end.js');
+  const { drawOutcome, tellEnd, unprinted } = await import('./cli/tell-end.js');
   try {
     if (finished.outcome !== undefined && !wantsDocument(run)) await drawOutcome(run, finished.outcome);
     await stdout.flush();
   } catch (error) {
-    finished = { exitCode: exitCodeOf(error), error };
+    finished = unprinted(declaration, finished, error);
+    if (lastResort.exitCode !== undefined) lastResort.exitCode = finished.exitCode;
   }
   for (const store of openStores) {
     await store.close().catch((error: unknown) => {
@@ -287,9 +298,14 @@ async function locate(
       ? []
       : [{ ...spec, path }];
   });
-  const { refuseBadTargets } = await import('./cli/targets.js');
+  const [{ refuseBadTargets }, { writeError }, { openError }] = await Promise.all([
+    import('./cli/targets.js'),
+    import('./platform/atomic-file.js'),
+    import('./platform/file-source.js'),
+  ]);
   refuseBadTargets({
     platform,
+    errorOf: { reading: openError, writing: writeError },
     logPath: namedLog,
     takesLog: declaration.logPositional !== undefined,
     targetPath: pathOf(declaration.targetPositional),

@@ -10,7 +10,7 @@ import type {
 } from '../commands/outcome.js';
 import type { Output } from './output.js';
 import type { Paint } from './paint.js';
-import { cut, displayWidth, neutralize, pad, wrap } from './text.js';
+import { cut, displayWidth, limitMarks, neutralize, pad, wrap } from './text.js';
 
 export interface RenderOptions {
   readonly paint: Paint;
@@ -29,6 +29,9 @@ const COMFORTABLE_WIDTH = 40;
 const SECOND_LINE_INDENT = '    ';
 const MIN_TREE_LABEL_WIDTH = 20;
 const COLUMN_GAP = '  ';
+/** Columns of a terminal that a cell, a note and a value of a field are cut to whatever room there is. */
+const MAX_CELL_WIDTH = 200;
+const MAX_VALUE_WIDTH = 10_000;
 /** bytes gathered before they are written */
 const CHUNK_SIZE = 32_768;
 
@@ -74,7 +77,7 @@ async function* linesOf(
       else yield* tabSeparatedLines(view, options);
       return;
     case 'lines':
-      for (const line of drawLines(view)) yield `${line}\n`;
+      for (const line of drawLines(view, output.isTerminal)) yield `${line}\n`;
       return;
     case 'fields':
       for (const line of drawFields(view, output.isTerminal ? output.width : undefined, options.paint)) {
@@ -88,8 +91,9 @@ async function* linesOf(
   }
 }
 
-function drawLines(view: LinesView): string[] {
-  return view.lines.map(neutralize);
+function drawLines(view: LinesView, isTerminal: boolean): string[] {
+  const lines = view.lines.map(neutralize);
+  return isTerminal ? lines.map(limitMarks) : lines;
 }
 
 /** @param width undefined: never break a value */
@@ -97,7 +101,8 @@ function* drawFields(view: FieldsView, width: number | undefined, paint: Paint):
   const fields = view.fields
     .map(([label, value]) => [label, fieldValues(value)] as const)
     .filter(([, values]) => values.length > 0);
-  if (view.title !== undefined) yield paint.bold(neutralize(view.title));
+  const shorten = (text: string) => (width === undefined ? text : cut(text, MAX_VALUE_WIDTH));
+  if (view.title !== undefined) yield paint.bold(shorten(neutralize(view.title)));
   const indent = view.title === undefined ? '' : '  ';
   const labelWidth = Math.max(0, ...fields.map(([label]) => displayWidth(label) + 1)) + 1;
   const hanging = ' '.repeat(indent.length + labelWidth);
@@ -105,7 +110,7 @@ function* drawFields(view: FieldsView, width: number | undefined, paint: Paint):
     let isFirst = true;
     for (const value of values) {
       const room = width === undefined ? undefined : Math.max(MIN_FLEXIBLE_WIDTH, width - hanging.length);
-      for (const line of room === undefined ? [value] : wrap(value, room)) {
+      for (const line of room === undefined ? [value] : wrap(shorten(value), room)) {
         yield isFirst ? `${indent}${paint.dim(pad(`${label}:`, labelWidth))}${line}` : hanging + line;
         isFirst = false;
       }
@@ -121,11 +126,12 @@ function fieldValues(value: FieldsView['fields'][number][1]): string[] {
 
 async function* tableLines(view: TableView, width: number, { paint }: RenderOptions): AsyncGenerator<string> {
   const { columns } = view;
+  const safe = (cell: string) => cut(neutralize(cell), Math.max(width, MAX_CELL_WIDTH));
   const sample: (readonly string[])[] = [];
   const rows = iterate(view.rows);
   let next = await rows.next();
   for (; next.done !== true && sample.length < SAMPLED_ROWS; next = await rows.next()) {
-    sample.push(next.value.map(neutralize));
+    sample.push(next.value.map(safe));
   }
   if (sample.length === 0) {
     yield `${neutralize(view.emptyText)}\n`;
@@ -174,7 +180,7 @@ async function* tableLines(view: TableView, width: number, { paint }: RenderOpti
   for (const line of draw(columns.map(({ title }) => title))) yield `${paint.bold(line)}\n`;
   for (const row of sample) yield `${draw(row).join('\n')}\n`;
   for (; next.done !== true; next = await rows.next()) {
-    yield `${draw(next.value.map(neutralize)).join('\n')}\n`;
+    yield `${draw(next.value.map(safe)).join('\n')}\n`;
   }
   if (view.footer !== undefined) yield `\n${paint.dim(neutralize(view.footer()))}\n`;
 }
@@ -250,11 +256,12 @@ function* drawTree(
 ): Generator<string> {
   const [branch, lastBranch, through, nothing] =
     unicode && width !== undefined ? ['├─ ', '└─ ', '│  ', '   '] : ['|- ', '`- ', '|  ', '   '];
-  if (view.title !== undefined) yield paint.bold(neutralize(view.title));
+  const shorten = (text: string) => (width === undefined ? text : cut(text, Math.max(width, MAX_CELL_WIDTH)));
+  if (view.title !== undefined) yield paint.bold(shorten(neutralize(view.title)));
 
   const draw = (node: TreeNode, prefix: string, isRoot: boolean): string => {
     const label = neutralize(node.label);
-    const note = node.note === undefined || node.note === '' ? '' : `  ${neutralize(node.note)}`;
+    const note = node.note === undefined || node.note === '' ? '' : `  ${shorten(neutralize(node.note))}`;
     const room =
       width === undefined
         ? Number.POSITIVE_INFINITY

@@ -19,11 +19,16 @@ export interface Targets {
   readonly takesLog: boolean;
   /** absolute paths of files the command reads */
   readonly inputPaths: readonly string[];
+  /** What the operating system said about a path, as an error for the operator. */
+  readonly errorOf: {
+    readonly reading: (error: unknown, path: string) => WsusutilError;
+    readonly writing: (error: unknown, path: string) => WsusutilError;
+  };
 }
 
 /**
  * @throws WsusutilError `USAGE` for a log named like a package or equal to another argument, `TARGET_EXISTS`,
- *   `INPUT_NOT_FOUND`
+ *   `INPUT_NOT_FOUND`; `READ_FAILED`, `READ_ONLY` or `WRITE_FAILED` for a path that cannot be looked at
  */
 export function refuseBadTargets({
   platform,
@@ -32,6 +37,7 @@ export function refuseBadTargets({
   targetPath,
   takesLog,
   inputPaths,
+  errorOf,
 }: Targets): void {
   if (logPath !== undefined) {
     for (const other of otherPaths) {
@@ -51,15 +57,16 @@ export function refuseBadTargets({
     }
   }
   for (const path of inputPaths) {
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    if (!isThere(path, statSync, errorOf.reading)) {
       throw new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}`, {
         hint: takesLog ? 'Check the path; the package comes first, then the log.' : 'Check the path.',
         details: { path },
       });
     }
   }
-  if (targetPath !== undefined && exists(targetPath)) throw targetExists(targetPath);
-  if (logPath !== undefined && exists(logPath)) throw targetExists(logPath);
+  for (const path of [targetPath, logPath]) {
+    if (path !== undefined && isThere(path, lstatSync, errorOf.writing)) throw targetExists(path);
+  }
 }
 
 function targetExists(path: string): WsusutilError {
@@ -69,8 +76,16 @@ function targetExists(path: string): WsusutilError {
   });
 }
 
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+function isThere(
+  path: string,
+  look: typeof statSync | typeof lstatSync,
+  errorOf: Targets['errorOf']['reading'],
+): boolean {
+  try {
+    return look(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw errorOf(error, path);
+  }
 }
 
 function sameFile(one: string, other: string, platform: NodeJS.Platform): boolean {

@@ -2,7 +2,7 @@
 import type { CommandDeclaration } from '../commands/declaration.js';
 import type { CommandEntry } from '../commands/index.js';
 import type { Outcome } from '../commands/outcome.js';
-import { errorText, isWsusutilError } from '../errors.js';
+import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { type Edge, wantsDocument, writeDocument } from './edge.js';
 import { type ExitCode, exitCodeOf } from './exit-codes.js';
 import type { WarningCollector } from './json-reporter.js';
@@ -14,6 +14,7 @@ import { describeFailure, failureLines } from './report-failure.js';
 export interface Finished {
   readonly exitCode: ExitCode;
   readonly outcome?: Outcome;
+  /** with an outcome: the work is done, but it could not be printed */
   readonly error?: unknown;
 }
 
@@ -32,6 +33,24 @@ export async function drawOutcome(edge: Edge, outcome: Outcome): Promise<void> {
     csv: globals.csv,
     onEmpty: globals.quiet ? undefined : (text) => void stderr.write(`${neutralize(text)}\n`),
   });
+}
+
+/** The end of a run whose results standard output did not take; what was done before stays done. */
+export function unprinted(declaration: CommandDeclaration, finished: Finished, error: unknown): Finished {
+  const exitCode = exitCodeOf(error);
+  const { outcome } = finished;
+  if (outcome?.logLine === undefined || !isWsusutilError(error)) return { exitCode, error };
+  return {
+    exitCode,
+    outcome,
+    error: new WsusutilError(error.code, `The result could not be printed: ${error.message}`, {
+      hint:
+        outcome.status === 'complete'
+          ? `The ${declaration.name} itself is complete; it need not be run again.`
+          : `The ${declaration.name} itself is finished, but something is missing or was refused.`,
+      cause: error,
+    }),
+  };
 }
 
 /**
@@ -67,7 +86,7 @@ export async function tellEnd(
     try {
       await writeDocument(edge, resultDocument(declaration, ended, collector));
     } catch (error) {
-      if (ended.error === undefined) finished = { exitCode: exitCodeOf(error), error };
+      if (ended.error === undefined) finished = unprinted(declaration, ended, error);
     }
   }
   const { error, exitCode } = finished;
@@ -93,7 +112,8 @@ export async function tellEnd(
 
 /** Scripts look at the last line: advice comes before it. */
 function logEnding({ error, outcome }: Finished): string[] {
-  if (error === undefined) return [outcome?.logLine ?? `Finished: ${outcome?.status}`];
+  if (outcome?.logLine !== undefined) return [outcome.logLine];
+  if (error === undefined) return [`Finished: ${outcome?.status}`];
   const { code, message, hint } = describeFailure(error);
   return [...(hint === undefined ? [] : [`Hint: ${hint}`]), `Failed: ${code}: ${message}`];
 }

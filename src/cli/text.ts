@@ -48,15 +48,25 @@ const WIDE_RANGES: readonly (readonly [number, number])[] = [
 let segmenter: Intl.Segmenter | undefined;
 
 /** What a reader sees as one character each. */
-function graphemes(text: string): string[] {
+function* graphemes(text: string): Generator<string> {
   segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
-  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+  for (const { segment } of segmenter.segment(text)) yield segment;
 }
 
 /** Columns of a terminal the text takes. */
 export function displayWidth(text: string): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
-  return graphemes(text).reduce((width, each) => width + graphemeWidth(each), 0);
+  let width = 0;
+  for (const grapheme of graphemes(limitMarks(text))) width += graphemeWidth(grapheme);
+  return width;
+}
+
+/** No script puts more than eight of these on one character; thousands keep a terminal busy. */
+const SURPLUS_MARKS = /([\p{M}\p{Cf}]{8})[\p{M}\p{Cf}]+/gu;
+
+/** Leaves out what is beyond eight marks in a row. */
+export function limitMarks(text: string): string {
+  return PRINTABLE_ASCII.test(text) ? text : text.replaceAll(SURPLUS_MARKS, '$1');
 }
 
 function graphemeWidth(grapheme: string): number {
@@ -71,19 +81,32 @@ function graphemeWidth(grapheme: string): number {
   return width;
 }
 
-/** The text in at most `width` columns, with `…` where something was cut off. */
+/**
+ * The text in at most `width` columns, with `…` where something was cut off. How long it is costs nothing: only as
+ * much of it is looked at as could fit.
+ */
 export function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
+  if (width === Number.POSITIVE_INFINITY || text === '') return text;
   if (width <= 0) return '';
+  if (text.length <= width && PRINTABLE_ASCII.test(text)) return text;
+  const start = startOf(text, width * 16 + 64);
+  let seen = '';
   let kept = '';
   let used = 0;
-  for (const grapheme of graphemes(text)) {
-    const next = graphemeWidth(grapheme);
-    if (used + next > width - 1) break;
-    kept += grapheme;
-    used += next;
+  for (const grapheme of graphemes(limitMarks(start))) {
+    used += graphemeWidth(grapheme);
+    if (used > width) return `${kept.trimEnd()}…`;
+    seen += grapheme;
+    if (used < width) kept = seen;
   }
-  return `${kept.trimEnd()}…`;
+  return start.length === text.length ? seen : `${kept.trimEnd()}…`;
+}
+
+/** At most `length` UTF-16 units, no character of two halved. */
+function startOf(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const last = text.charCodeAt(length - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
 }
 
 /** Fills up with spaces to `width` columns. */
@@ -96,11 +119,15 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
+  let lineWidth = 0;
   for (const word of text.split(' ')) {
-    if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > width) {
+    const wordWidth = displayWidth(word);
+    if (line !== '' && lineWidth + 1 + wordWidth > width) {
       lines.push(line);
       line = word;
+      lineWidth = wordWidth;
     } else {
+      lineWidth = line === '' ? wordWidth : lineWidth + 1 + wordWidth;
       line = line === '' ? word : `${line} ${word}`;
     }
   }

@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { WsusutilError } from '../errors.js';
+import { dirname, join } from 'node:path';
+import { errorText, WsusutilError } from '../errors.js';
 
 const unfinishedPaths = new Set<string>();
 
@@ -39,10 +39,11 @@ export async function createAtomicFile(
 ): Promise<AtomicFile> {
   const temporaryPath = join(
     dirname(path),
-    `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
+    `.wsusutil-${process.pid}-${randomBytes(4).toString('hex')}.tmp`, // short: the longest target name has room
   );
   let handle: FileHandle;
   try {
+    await refuseLongName(path); // the temporary name would hide it until everything is written
     handle = await open(temporaryPath, 'wx', options.mode ?? 0o644);
   } catch (error) {
     throw writeError(error, path);
@@ -139,15 +140,22 @@ export function writeError(error: unknown, path: string): WsusutilError {
         hint: `Create ${dirname(path)} first.`,
         cause: error,
       });
+    case 'ENAMETOOLONG':
+      return new WsusutilError('WRITE_FAILED', `Cannot write ${path}: the name is too long`, {
+        hint: 'Choose a shorter name.',
+        cause: error,
+      });
     default:
-      return new WsusutilError(
-        'WRITE_FAILED',
-        `Cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`,
-        {
-          cause: error,
-        },
-      );
+      return new WsusutilError('WRITE_FAILED', `Cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** Without the path the operating system was given, which may be that of a temporary file. */
+function reasonOf(error: unknown): string {
+  const text = errorText(error);
+  if (!(error instanceof Error && 'syscall' in error)) return text;
+  const end = text.indexOf(`, ${String(error.syscall)}`);
+  return end < 0 ? text : text.slice(0, end);
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
@@ -170,6 +178,12 @@ async function publishNew(temporaryPath: string, path: string): Promise<void> {
     if (await exists(path)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
     await rename(temporaryPath, path);
   }
+}
+
+async function refuseLongName(path: string): Promise<void> {
+  await lstat(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENAMETOOLONG') throw error;
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -104,7 +104,8 @@ function fileSource(handle: FileHandle, path: string, size: number): FileSource 
   };
 }
 
-function openError(error: unknown, path: string): WsusutilError {
+/** What the operating system said about opening a file, in words and with a code. */
+export function openError(error: unknown, path: string): WsusutilError {
   if (error instanceof WsusutilError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
@@ -112,6 +113,11 @@ function openError(error: unknown, path: string): WsusutilError {
     case 'ENOTDIR':
       return new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}`, {
         hint: 'Check the path; a relative one starts at the current folder.',
+        cause: error,
+      });
+    case 'ENAMETOOLONG':
+      return new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}: the name is too long`, {
+        hint: 'Check the path; no file can have a name of this length.',
         cause: error,
       });
     default:

@@ -2,11 +2,7 @@ import { createHash } from 'node:crypto';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
-import {
-  type UpdateIdentity,
-  updateIdFromBytes,
-  updateIdToBytes,
-} from '../model/update-identity.js';
+import { type UpdateIdentity, updateIdFromBytes, updateIdToBytes } from '../model/update-identity.js';
 import type { SqlDatabase, SqlRow, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
 import { DocumentReader } from './document-reader.js';

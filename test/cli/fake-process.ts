@@ -49,10 +49,6 @@ export class FakeProcess implements ProcessLike {
     this.listeners.set(event, listener);
   }
 
-  removeListener(event: string): void {
-    this.listeners.delete(event);
-  }
-
   exit(code: number): void {
     this.exits.push(code);
   }

@@ -2,6 +2,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { refuseBadTargets, type Targets } from '../../src/cli/targets.js';
+import { writeError } from '../../src/platform/atomic-file.js';
+import { openError } from '../../src/platform/file-source.js';
 import { temporaryFolder } from '../helpers/program.js';
 
 function refuse(overrides: (folder: string) => Partial<Targets>): () => void {
@@ -15,6 +17,7 @@ function refuse(overrides: (folder: string) => Partial<Targets>): () => void {
     targetPath: undefined,
     takesLog: true,
     inputPaths: [],
+    errorOf: { reading: openError, writing: writeError },
     ...overrides(folder.path),
   } as const;
   return () => refuseBadTargets(targets);
@@ -70,4 +73,13 @@ test('a package that is not there is said before anything is touched', () => {
   expect(refuse((folder) => ({ inputPaths: [join(folder, 'none.cab')] }))).toThrow(
     /There is no file .*none\.cab/,
   );
+});
+
+test('a name that is too long is said to be', () => {
+  const name = 'a'.repeat(262);
+  expect(refuse((folder) => ({ inputPaths: [join(folder, name)] }))).toThrow(
+    /no file .*the name is too long$/,
+  );
+  expect(refuse((folder) => ({ targetPath: join(folder, name) }))).toThrow(/write .*the name is too long$/);
+  expect(refuse((folder) => ({ logPath: join(folder, name) }))).toThrow(/write .*the name is too long$/);
 });

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cut, displayWidth, formatCount, neutralize, pad, redact, wrap } from '../../src/cli/text.js';
+import {
+  cut,
+  displayWidth,
+  formatCount,
+  limitMarks,
+  neutralize,
+  pad,
+  redact,
+  wrap,
+} from '../../src/cli/text.js';
 
 test.each([
   ['abc', 3],
@@ -20,6 +29,30 @@ test('a cut text is never wider than asked for', () => {
       expect(displayWidth(cut(text, width))).toBeLessThanOrEqual(width);
     }),
   );
+});
+
+test.each([
+  ['letters', 'x'.repeat(1_048_576)],
+  ['wide characters', '漢'.repeat(1_048_576)],
+  ['pairs of surrogates', `x${'👍'.repeat(500_000)}`],
+  ['marks', `a${'\u0301'.repeat(1_048_576)}`],
+  ['joiners', 'a\u200d'.repeat(500_000)],
+])('cutting a million %s looks at the first few only', (_, text) => {
+  const start = performance.now();
+  const short = cut(text, 40);
+  expect(performance.now() - start).toBeLessThan(200);
+  expect(displayWidth(short)).toBeLessThanOrEqual(40);
+  expect(short.length).toBeLessThan(200);
+  expect(short.endsWith('…')).toBe(true);
+  expect(short).not.toMatch(/\p{Cs}/u);
+});
+
+test('no character keeps more than eight marks', () => {
+  const text = `a${'\u0301'.repeat(100)}b`;
+  expect(limitMarks(text)).toBe(`a${'\u0301'.repeat(8)}b`);
+  expect(cut(text, 40)).toBe(limitMarks(text));
+  expect(displayWidth(text)).toBe(2);
+  expect(cut('👨‍👩‍👧‍👦 é', 40)).toBe('👨‍👩‍👧‍👦 é');
 });
 
 test('a neutralised text has no control characters and does not change a second time', () => {

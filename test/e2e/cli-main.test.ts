@@ -25,7 +25,7 @@ test('the first Ctrl-C ends the work in order, the second at once', async () => 
   fake.signal('SIGTERM');
   expect(fake.exits).toEqual([130]);
   expect(await done).toBe(130);
-  expect(fake.listenerCount).toBe(0);
+  expect(fake.listenerCount).toBe(3); // a late signal must not kill a process that has done its work
   await lock.release();
 });
 

@@ -322,6 +322,95 @@ test('an interruption says on the screen what became of the work', async () => {
   expect(fake.stderr.text).toMatch(/^error: .*\[INTERRUPTED\]\nhint: .*run the command again/m);
 });
 
+describe('work that is done stays done', () => {
+  test.each([[[]], [['--quiet']], [['--json']]])(
+    'when standard output takes nothing, in the log of an import too: %j',
+    async (more) => {
+      const folder = newFolder();
+      const log = join(folder, 'a.log');
+      const data = join(folder, 'data');
+      const { exitCode, stderr } = await runMain(['import', sample, log, ...more], data, {
+        stdoutFailsWith: 'ENOSPC',
+      });
+      expect(exitCode).toBe(15);
+      expect(lastLines(readFileSync(log, 'utf8'), 1)[0]).toMatch(/Z Successfully imported metadata from /);
+      expect(lastLines(stderr, 2)).toEqual([
+        'error: The result could not be printed: No space left for standard output [DISK_FULL]',
+        'hint: The import itself is complete; it need not be run again.',
+      ]);
+      expect((await runMain(['updates', 'rollup', '--csv'], data)).stdout).toContain('Rollup');
+    },
+  );
+
+  test('when standard output takes nothing, in the log of an export too', async () => {
+    const folder = newFolder();
+    const log = join(folder, 'a.log');
+    const { exitCode, stderr } = await runMain(['export', join(folder, 'a.cab'), log], home, {
+      stdoutFailsWith: 'ENOSPC',
+    });
+    expect(exitCode).toBe(15);
+    expect(lastLines(readFileSync(log, 'utf8'), 1)[0]).toMatch(/Z Successfully exported metadata to a\.cab/);
+    expect(stderr).toContain('The export itself is complete');
+    expect(existsSync(join(folder, 'a.cab'))).toBe(true);
+  });
+
+  test('when the signals come after the commit', async () => {
+    const folder = newFolder();
+    const log = join(folder, 'a.log');
+    const fake = fakeProcess(['import', sample, log], { env: { WSUSUTIL_HOME: join(folder, 'data') } });
+    fake.onScreen = (text) => {
+      if (!text.includes('All updates are successfully imported.')) return;
+      fake.signal('SIGINT');
+      expect(fake.exits).toEqual([]);
+      fake.signal('SIGINT');
+    };
+    expect(await main(fake)).toBe(0);
+    fake.signal('SIGTERM');
+    expect(fake.exits.length).toBeGreaterThan(2);
+    expect(new Set(fake.exits)).toEqual(new Set([0]));
+    expect(lastLines(readFileSync(log, 'utf8'), 1)[0]).toMatch(/Z Successfully imported/);
+  });
+});
+
+describe('names that are too long', () => {
+  const long = 'a'.repeat(262);
+  test.each([
+    [['export', `${long}.cab`, 'x.log'], 'WRITE_FAILED'],
+    [['export', 'x.cab', `${long}.log`], 'WRITE_FAILED'],
+    [['import', `${long}.cab`, 'x.log'], 'INPUT_NOT_FOUND'],
+    [['import', sample, `${long}.log`], 'WRITE_FAILED'],
+    [['verify', `${long}.cab`], 'INPUT_NOT_FOUND'],
+  ])('are said to be: %#', async ([command, ...names], code) => {
+    const folder = newFolder();
+    const paths = names.map((name) => (name === sample ? name : join(folder, name)));
+    const { stderr } = await runMain([command as string, ...paths], home);
+    const [error, hint] = lastLines(stderr, 2);
+    expect(error).toContain(`the name is too long [${code}]`);
+    expect(hint).toMatch(/^hint: C/);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+test('a title of a million characters does not keep a terminal waiting', async () => {
+  const folder = newFolder();
+  const data = join(folder, 'data');
+  const path = join(folder, 'long.cab');
+  const titles = ['x'.repeat(1_048_576), '漢'.repeat(300_000), `a${'\u0301'.repeat(50_000)}`];
+  await writeUpdates(
+    path,
+    titles.map((title, index) => makeUpdate(index + 1, { title })),
+  );
+  expect((await runMain(['import', path], data)).exitCode).toBe(0);
+  for (const args of [['updates'], ...titles.map((_, index) => ['update', idOf(index + 1)])]) {
+    const start = performance.now();
+    const { exitCode, stdout } = await runMain(args, data, { terminal: true });
+    expect(exitCode).toBe(0);
+    expect(stdout.length).toBeLessThan(40_000);
+    expect(stdout).not.toMatch(/\u0301{9}/);
+    expect(performance.now() - start).toBeLessThan(2_000);
+  }
+}, 60_000);
+
 describe('postinstall', () => {
   test('says the reason of its failure once', async () => {
     const folder = newFolder();
