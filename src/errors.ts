@@ -74,3 +74,13 @@ export function isWsusutilError(error: unknown, code?: ErrorCode): error is Wsus
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/**
+ * @param what as in "Interrupted while <what>"
+ * @throws WsusutilError `INTERRUPTED` once `signal` is aborted
+ */
+export function throwIfInterrupted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted === true) {
+    throw new WsusutilError('INTERRUPTED', `Interrupted while ${what}`, { cause: signal.reason });
+  }
+}

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { countsOf, type ImportSummary, importPackage, isComplete } from '../packages/import-package.js';
-import { verifyPackage } from '../packages/verify-package.js';
+import { rehearseImport } from '../packages/verify-package.js';
 import type { CommandContext } from './context.js';
 import { defineCommand } from './declaration.js';
 import type { Outcome } from './outcome.js';
@@ -59,7 +59,7 @@ export const importCommand = defineCommand({
     };
     // A dry run must not be what creates the store: without one, everything in the package would be new.
     if (options['dry-run'] && !(await context.hasStore())) {
-      return outcomeOf(await verifyPackage(given), context);
+      return outcomeOf(await rehearseImport(given), context);
     }
     const store = await context.openStore('write');
     try {

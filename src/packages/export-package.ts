@@ -2,7 +2,7 @@
 
 import { lstatSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { WsusutilError } from '../errors.js';
+import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { recordSize } from '../formats/export-package/metadata-writer.js';
 import { entrySize, fileSize, frameSize } from '../formats/export-package/package-xml-writer.js';
 import { groupDigits } from '../formats/group-digits.js';
@@ -154,7 +154,7 @@ class ExportRun {
     const byType = Object.fromEntries(UPDATE_TYPES.map((type) => [type, 0])) as Record<UpdateType, number>;
     let documentBytes = 0;
     for await (const rows of store.exportRows(keys)) {
-      this.#throwIfAborted();
+      throwIfInterrupted(this.#options.signal, 'exporting; nothing was written');
       for (const row of rows) {
         byType[row.updateType]++;
         documentBytes += row.documentSize;
@@ -310,11 +310,6 @@ class ExportRun {
       throw error;
     }
     return written;
-  }
-
-  #throwIfAborted(): void {
-    if (this.#options.signal.aborted)
-      throw new WsusutilError('INTERRUPTED', 'Interrupted; nothing was written');
   }
 }
 

@@ -5,7 +5,7 @@
  * threads once the package turns out to be large; the store takes the results in the package's order.
  */
 import { createHash } from 'node:crypto';
-import { isWsusutilError, WsusutilError } from '../errors.js';
+import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import {
@@ -253,7 +253,7 @@ class ImportRun {
   async #applyOldest(): Promise<void> {
     const oldest = this.#underWay.shift();
     if (oldest === undefined) return;
-    if (this.#options.signal.aborted) throw interrupted();
+    throwIfInterrupted(this.#options.signal, 'importing; the store is as it was before');
     const { verdicts, batch, documentBytes, bytes } = await oldest.done;
     this.#memory.giveBack(bytes);
     this.#documentBytes += documentBytes;
@@ -399,8 +399,4 @@ async function recordFailure(options: ImportOptions, startedAt: number, error: u
   } catch {
     // e.g. the disk is full
   }
-}
-
-function interrupted(): WsusutilError {
-  return new WsusutilError('INTERRUPTED', 'Interrupted; the store is as it was before');
 }

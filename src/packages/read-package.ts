@@ -4,7 +4,7 @@
  * was read to its end is complete and its parts agree.
  */
 
-import { type ErrorCode, isWsusutilError, WsusutilError } from '../errors.js';
+import { type ErrorCode, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { WarningCode } from '../events.js';
 import { type Cabinet, type CabinetMember, openCabinet, readMembers } from '../formats/cab/read-cabinet.js';
 import type { BatchMemory } from '../formats/export-package/batch-memory.js';
@@ -20,7 +20,6 @@ import { groupDigits } from '../formats/group-digits.js';
 import type { PackagePart } from '../model/export-package.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';
 import { inflate, TruncatedGzip } from './inflate.js';
-import { throwIfInterrupted } from './interruption.js';
 import { MemberAgreement } from './member-agreement.js';
 import { checkInflated, refuseConvertedGzip, sniffPackage } from './sniff-package.js';
 

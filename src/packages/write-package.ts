@@ -40,7 +40,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { createGzip } from 'node:zlib';
-import { WsusutilError } from '../errors.js';
+import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { type CompressBlocks, writeCabinet } from '../formats/cab/write-cabinet.js';
 import {
   type PackageRecord,
@@ -59,7 +59,6 @@ import {
 } from '../model/export-package.js';
 import { type AtomicFile, createAtomicFile } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
-import { throwIfInterrupted } from './interruption.js';
 
 export type { CompressBlocks } from '../formats/cab/write-cabinet.js';
 export type { PackageRecord } from '../formats/export-package/metadata-writer.js';

@@ -9,7 +9,7 @@ import { constants } from 'node:fs';
 import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WsusutilError } from '../errors.js';
+import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { writeError } from './atomic-file.js';
 import {
   openDatabase,
@@ -67,7 +67,7 @@ export async function acquireWriterLock(lockPath: string, options: WriterLockOpt
   const startedWaiting = performance.now();
   let database: SqlDatabase | undefined;
   for (;;) {
-    throwIfInterrupted(signal);
+    throwIfInterrupted(signal, 'waiting for another writer');
     database = await tryLock(lockPath);
     if (database !== undefined) break;
     if (performance.now() - startedWaiting >= waitMs) throw await lockedError(lockPath, waitMs);
@@ -180,12 +180,4 @@ async function readHolder(lockPath: string): Promise<LockHolder | undefined> {
 
 function holderPath(lockPath: string): string {
   return `${lockPath}.holder.json`;
-}
-
-function throwIfInterrupted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted !== true) return;
-  if (signal.reason instanceof WsusutilError) throw signal.reason;
-  throw new WsusutilError('INTERRUPTED', 'Interrupted while waiting for another writer', {
-    cause: signal.reason,
-  });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { errorText, WsusutilError } from '../errors.js';
+import { errorText, throwIfInterrupted } from '../errors.js';
 import { formatIdentity, updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
 import { inflateBlock } from './document-reader.js';
@@ -82,7 +82,7 @@ export function* checkStore(
     if (text !== 'ok') yield { check: 'SQLite integrity', message: text };
   }
   for (const { check, sql } of INVARIANTS) {
-    throwIfAborted(signal);
+    throwIfInterrupted(signal, 'the store was checked');
     let found = 0;
     try {
       for (const row of database.prepare(sql).iterate()) {
@@ -112,7 +112,7 @@ function* checkDocuments(
   let done = 0;
   for (const row of rows.iterate()) {
     if (numberOf(row.block_key) !== blockKey) {
-      throwIfAborted(signal);
+      throwIfInterrupted(signal, 'the store was checked');
       blockKey = numberOf(row.block_key);
       const block = loadBlock.get(blockKey);
       bytes = undefined;
@@ -139,8 +139,4 @@ function* checkDocuments(
     }
     if (++done % 1000 === 0 || done === total) onProgress(done, total);
   }
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new WsusutilError('INTERRUPTED', 'Interrupted while the store was checked');
 }

@@ -36,7 +36,7 @@ type Writable<T> = {
       : T[K];
 };
 
-/** Updates kept in memory, 28 bytes each; beyond that they are looked up in the database again. */
+/** Updates kept in memory, about 40 bytes each; beyond that they are looked up in the database again. */
 const MAX_INDEXED_UPDATES = 1_000_000;
 
 /** A batch while its rows are stored. */

@@ -1,6 +1,6 @@
 /** What the new revisions of an import need and nobody has: looked up at its end, in one pass each. */
 import { setImmediate } from 'node:timers/promises';
-import { WsusutilError } from '../errors.js';
+import { throwIfInterrupted } from '../errors.js';
 import { updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
 import type { MissingReference, RevisionKey } from './metadata-store.js';
@@ -32,8 +32,7 @@ export class Pacer {
     if (this.#steps < STEPS_PER_TURN) return;
     this.#steps = 0;
     await setImmediate();
-    if (this.#signal.aborted)
-      throw new WsusutilError('INTERRUPTED', 'Interrupted; the store is as it was before');
+    throwIfInterrupted(this.#signal, 'importing; the store is as it was before');
   }
 }
 

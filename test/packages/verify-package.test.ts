@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { verifyPackage } from '../../src/packages/verify-package.js';
+import { rehearseImport, verifyPackage } from '../../src/packages/verify-package.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { withSharedData } from '../helpers/shared-data.js';
 import {
@@ -71,6 +71,15 @@ test('verify looks into applicability rules, an import passes over them', async 
     ),
   ]);
   expect((await failureOf(() => verify(path))).code).toBe('UPDATE_MALFORMED');
+  const rehearsal = {
+    path,
+    now,
+    signal: new AbortController().signal,
+    report: () => {},
+    threads: 0,
+    strict: false,
+  };
+  expect(await rehearseImport(rehearsal)).toMatchObject({ newUpdates: 1, dryRun: true });
   const { store } = await openTestStore();
   expect(await importFile(store, path)).toMatchObject({ newUpdates: 1 });
 });
