@@ -10,10 +10,11 @@ const DOMAIN = ['formats', 'platform', 'model', 'events', 'errors'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
-  commands: ['store', 'packages', 'query', 'settings', 'model', 'events', 'errors'],
+  commands: ['store', 'packages', 'content', 'query', 'settings', 'model', 'events', 'errors'],
   store: DOMAIN,
   settings: DOMAIN,
   packages: ['store', ...DOMAIN],
+  content: ['store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
   formats: BASE,
   platform: ['errors'],

@@ -7,6 +7,7 @@ import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
 import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
+import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
@@ -127,12 +128,20 @@ export interface StoreStatus {
   readonly lastExport: HistoryEntry | undefined;
 }
 
-export type HistoryAction = 'import' | 'export';
+export type HistoryAction =
+  | 'import'
+  | 'export'
+  | 'reset'
+  | 'movecontent'
+  | 'content copy'
+  | 'content prune'
+  | 'content add';
 
-/** One run that read or wrote a package. */
+/** One run that read or wrote a package or changed the content directory. */
 export interface HistoryEntry {
   readonly id: number;
   readonly action: HistoryAction;
+  /** the package, folder or file it was about */
   readonly package: string;
   /** milliseconds since 1970 */
   readonly startedAt: number;
@@ -245,6 +254,8 @@ export interface MetadataStore {
   /** Everything read inside `work` is of one moment, whatever another process imports meanwhile. */
   readConsistently<T>(work: () => Promise<T>): Promise<T>;
   beginImport(): Promise<ImportTransaction>;
+  /** What the metadata calls for in the content directory, up to the newest revision. */
+  contentIndex(): Promise<ContentIndex>;
   addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void>;
   listHistory(limit: number): Promise<readonly HistoryEntry[]>;
   /** SQLite's own check and the store's invariants; documents are inflated and hashed. */

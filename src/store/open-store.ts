@@ -121,7 +121,7 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
         },
       );
     }
-    return new SqliteStore(database, path, options.onClose);
+    return new SqliteStore(database, path, options.mode, options.onClose);
   } catch (error) {
     database.close();
     throw error;

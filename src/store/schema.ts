@@ -21,6 +21,10 @@
  *                       clauses for the rest (package-formats 4.6: some documents leave the IsCategory flag out)
  * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `revision_files` (as the document
  *                       gives them), `file_locations` (where Microsoft serves them, in order of arrival)
+ * - `content_files`     each content file once, in the order of the content directory's folders (`folder` is the last
+ *                       byte of the SHA-1), with what the last check found on disk. Drawn from `revision_files` when a
+ *                       command about content needs it, up to revision `content_files_to` in `store_info`: an import
+ *                       does not pay for it
  */
 import type { SqlDatabase } from '../platform/sqlite.js';
 
@@ -75,6 +79,14 @@ export const MIGRATIONS: readonly string[] = [
     kind INTEGER NOT NULL, file_name TEXT NOT NULL, language TEXT, PRIMARY KEY (revision_key, position)
   ) WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE content_files (
+    folder BLOB NOT NULL, sha1 BLOB NOT NULL, sha256 BLOB, size INTEGER NOT NULL, kind INTEGER NOT NULL,
+    file_name TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0, problem INTEGER, checked_at INTEGER,
+    found_size INTEGER, modified_at REAL, file_id TEXT, PRIMARY KEY (folder, sha1)
+  ) WITHOUT ROWID;
+  INSERT INTO store_info VALUES ('content_files_to', '0');
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -93,6 +105,17 @@ export const PREREQUISITE_KINDS = { bare: 0, atLeastOne: 1, category: 2 } as con
 export const ARTICLE_CODES = { kb: 1, bulletin: 2, cve: 3 } as const;
 /** `revision_files.kind` */
 export const FILE_KIND_CODES = { payload: 0, express: 1, licence: 2 } as const;
+/** `content_files.state` */
+export const CONTENT_STATE_CODES = { absent: 0, verified: 1, unverified: 2, corrupt: 3 } as const;
+/** `content_files.problem` */
+export const CONTENT_PROBLEM_CODES = {
+  lost: 1,
+  short: 2,
+  sha1: 3,
+  sha256: 4,
+  unreadable: 5,
+  'not-a-file': 6,
+} as const;
 
 export function readSchemaVersion(database: SqlDatabase): number {
   return Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);

@@ -11,6 +11,7 @@ import {
   updateIdToBytes,
 } from '../model/update-identity.js';
 import type { SqlDatabase, SqlValue } from '../platform/sqlite.js';
+import type { ContentIndex } from './content-index.js';
 import { DocumentReader, runsOf } from './document-reader.js';
 import { insertHistory, readHistory } from './history.js';
 import type {
@@ -55,13 +56,20 @@ export class SqliteStore implements MetadataStore {
   readonly serverId: string;
   readonly #database: SqlDatabase;
   readonly #path: string;
+  readonly #mode: 'read' | 'write';
   readonly #onClose: (() => Promise<void>) | undefined;
   #isClosed = false;
   #isImporting = false;
 
-  constructor(database: SqlDatabase, path: string, onClose?: () => Promise<void>) {
+  constructor(
+    database: SqlDatabase,
+    path: string,
+    mode: 'read' | 'write' = 'write',
+    onClose?: () => Promise<void>,
+  ) {
     this.#database = database;
     this.#path = path;
+    this.#mode = mode;
     this.#onClose = onClose;
     this.serverId = this.#info('server_id');
   }
@@ -345,6 +353,11 @@ export class SqliteStore implements MetadataStore {
         this.#isImporting = false;
       });
     });
+  }
+
+  async contentIndex(): Promise<ContentIndex> {
+    const { SqliteContentIndex } = await import('./sqlite-content-index.js');
+    return this.#guard(() => new SqliteContentIndex(this.#database, this.#mode, (work) => this.#guard(work)));
   }
 
   async addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void> {

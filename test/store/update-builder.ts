@@ -11,6 +11,7 @@ import type { MetadataStore, StoreProblem } from '../../src/store/metadata-store
 import { openMetadataStore } from '../../src/store/open-store.js';
 import {
   type Clause,
+  type EulaText,
   elements,
   type FileText,
   type LocalizedText,
@@ -45,6 +46,7 @@ export interface UpdateOptions {
   readonly cves?: readonly string[];
   readonly languages?: readonly string[];
   readonly files?: readonly FileText[];
+  readonly eulaFiles?: readonly EulaText[];
   /** what makes two documents of one revision differ */
   readonly comment?: string;
 }
@@ -82,6 +84,7 @@ export function makeUpdate(n: number, options: UpdateOptions = {}): BuiltUpdate 
     ...(options.bundled === undefined ? {} : { bundled: options.bundled }),
     ...(options.superseded === undefined ? {} : { superseded: options.superseded }),
     ...(options.files === undefined ? {} : { files: options.files }),
+    ...(options.eulaFiles === undefined ? {} : { eulaFiles: options.eulaFiles }),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
     ...(type === 'Category'
       ? {

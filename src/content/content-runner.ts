@@ -1,0 +1,53 @@
+import { createInlineRunner, openWorkerPool, type TaskRunner } from '../platform/worker-pool.js';
+import {
+  CONTROL_BYTES,
+  CONTROL_STOP,
+  type ContentTask,
+  type ContentTaskResult,
+  type FileReading,
+  type FileToRead,
+  type FolderListing,
+  performContentTask,
+} from './content-tasks.js';
+
+/** Lists folders and hashes files on other threads. */
+export interface ContentRunner {
+  /** calls worth having under way at once */
+  readonly concurrency: number;
+  /** bytes hashed so far, files that are being read included */
+  readonly bytesRead: number;
+  list(folder: string): Promise<FolderListing | { readonly reason: string }>;
+  /** Reads files one after the other, in the order given. */
+  read(files: readonly FileToRead[]): Promise<readonly FileReading[]>;
+  /** Ends the threads, in the middle of a file if need be. */
+  close(): Promise<void>;
+}
+
+/** @param threads 0: everything on the calling thread */
+export function openContentRunner(threads: number): ContentRunner {
+  const tasks: TaskRunner<ContentTask, ContentTaskResult> =
+    threads === 0
+      ? createInlineRunner(performContentTask)
+      : openWorkerPool(new URL('./content-worker.js', import.meta.url), threads);
+  const control = new BigInt64Array(new SharedArrayBuffer(16));
+  return {
+    concurrency: tasks.concurrency,
+    get bytesRead() {
+      return Number(Atomics.load(control, CONTROL_BYTES));
+    },
+    async list(folder) {
+      const result = await tasks.run({ type: 'list', folder });
+      if (result.type !== 'list') throw new Error('a list task gave something else');
+      return result.listing;
+    },
+    async read(files) {
+      const result = await tasks.run({ type: 'read', files, control });
+      if (result.type !== 'read') throw new Error('a read task gave something else');
+      return result.readings;
+    },
+    async close() {
+      Atomics.store(control, CONTROL_STOP, 1n);
+      await tasks.close();
+    },
+  };
+}

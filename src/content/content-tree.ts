@@ -1,0 +1,221 @@
+/** A content folder as it really lies on disk: odd names, links and strangers included. Nothing is changed here. */
+import { lstat, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { errorText, WsusutilError } from '../errors.js';
+import type { FileStamp } from '../model/content-file.js';
+import type { Sha1Hex } from '../model/digest.js';
+import type { ContentRunner } from './content-runner.js';
+import type { EntryKind, FolderListing } from './content-tasks.js';
+import {
+  ANONYMOUS_CHECK_FILE,
+  CONTENT_FOLDER,
+  FOLDER_COUNT,
+  folderName,
+  folderOf,
+  isContentFolderName,
+  OWN_FOLDER,
+  sha1Of,
+} from './layout.js';
+
+/**
+ * Something in the content folder that is no content file in its place. `foreign-name`: not a SHA-1;
+ * `wrong-folder`: not the one its SHA-1 ends in; `duplicate`: the same SHA-1 is there under another name;
+ * `orphan`: a content file that no revision calls for; `temporary`: what an interrupted write of ours left.
+ */
+export type StrayReason =
+  | 'orphan'
+  | 'foreign-name'
+  | 'wrong-folder'
+  | 'duplicate'
+  | 'temporary'
+  | 'link'
+  | 'folder'
+  | 'special'
+  | 'unreadable';
+
+export interface Stray {
+  /** absolute */
+  readonly path: string;
+  readonly reason: StrayReason;
+  /** bytes; 0 for what is no file */
+  readonly size: number;
+  /** milliseconds since 1970; 0 where unknown */
+  readonly modifiedAt: number;
+  /** why it cannot be read */
+  readonly detail?: string | undefined;
+}
+
+/** A regular file under a SHA-1's name, in the folder of that SHA-1. */
+export interface TreeFile {
+  /** absolute */
+  readonly path: string;
+  readonly stamp: FileStamp;
+}
+
+/** One of the 256 folders, however many spellings of it are there. */
+export interface TreeFolder {
+  readonly files: ReadonlyMap<Sha1Hex, TreeFile>;
+  /** names of SHA-1s of this folder that are links, folders, sockets or cannot be looked at */
+  readonly notFiles: ReadonlyMap<Sha1Hex, Stray>;
+  readonly strays: readonly Stray[];
+}
+
+export interface ContentTree {
+  /** the folder that holds `00` … `FF`; absolute */
+  readonly path: string;
+  /** what lies beside the folders and does not belong there */
+  readonly strays: readonly Stray[];
+  /** @param folder 0 … 255 */
+  readFolder(folder: number): Promise<TreeFolder>;
+}
+
+/**
+ * The content folder that `directory` is or holds: a folder of that name in any case, else one that has folders of
+ * the layout in it, else the place where `WsusContent` would be made.
+ *
+ * @throws WsusutilError `INPUT_NOT_FOUND` if `directory` is no folder, `READ_FAILED`
+ */
+export async function findContentFolder(directory: string, runner: ContentRunner): Promise<string> {
+  const facts = await stat(directory).catch((error: unknown) => {
+    throw notFound(directory, error);
+  });
+  if (!facts.isDirectory()) {
+    throw new WsusutilError('INPUT_NOT_FOUND', `${directory} is not a folder`, {
+      hint: `Name a content folder, or the one that holds ${CONTENT_FOLDER}.`,
+    });
+  }
+  if (isContentFolderName(basename(directory))) return directory;
+  const { names, kinds } = await list(directory, runner);
+  const folders = names.filter((_, index) => kinds[index] === 'folder');
+  const named = folders.filter(isContentFolderName);
+  const chosen = named.find((name) => name === CONTENT_FOLDER) ?? named.sort()[0];
+  if (chosen !== undefined) return join(directory, chosen);
+  if (folders.some((name) => folderOf(name) !== undefined)) return directory;
+  return join(directory, CONTENT_FOLDER);
+}
+
+/** True if there is a content folder at `path`, or a link to one. */
+export async function hasContentFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
+}
+
+/**
+ * @param path the content folder; one that is not there is empty
+ * @throws WsusutilError `READ_FAILED`
+ */
+export async function openContentTree(path: string, runner: ContentRunner): Promise<ContentTree> {
+  const spellings: string[][] = Array.from({ length: FOLDER_COUNT }, () => []);
+  const strays: Stray[] = [];
+  if (await exists(path)) {
+    const listing = await list(path, runner);
+    for (const [index, name] of listing.names.entries()) {
+      const kind = listing.kinds[index] as EntryKind;
+      const folder = folderOf(name);
+      if (name === OWN_FOLDER && kind === 'folder') continue;
+      if (kind === 'folder' && folder !== undefined) spellings[folder]?.push(name);
+      else if (kind !== 'file' || name.toLowerCase() !== ANONYMOUS_CHECK_FILE.toLowerCase()) {
+        strays.push(
+          strayOf(path, listing, index, sha1Of(name) === undefined ? 'foreign-name' : 'wrong-folder'),
+        );
+      }
+    }
+  }
+  return {
+    path,
+    strays,
+    async readFolder(folder) {
+      // The right spelling first: what it holds is not a duplicate.
+      const right = folderName(folder);
+      const names = [...(spellings[folder] ?? [])].sort(
+        (a, b) => Number(b === right) - Number(a === right) || (a < b ? -1 : 1),
+      );
+      const files = new Map<Sha1Hex, TreeFile>();
+      const notFiles = new Map<Sha1Hex, Stray>();
+      const strays: Stray[] = [];
+      for (const name of names) {
+        const place = join(path, name);
+        const listing = await runner.list(place);
+        if ('reason' in listing) {
+          strays.push({ path: place, reason: 'unreadable', size: 0, modifiedAt: 0, detail: listing.reason });
+        } else sortEntries(place, listing, folder, { files, notFiles, strays });
+      }
+      return { files, notFiles, strays };
+    },
+  };
+}
+
+function sortEntries(
+  place: string,
+  listing: FolderListing,
+  folder: number,
+  into: { files: Map<Sha1Hex, TreeFile>; notFiles: Map<Sha1Hex, Stray>; strays: Stray[] },
+): void {
+  for (const [index, name] of listing.names.entries()) {
+    const sha1 = sha1Of(name);
+    if (sha1 === undefined) {
+      into.strays.push(strayOf(place, listing, index, 'foreign-name'));
+    } else if (listing.kinds[index] !== 'file') {
+      into.notFiles.set(sha1, strayOf(place, listing, index, 'foreign-name'));
+    } else if (Number.parseInt(sha1.slice(-2), 16) !== folder) {
+      into.strays.push(strayOf(place, listing, index, 'wrong-folder'));
+    } else if (into.files.has(sha1)) {
+      into.strays.push(strayOf(place, listing, index, 'duplicate'));
+    } else {
+      into.files.set(sha1, {
+        path: join(place, name),
+        stamp: {
+          size: listing.sizes[index] as number,
+          modifiedAt: listing.modified[index] as number,
+          fileId: String(listing.fileIds[index]),
+        },
+      });
+    }
+  }
+}
+
+const TEMPORARY_NAME = /^\.wsusutil-.*\.tmp$/;
+
+/** @param reason for a regular file */
+function strayOf(place: string, listing: FolderListing, index: number, reason: StrayReason): Stray {
+  const name = listing.names[index] as string;
+  const kind = listing.kinds[index] as EntryKind;
+  return {
+    path: join(place, name),
+    reason: kind !== 'file' ? kind : TEMPORARY_NAME.test(name) ? 'temporary' : reason,
+    size: kind === 'file' ? (listing.sizes[index] as number) : 0,
+    modifiedAt: listing.modified[index] as number,
+  };
+}
+
+async function list(path: string, runner: ContentRunner): Promise<FolderListing> {
+  const listing = await runner.list(path);
+  if ('reason' in listing) {
+    throw new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${listing.reason}`, {
+      hint: 'Mend its permissions; it must be readable by the account that runs this command.',
+    });
+  }
+  return listing;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function notFound(path: string, error: unknown): WsusutilError {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new WsusutilError('INPUT_NOT_FOUND', `There is no folder ${path}`, {
+      hint: 'Check the path; a network share or disk may not be mounted.',
+      cause: error,
+    });
+  }
+  return new WsusutilError('READ_FAILED', `Cannot read the folder ${path}: ${errorText(error)}`, {
+    cause: error,
+  });
+}

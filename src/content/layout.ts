@@ -1,0 +1,61 @@
+/**
+ * The content directory on disk, as on every WSUS server (package-formats 5):
+ *
+ *     <content root>/WsusContent/
+ *         anonymousCheckFile.txt      empty; fetched by the real server's health check
+ *         00/ … FF/                   last two hex digits of the SHA-1
+ *             <SHA-1, 40 upper-case hex digits>.<extension of the file's name>
+ *         .wsusutil/                  ours; nothing in it is served, copied or counted
+ *             partial/<SHA-1>         a download that was broken off, goes on from there
+ *             quarantine/<LL>/…       files moved aside, under their old names
+ *
+ * We write these names. Real trees come in others: `wsuscontent/a2/…`, folders without their leading zero, SHA-1s in
+ * lower case, any extension. All of them are read, whatever the file system thinks of case.
+ */
+import { join } from 'node:path';
+import { contentPath, type WantedFile } from '../model/content-file.js';
+import type { Sha1Hex } from '../model/digest.js';
+
+export const CONTENT_FOLDER = 'WsusContent';
+export const FOLDER_COUNT = 256;
+/** Below the content folder: what belongs to this program alone. */
+export const OWN_FOLDER = '.wsusutil';
+/** An empty file a real server keeps in its content folder (package-formats 5.3). Never an orphan. */
+export const ANONYMOUS_CHECK_FILE = 'anonymousCheckFile.txt';
+
+const FOLDER_NAME = /^[0-9a-f]{1,2}$/i;
+const CONTENT_NAME = /^([0-9a-f]{40})(\.[^.]*)?$/i;
+
+/** `0A` → 10; also `0a`, `A` and `a`. Undefined for anything else. */
+export function folderOf(name: string): number | undefined {
+  return FOLDER_NAME.test(name) ? Number.parseInt(name, 16) : undefined;
+}
+
+/** 10 → `0A` */
+export function folderName(folder: number): string {
+  return folder.toString(16).toUpperCase().padStart(2, '0');
+}
+
+/** The SHA-1 that a file's name gives, whatever its extension; undefined if the name is none of the layout's. */
+export function sha1Of(name: string): Sha1Hex | undefined {
+  return CONTENT_NAME.exec(name)?.[1]?.toUpperCase();
+}
+
+export function isContentFolderName(name: string): boolean {
+  return name.toLowerCase() === CONTENT_FOLDER.toLowerCase();
+}
+
+/** Where a file belongs. @param contentFolder the folder that holds `00` … `FF` */
+export function pathOf(contentFolder: string, file: Pick<WantedFile, 'sha1' | 'fileName'>): string {
+  return join(contentFolder, ...contentPath(file.sha1, file.fileName).split('/'));
+}
+
+/** Where a download of the file lies until it is whole. */
+export function partialPathOf(contentFolder: string, sha1: Sha1Hex): string {
+  return join(contentFolder, OWN_FOLDER, 'partial', sha1);
+}
+
+/** Where a file goes that is moved aside: out of the way of servers and of copies. */
+export function quarantineFolderOf(contentFolder: string): string {
+  return join(contentFolder, OWN_FOLDER, 'quarantine');
+}

@@ -1,0 +1,358 @@
+import type {
+  ContentFileKind,
+  ContentProblem,
+  ContentRecord,
+  ContentState,
+  WantedFile,
+} from '../model/content-file.js';
+import type { Sha1Hex } from '../model/digest.js';
+import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from '../platform/sqlite.js';
+import type {
+  ContentIndex,
+  ContentRun,
+  ContentScope,
+  ContentSelection,
+  ContentTotals,
+} from './content-index.js';
+import { runsOf } from './document-reader.js';
+import type { RevisionKey, RevisionSummary } from './metadata-store.js';
+import { bytesOf, IS_SUPERSEDED, jsonKeys, numberOf, SUMMARY_COLUMNS, summaryOf, textOf } from './rows.js';
+import { CONTENT_PROBLEM_CODES, CONTENT_STATE_CODES, FILE_KIND_CODES } from './schema.js';
+
+const FILES_PER_PAGE = 4096;
+const KEYS_PER_QUERY = 1024;
+const INDEXED_TO = 'content_files_to';
+const UNFINISHED_RUN = 'unfinished_content_run';
+const FILE_COLUMNS = `f.sha1, f.sha256, f.size, f.kind, f.file_name, f.state, f.problem, f.checked_at, f.found_size,
+  f.modified_at, f.file_id`;
+
+/** Runs a piece of work; what SQLite says against it becomes an error for people. */
+type Guard = <T>(work: () => T) => T;
+
+/** {@link ContentIndex} over the store's connection. */
+export class SqliteContentIndex implements ContentIndex {
+  readonly #database: SqlDatabase;
+  readonly #guard: Guard;
+  #selections = 0;
+
+  constructor(database: SqlDatabase, mode: 'read' | 'write', guard: Guard) {
+    this.#database = database;
+    this.#guard = guard;
+    this.#catchUp(mode);
+  }
+
+  async select(scope: ContentScope): Promise<ContentSelection> {
+    return this.#guard(() => {
+      const kinds = scope.kinds?.map((kind) => FILE_KIND_CODES[kind]);
+      const ofKind = kinds === undefined ? '' : ` AND f.kind IN (${kinds.join(',')})`;
+      if (scope.keys === undefined) {
+        return new Selection(this.#database, `content_files f WHERE 1${ofKind}`, this.#guard, () => {});
+      }
+      const table = `selected_files_${this.#selections++}`;
+      this.#database.exec(
+        `CREATE TEMP TABLE ${table} (folder BLOB, sha1 BLOB, PRIMARY KEY (folder, sha1)) WITHOUT ROWID`,
+      );
+      const insert = this.#database.prepare(`
+        INSERT OR IGNORE INTO ${table} SELECT substr(sha1, 20, 1), sha1 FROM revision_files
+        WHERE revision_key IN (SELECT value FROM json_each(?))`);
+      for (const run of runsOf(scope.keys, KEYS_PER_QUERY)) insert.run(jsonKeys(run));
+      return new Selection(
+        this.#database,
+        `${table} s CROSS JOIN content_files f ON f.folder = s.folder AND f.sha1 = s.sha1 WHERE 1${ofKind}`,
+        this.#guard,
+        () => this.#database.exec(`DROP TABLE ${table}`),
+      );
+    });
+  }
+
+  async find(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, WantedFile>> {
+    return this.#guard(() => {
+      const find = this.#database.prepare(
+        `SELECT ${FILE_COLUMNS} FROM content_files f WHERE f.folder = ? AND f.sha1 = ?`,
+      );
+      const found = new Map<Sha1Hex, WantedFile>();
+      for (const sha1 of sha1s) {
+        const row = find.get(...keyOf(sha1));
+        if (row !== undefined) found.set(sha1, wantedFileOf(row));
+      }
+      return found;
+    });
+  }
+
+  async users(sha1s: readonly Sha1Hex[], limit: number) {
+    return this.#guard(() => {
+      const wanted = JSON.stringify(sha1s);
+      const counts = this.#database.prepare(`
+        SELECT sha1, revision_key FROM revision_files WHERE sha1 IN (SELECT unhex(value) FROM json_each(?))
+        ORDER BY sha1, revision_key`);
+      const keysOf = new Map<Sha1Hex, { keys: Set<RevisionKey>; count: number }>();
+      const summaries = new Map<RevisionKey, RevisionSummary | undefined>();
+      let last: RevisionKey | undefined;
+      for (const row of counts.iterate(wanted)) {
+        const sha1 = hexOf(row.sha1);
+        const key = numberOf(row.revision_key);
+        let entry = keysOf.get(sha1);
+        if (entry === undefined) {
+          entry = { keys: new Set(), count: 0 };
+          keysOf.set(sha1, entry);
+          last = undefined;
+        }
+        if (key === last) continue; // one document may list a file twice
+        last = key;
+        entry.count++;
+        if (entry.keys.size < limit) {
+          entry.keys.add(key);
+          summaries.set(key, undefined);
+        }
+      }
+      const select = this.#database.prepare(`
+        SELECT ${SUMMARY_COLUMNS}, ${IS_SUPERSEDED} AS is_superseded
+        FROM json_each(?) wanted JOIN revisions r ON r.revision_key = wanted.value
+        JOIN updates u ON u.update_key = r.update_key`);
+      for (const run of runsOf([...summaries.keys()], KEYS_PER_QUERY)) {
+        for (const row of select.iterate(jsonKeys(run)))
+          summaries.set(numberOf(row.revision_key), summaryOf(row));
+      }
+      return new Map(
+        [...keysOf].map(([sha1, { keys, count }]) => [
+          sha1,
+          {
+            count,
+            revisions: [...keys].flatMap((key) => {
+              const summary = summaries.get(key);
+              return summary === undefined ? [] : [summary];
+            }),
+          },
+        ]),
+      );
+    });
+  }
+
+  async *filesOf(keys: readonly RevisionKey[]) {
+    const files = this.#database.prepare(`
+      SELECT revision_key, sha1, size, kind FROM revision_files
+      WHERE revision_key IN (SELECT value FROM json_each(?)) ORDER BY revision_key, position`);
+    for (const run of runsOf(keys, KEYS_PER_QUERY)) {
+      const lists = new Map<RevisionKey, Pick<WantedFile, 'sha1' | 'size' | 'kind'>[]>();
+      for (const row of this.#guard(() => files.all(jsonKeys(run)))) {
+        const key = numberOf(row.revision_key);
+        const file = { sha1: hexOf(row.sha1), size: numberOf(row.size), kind: kindOf(row.kind) };
+        const list = lists.get(key);
+        if (list === undefined) lists.set(key, [file]);
+        else list.push(file);
+      }
+      yield lists;
+    }
+  }
+
+  async record(
+    entries: readonly { readonly sha1: Sha1Hex; readonly record: ContentRecord }[],
+  ): Promise<void> {
+    return this.#guard(() => {
+      const update = this.#database.prepare(`
+        UPDATE content_files SET state = ?, problem = ?, checked_at = ?, found_size = ?, modified_at = ?, file_id = ?
+        WHERE folder = ? AND sha1 = ?`);
+      this.#transaction(() => {
+        for (const { sha1, record } of entries) {
+          update.run(
+            CONTENT_STATE_CODES[record.state],
+            record.problem === undefined ? null : CONTENT_PROBLEM_CODES[record.problem],
+            record.checkedAt,
+            record.stamp?.size ?? null,
+            record.stamp?.modifiedAt ?? null,
+            record.stamp?.fileId ?? null,
+            ...keyOf(sha1),
+          );
+        }
+      });
+    });
+  }
+
+  async states() {
+    return this.#guard(() => {
+      const none = { files: 0, bytes: 0 };
+      const states: Record<ContentState, ContentTotals> = {
+        absent: none,
+        verified: none,
+        unverified: none,
+        corrupt: none,
+      };
+      const rows = this.#database.prepare(
+        'SELECT state, count(*) AS files, sum(size) AS bytes FROM content_files GROUP BY state',
+      );
+      for (const row of rows.iterate()) {
+        states[stateOf(row.state)] = { files: numberOf(row.files), bytes: numberOf(row.bytes) };
+      }
+      return states;
+    });
+  }
+
+  async unfinishedRun(): Promise<ContentRun | undefined> {
+    return this.#guard(() => {
+      const text = textOf(this.#info(UNFINISHED_RUN));
+      return text === undefined ? undefined : (JSON.parse(text) as ContentRun);
+    });
+  }
+
+  async setUnfinishedRun(run: ContentRun | undefined): Promise<void> {
+    return this.#guard(() => {
+      if (run === undefined)
+        this.#database.prepare('DELETE FROM store_info WHERE name = ?').run(UNFINISHED_RUN);
+      else {
+        this.#database
+          .prepare('INSERT OR REPLACE INTO store_info VALUES (?, ?)')
+          .run(UNFINISHED_RUN, JSON.stringify(run));
+      }
+    });
+  }
+
+  /**
+   * Brings `content_files` up to the newest revision. A connection that only reads makes a table of its own of that
+   * name, in SQLite's temporary file, which hides the stored one.
+   */
+  #catchUp(mode: 'read' | 'write'): void {
+    const from = numberOf(this.#info(INDEXED_TO));
+    const to = numberOf(
+      this.#database.prepare('SELECT coalesce(max(revision_key), 0) AS newest FROM revisions').get()?.newest,
+    );
+    if (from >= to) return;
+    if (mode === 'read') {
+      this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
+      const table = this.#database
+        .prepare("SELECT sql FROM main.sqlite_schema WHERE name = 'content_files'")
+        .get();
+      this.#database.exec((textOf(table?.sql) ?? '').replace('CREATE TABLE', 'CREATE TEMP TABLE'));
+      this.#database.exec('INSERT INTO temp.content_files SELECT * FROM main.content_files');
+      this.#insertFiles('temp', from);
+      return;
+    }
+    this.#transaction(() => {
+      this.#insertFiles('main', from);
+      this.#database.prepare('UPDATE store_info SET value = ? WHERE name = ?').run(String(to), INDEXED_TO);
+    });
+  }
+
+  /** Where documents disagree about a file, the first one counts, except that a licence text is one for all. */
+  #insertFiles(schema: 'main' | 'temp', from: RevisionKey): void {
+    const { licence } = FILE_KIND_CODES;
+    this.#database
+      .prepare(
+        `INSERT INTO ${schema}.content_files (folder, sha1, sha256, size, kind, file_name)
+         SELECT substr(sha1, 20, 1) AS folder, sha1, sha256, size, kind, file_name FROM revision_files
+         WHERE revision_key > ? ORDER BY folder, sha1, revision_key, position
+         ON CONFLICT (folder, sha1) DO UPDATE SET sha256 = coalesce(sha256, excluded.sha256),
+           kind = CASE WHEN ${licence} IN (kind, excluded.kind) THEN ${licence} ELSE min(kind, excluded.kind) END
+         WHERE sha256 IS NULL AND excluded.sha256 IS NOT NULL OR kind <> excluded.kind`,
+      )
+      .run(from);
+  }
+
+  #transaction(work: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #info(name: string): SqlValue | undefined {
+    return this.#database.prepare('SELECT value FROM store_info WHERE name = ?').get(name)?.value;
+  }
+}
+
+class Selection implements ContentSelection {
+  readonly totals: ContentSelection['totals'];
+  readonly #page: SqlStatement;
+  readonly #guard: Guard;
+  readonly #onClose: () => void;
+
+  /** @param from tables and conditions, with `f` for `content_files` */
+  constructor(database: SqlDatabase, from: string, guard: Guard, onClose: () => void) {
+    this.#guard = guard;
+    const none = { files: 0, bytes: 0 };
+    const totals = { payload: none, express: none, licence: none, files: 0, bytes: 0 };
+    const sums = database.prepare(
+      `SELECT f.kind, count(*) AS files, sum(f.size) AS bytes FROM ${from} GROUP BY f.kind`,
+    );
+    for (const row of sums.iterate()) {
+      const sum = { files: numberOf(row.files), bytes: numberOf(row.bytes) };
+      totals[kindOf(row.kind)] = sum;
+      totals.files += sum.files;
+      totals.bytes += sum.bytes;
+    }
+    this.totals = totals;
+    const place = from.includes(' s ') ? 's' : 'f';
+    this.#page = database.prepare(
+      `SELECT ${FILE_COLUMNS} FROM ${from} AND ${place}.folder = ? AND ${place}.sha1 > ?
+       ORDER BY ${place}.sha1 LIMIT ${FILES_PER_PAGE}`,
+    );
+    this.#onClose = onClose;
+  }
+
+  async page(folder: number, after: Sha1Hex | undefined): Promise<readonly WantedFile[]> {
+    const start = after === undefined ? Buffer.alloc(0) : Buffer.from(after, 'hex');
+    return this.#guard(() => this.#page.all(Buffer.of(folder), start).map(wantedFileOf));
+  }
+
+  async close(): Promise<void> {
+    this.#guard(this.#onClose);
+  }
+}
+
+function keyOf(sha1: Sha1Hex): [folder: Uint8Array, sha1: Uint8Array] {
+  const bytes = Buffer.from(sha1, 'hex');
+  return [bytes.subarray(-1), bytes];
+}
+
+function wantedFileOf(row: SqlRow): WantedFile {
+  return {
+    sha1: hexOf(row.sha1),
+    sha256: row.sha256 === null ? undefined : hexOf(row.sha256),
+    size: numberOf(row.size),
+    fileName: textOf(row.file_name) ?? '',
+    kind: kindOf(row.kind),
+    record: row.checked_at === null ? undefined : recordOf(row),
+  };
+}
+
+function recordOf(row: SqlRow): ContentRecord {
+  return {
+    state: stateOf(row.state),
+    problem: row.problem === null ? undefined : PROBLEMS[numberOf(row.problem)],
+    checkedAt: numberOf(row.checked_at),
+    stamp:
+      row.found_size === null
+        ? undefined
+        : {
+            size: numberOf(row.found_size),
+            modifiedAt: numberOf(row.modified_at),
+            fileId: textOf(row.file_id) ?? '',
+          },
+  };
+}
+
+function hexOf(value: SqlValue | undefined): string {
+  return Buffer.from(bytesOf(value)).toString('hex').toUpperCase();
+}
+
+const KINDS = namesByCode(FILE_KIND_CODES);
+const STATES = namesByCode(CONTENT_STATE_CODES);
+const PROBLEMS: readonly (ContentProblem | undefined)[] = namesByCode(CONTENT_PROBLEM_CODES);
+
+function kindOf(value: SqlValue | undefined): ContentFileKind {
+  return KINDS[numberOf(value)] as ContentFileKind;
+}
+
+function stateOf(value: SqlValue | undefined): ContentState {
+  return STATES[numberOf(value)] as ContentState;
+}
+
+/** Names in the places of their codes. */
+function namesByCode<K extends string>(codes: Readonly<Record<K, number>>): readonly (K | undefined)[] {
+  const names: (K | undefined)[] = [];
+  for (const name of Object.keys(codes) as K[]) names[codes[name]] = name;
+  return names;
+}
