@@ -37,9 +37,14 @@ export type ErrorCode =
   | 'XML_MALFORMED'
   | 'UPDATE_MALFORMED'
   | 'UPDATE_IDENTITY_MISMATCH'
+  | 'LIST_MALFORMED'
   | 'LIMIT_EXCEEDED'
   | 'STRICT_REFUSED'
   | 'NOT_FOUND'
+  // the network
+  | 'SOURCE_UNREACHABLE'
+  | 'SOURCE_REFUSED'
+  | 'DOWNLOAD_MISMATCH'
   // interrupted
   | 'INTERRUPTED';
 

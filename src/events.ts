@@ -14,7 +14,9 @@ export type WarningCode =
   | 'FILE_WITHOUT_URL'
   | 'NEWER_FORMAT_VERSION'
   | 'ARGUMENT_IGNORED'
-  | 'LOG_NOT_WRITTEN';
+  | 'LOG_NOT_WRITTEN'
+  | 'CONTENT_NOT_RENAMED'
+  | 'CONTENT_FOLDER_EMPTY';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =
@@ -24,7 +26,8 @@ export type Stage =
   | 'planning'
   | 'exporting'
   | 'committing'
-  | 'checking';
+  | 'checking'
+  | 'downloading';
 
 /**
  * What domain code says while it works. It prints nothing itself: `cli/` draws these on a terminal, as plain

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { groupOf, groupsOf } from './cli/command-groups.js';
 import { type Edge, wantsDocument } from './cli/edge.js';
 import { type ExitCode, exitCodeOf } from './cli/exit-codes.js';
 import type { LogFile } from './cli/log-file.js';
@@ -12,9 +13,9 @@ import { type Output, type OutputStream, openOutput } from './cli/output.js';
 import { loadPaint } from './cli/paint.js';
 import {
   type AnyCommandInput,
-  findCommand,
   parseInput,
   scanTokens,
+  splitCommand,
   unknownCommand,
   unknownOption,
   usageError,
@@ -23,7 +24,7 @@ import type { Reporter } from './cli/reporter.js';
 import type { Finished } from './cli/tell-end.js';
 import type { CommandContext, DataDirectory, Manual } from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
-import { type CommandEntry, commands } from './commands/index.js';
+import { commands as allCommands, type CommandEntry } from './commands/index.js';
 import { isWsusutilError, WsusutilError } from './errors.js';
 import type { ProgressEvent } from './events.js';
 import type { MetadataStore } from './store/metadata-store.js';
@@ -55,6 +56,8 @@ interface LastResort {
 /** One run of the program, with what belongs to it. */
 interface Run extends Edge {
   readonly process: ProcessLike;
+  readonly commands: readonly CommandEntry[];
+  readonly manual: Manual;
   readonly signal: AbortSignal;
   readonly lastResort: LastResort;
 }
@@ -63,8 +66,13 @@ interface Run extends Edge {
  * Runs the command argv names and ends the process; where that is a test's own, gives back the exit code. Never
  * throws. The handlers of signals stay to the very end: a late Ctrl-C would otherwise kill the process after it has
  * said that all went well.
+ *
+ * @param commands what may be run; a test hands in its own
  */
-export async function main(process: ProcessLike): Promise<number> {
+export async function main(
+  process: ProcessLike,
+  commands: readonly CommandEntry[] = allCommands,
+): Promise<number> {
   const stdout = openOutput(process.stdout, 'standard output');
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
@@ -83,7 +91,7 @@ export async function main(process: ProcessLike): Promise<number> {
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   try {
-    const exitCode = await runArguments(process, stdout, stderr, interruption.signal, lastResort);
+    const exitCode = await runArguments(process, commands, stdout, stderr, interruption.signal, lastResort);
     lastResort.exitCode = exitCode;
     return exitCode;
   } finally {
@@ -95,15 +103,14 @@ export async function main(process: ProcessLike): Promise<number> {
 
 async function runArguments(
   process: ProcessLike,
+  commands: readonly CommandEntry[],
   stdout: Output,
   stderr: Output,
   signal: AbortSignal,
   lastResort: LastResort,
 ): Promise<ExitCode> {
-  const tokens = process.argv.slice(2);
-  const commandIndex = findCommand(tokens);
-  const name = tokens[commandIndex];
-  const rest = tokens.filter((_, index) => index !== commandIndex);
+  const names = commands.map((each) => each.name);
+  const { name, rest } = splitCommand(process.argv.slice(2), names);
   const entry = commands.find((each) => each.name === name?.toLowerCase());
   // Listing the commands must not load one of them.
   const early = scanTokens(rest, undefined);
@@ -117,30 +124,36 @@ async function runArguments(
     env: process.env,
   });
   const { platform, env } = process;
-  const run: Run = { process, platform, env, globals, stdout, stderr, paint, signal, lastResort };
-  const refuse = async (declaration: CommandDeclaration | undefined, error: unknown): Promise<ExitCode> => {
+  const manual = createManual(commands);
+  const edge: Edge = { platform, env, globals, stdout, stderr, paint };
+  const run: Run = { ...edge, process, commands, manual, signal, lastResort };
+  const refuse = async (
+    topic: CommandDeclaration | string | undefined,
+    error: unknown,
+  ): Promise<ExitCode> => {
     const { tellRefusal } = await import('./cli/tell-end.js');
-    return tellRefusal(run, commands, declaration, error);
+    return tellRefusal(run, commands, topic, error);
   };
   const print = async (command: string, lines: readonly string[]): Promise<ExitCode> => {
     const { tellLines } = await import('./cli/tell-end.js');
     return tellLines(run, command, lines);
   };
 
+  const first = name === undefined ? undefined : (groupOf(name) ?? name).toLowerCase();
+  const group = groupsOf(names).find((each) => each === first);
   if (scanned.wantsVersion) return print('version', [readVersion()]);
   const isHelp = scanned.wantsHelp || isPlainHelp;
   if (isHelp && scanned.problem === undefined && (name !== undefined || scanned.wantsHelp)) {
-    const topic = entry?.name === 'help' ? scanned.positionals[0] : name;
+    const words = entry?.name === 'help' ? scanned.positionals : name === undefined ? [] : name.split(' ');
     try {
-      return await print('help', await manual.help(topic));
+      return await print('help', await manual.help(words));
     } catch (error) {
-      return await refuse(undefined, error);
+      return await refuse(group, error);
     }
   }
   if (entry === undefined || declaration === undefined) {
     if (name !== undefined) {
-      const names = commands.map((each) => each.name);
-      return refuse(undefined, unknownCommand(name, names));
+      return refuse(group, unknownCommand(name, names));
     }
     return refuse(
       undefined,
@@ -168,7 +181,7 @@ async function runCommand(
   declaration: CommandDeclaration,
   input: AnyCommandInput,
 ): Promise<ExitCode> {
-  const { process, stdout, signal, lastResort } = run;
+  const { process, commands, stdout, signal, lastResort } = run;
   const toolVersion = readVersion();
   const now = () => new Date();
 
@@ -392,7 +405,8 @@ function createContext(
     onAnnounced,
   }: Tools & { readonly openStores: Set<MetadataStore>; readonly onAnnounced: () => void },
 ): CommandContext {
-  const { globals, stdout, signal } = run;
+  const { globals, manual, stdout, signal } = run;
+  const processors = availableParallelism();
   const dataDirectory = async (): Promise<DataDirectory> => {
     if (!declaration.needsDataDirectory) {
       throw new Error(`${declaration.name} declares that it needs no data directory`);
@@ -428,7 +442,8 @@ function createContext(
     now,
     report,
     toolVersion,
-    threads: Math.min(MAX_THREADS, availableParallelism() - 1),
+    threads: processors > 1 ? Math.min(MAX_THREADS, processors) : 0,
+    processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     dataDirectory,
@@ -478,23 +493,35 @@ function makeDataDirectory(
 }
 
 /** Texts made from all declarations. */
-const manual: Manual = {
-  async help(topic) {
-    const { commandHelp, exitCodesHelp, HELP_TOPICS, overviewHelp } = await import('./cli/help.js');
-    if (topic === undefined) return overviewHelp(commands);
-    const wanted = topic.toLowerCase();
-    if (wanted === 'exit-codes') return exitCodesHelp();
-    const entry = commands.find((each) => each.name === wanted);
-    if (entry !== undefined) return commandHelp(await entry.load());
-    throw unknownCommand(topic, [...commands.map((each) => each.name), ...HELP_TOPICS]);
-  },
-  async completion(shell) {
-    const { completionScript, SHELLS } = await import('./cli/completion.js');
-    const known = SHELLS.find((each) => each === shell);
-    if (known === undefined) throw new Error(`unknown shell ${shell}`);
-    return completionScript(known, await Promise.all(commands.map((entry: CommandEntry) => entry.load())));
-  },
-};
+function createManual(commands: readonly CommandEntry[]): Manual {
+  const names = commands.map((each) => each.name);
+  return {
+    async help(words) {
+      const { commandHelp, exitCodesHelp, groupHelp, HELP_TOPICS, overviewHelp } = await import(
+        './cli/help.js'
+      );
+      if (words.length === 0) return overviewHelp(commands);
+      const topic = words.join(' ');
+      const wanted = topic.toLowerCase();
+      if (wanted === 'exit-codes') return exitCodesHelp();
+      const entry = commands.find((each) => each.name === wanted);
+      if (entry !== undefined) return commandHelp(await entry.load());
+      const groups = groupsOf(names);
+      if (groups.includes(wanted)) return groupHelp(wanted, commands);
+      const most = groups.includes((words[0] as string).toLowerCase()) ? 2 : 1;
+      if (words.length > most) {
+        throw usageError(`unexpected argument "${words[most]}": help explains one command at a time`);
+      }
+      throw unknownCommand(topic, names, HELP_TOPICS);
+    },
+    async completion(shell) {
+      const { completionScript, SHELLS } = await import('./cli/completion.js');
+      const known = SHELLS.find((each) => each === shell);
+      if (known === undefined) throw new Error(`unknown shell ${shell}`);
+      return completionScript(known, await Promise.all(commands.map((entry) => entry.load())));
+    },
+  };
+}
 
 function readVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

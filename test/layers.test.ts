@@ -10,10 +10,11 @@ const DOMAIN = ['formats', 'platform', 'model', 'events', 'errors'];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
-  commands: ['store', 'packages', 'content', 'query', 'settings', 'model', 'events', 'errors'],
+  commands: ['store', 'packages', 'content', 'transfer', 'query', 'settings', 'model', 'events', 'errors'],
   store: DOMAIN,
   settings: DOMAIN,
   packages: ['store', ...DOMAIN],
+  transfer: ['platform', 'model', 'events', 'errors'],
   content: ['store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
   formats: BASE,

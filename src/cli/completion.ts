@@ -1,5 +1,6 @@
 /** Completion scripts, made from the declarations. Each script is complete in itself and calls nothing of ours. */
 import type { CommandDeclaration, OptionSpec, PositionalSpec } from '../commands/declaration.js';
+import { firstWords, groupOf, groupsOf, memberOf } from './command-groups.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
 import { HELP_TOPICS } from './help.js';
 
@@ -32,12 +33,39 @@ function positionalAt(declaration: CommandDeclaration, index: number): Positiona
   return declaration.positionals[index] ?? (last?.variadic === true ? last : undefined);
 }
 
+/** A group of commands, and what may follow its name. */
+interface Group {
+  readonly name: string;
+  readonly members: readonly CommandDeclaration[];
+}
+
+function groupsIn(declarations: readonly CommandDeclaration[]): Group[] {
+  return groupsOf(declarations.map(({ name }) => name)).map((name) => ({
+    name,
+    members: declarations.filter((each) => groupOf(each.name) === name),
+  }));
+}
+
+function firstWordsOf(declarations: readonly CommandDeclaration[]): string[] {
+  return firstWords(declarations.map(({ name }) => name));
+}
+
+function membersOf({ members }: Group): string[] {
+  return members.map(({ name }) => memberOf(name));
+}
+
+const GLOBAL_FLAGS: readonly string[] = [
+  ...Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`),
+  '--help',
+  '--version',
+];
+
 /** Words for the first argument of a command that takes a word of ours. */
 function wordsOf(
   declaration: CommandDeclaration,
   declarations: readonly CommandDeclaration[],
 ): readonly string[] {
-  if (declaration.name === 'help') return [...declarations.map(({ name }) => name), ...HELP_TOPICS];
+  if (declaration.name === 'help') return [...firstWordsOf(declarations), ...HELP_TOPICS];
   if (declaration.name === 'completion') return SHELLS;
   return (declaration.assignments ?? []).map(({ name }) => `${name}=`);
 }
@@ -51,6 +79,7 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
     if (completes === 'file') return `COMPREPLY=($(compgen -f -- "$cur"))`;
     return words(completes ?? []);
   };
+  const groups = groupsIn(declarations);
   const lines = [
     '# bash completion for wsusutil',
     '_wsusutil() {',
@@ -64,25 +93,36 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
     '    case $word in',
     '      --data-dir) index=$((index + 1)) ;;',
     '      -*) ;;',
-    '      *) if [ -z "$command" ]; then command=$(printf %s "$word" | tr A-Z a-z); else position=$((position + 1)); fi ;;',
+    '      *) if [ -z "$command" ]; then command=$(printf %s "$word" | tr A-Z a-z)',
+    ...(groups.length === 0
+      ? []
+      : [
+          // Behind a group's name comes the second word of the command's, and only then its arguments.
+          `        elif case $command in ${groups.map(({ name }) => name).join('|')}) true ;; *) false ;; esac; then`,
+          '          command="$command $(printf %s "$word" | tr A-Z a-z)"',
+        ]),
+    '        else position=$((position + 1)); fi ;;',
     '    esac',
     '    index=$((index + 1))',
     '  done',
     '  if [ -z "$command" ]; then',
     `    if [ "$previous" = --data-dir ]; then ${valued('directory')}; return; fi`,
-    `    ${words([
-      ...declarations.map(({ name }) => name),
-      ...Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`),
-      '--help',
-      '--version',
-    ])}`,
+    `    ${words([...firstWordsOf(declarations), ...GLOBAL_FLAGS])}`,
     '    return',
     '  fi',
     '  case $command in',
   ];
+  for (const group of groups) {
+    lines.push(
+      `    ${group.name})`,
+      `      if [ "$previous" = --data-dir ]; then ${valued('directory')}; return; fi`,
+      `      ${words([...membersOf(group), ...GLOBAL_FLAGS])}`,
+      '      ;;',
+    );
+  }
   for (const declaration of declarations) {
     const options = optionsOf(declaration);
-    lines.push(`    ${declaration.name})`);
+    lines.push(`    ${pattern(declaration.name)})`);
     const withValue = options.filter(({ spec }) => spec.type !== 'boolean');
     lines.push('      case $previous in');
     for (const { name, value } of withValue) lines.push(`        --${name}) ${valued(value)}; return ;;`);
@@ -91,6 +131,12 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
     lines.push(`      case $cur in -*) ${words(flags)}; return ;; esac`);
     const own = wordsOf(declaration, declarations);
     if (own.length > 0) {
+      if (declaration.name === 'help' && groups.length > 0) {
+        lines.push('      case $previous in');
+        for (const group of groups)
+          lines.push(`        ${group.name}) ${words(membersOf(group))}; return ;;`);
+        lines.push('      esac');
+      }
       lines.push(`      ${words(own)}`);
       if (own.some((word) => word.endsWith('='))) {
         lines.push('      compopt -o nospace 2>/dev/null');
@@ -103,8 +149,8 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
       lines.push('      case $position in');
       for (let index = 0; index < count; index++) {
         const { kind } = positionalAt(declaration, index) as PositionalSpec;
-        const pattern = isOpen && index === count - 1 ? '*' : String(index);
-        if (kind !== 'text') lines.push(`        ${pattern}) ${valued(kind)} ;;`);
+        const place = isOpen && index === count - 1 ? '*' : String(index);
+        if (kind !== 'text') lines.push(`        ${place}) ${valued(kind)} ;;`);
       }
       lines.push('      esac');
     }
@@ -122,12 +168,17 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
   };
   const quoted = (text: string) => shellQuote(text);
   const describe = (text: string) => text.replaceAll(/[[\]:]/g, (found) => `\\${found}`);
+  const groups = groupsIn(declarations);
+  const described = (name: string, summary: string) => `    ${quoted(`${name}:${describe(summary)}`)}`;
   const lines = [
     '#compdef wsusutil',
     '_wsusutil() {',
     '  local -a commands',
     '  commands=(',
-    ...declarations.map(({ name, summary }) => `    ${quoted(`${name}:${describe(summary)}`)}`),
+    ...declarations
+      .filter(({ name }) => groupOf(name) === undefined)
+      .map(({ name, summary }) => described(name, summary)),
+    ...groups.map((group) => described(group.name, `Commands: ${membersOf(group).join(', ')}`)),
     '  )',
     '  local index=2 command=',
     '  while (( index < CURRENT )); do',
@@ -136,7 +187,10 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
     '      --data-dir) (( index++ )) ;;',
     '      -*) ;;',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
-    '      *) command=${words[index]:l}; break ;;',
+    '      *) command=${command:+$command }${words[index]:l}',
+    ...(groups.length === 0
+      ? ['        break ;;']
+      : [`        case $command in ${groups.map(({ name }) => name).join('|')}) ;; *) break ;; esac ;;`]),
     '    esac',
     '    (( index++ ))',
     '  done',
@@ -144,6 +198,15 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
     "    _describe -t commands 'wsusutil command' commands",
     '    return',
     '  fi',
+    ...groups.flatMap((group) => [
+      `  if [[ $command = ${group.name} ]]; then`,
+      '    commands=(',
+      ...group.members.map(({ name, summary }) => `  ${described(memberOf(name), summary)}`),
+      '    )',
+      `    _describe -t commands 'wsusutil ${group.name} command' commands`,
+      '    return',
+      '  fi',
+    ]),
     '  shift $(( index - 1 )) words',
     '  (( CURRENT -= index - 1 ))',
     '  case $command in',
@@ -157,7 +220,11 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
         : `${repeat}--${name}=${description}:${spec.value ?? 'value'}:${action(value)}`;
     });
     const words = wordsOf(declaration, declarations);
-    if (words.length > 0) specs.push(`*:argument:(${words.join(' ')})`);
+    if (declaration.name === 'help') {
+      specs.push(`1:command:(${words.join(' ')})`);
+      const seconds = [...new Set(groups.flatMap(membersOf))];
+      if (seconds.length > 0) specs.push(`2:command:(${seconds.join(' ')})`);
+    } else if (words.length > 0) specs.push(`*:argument:(${words.join(' ')})`);
     else {
       declaration.positionals.forEach(({ name, kind, variadic, required }, index) => {
         const place = variadic === true ? '*' : `${index + 1}`;
@@ -165,7 +232,7 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
         specs.push(`${place}${colon}${describe(name)}:${action(kind === 'text' ? undefined : kind)}`);
       });
     }
-    lines.push(`    ${declaration.name})`, '      _arguments \\');
+    lines.push(`    ${pattern(declaration.name)})`, '      _arguments \\');
     lines.push(
       ...specs.map((spec, index) => `        ${quoted(spec)}${index < specs.length - 1 ? ' \\' : ''}`),
       '      ;;',
@@ -180,28 +247,66 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
 }
 
 function fish(declarations: readonly CommandDeclaration[]): string[] {
-  const names = declarations.map(({ name }) => name).join(' ');
   const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  const line = (condition: string, rest: string) => `complete -c wsusutil -n ${quoted(condition)} ${rest}`;
-  const lines = ['# fish completion for wsusutil', 'complete -c wsusutil -f'];
+  const line = (command: string, rest: string) =>
+    `complete -c wsusutil -n ${quoted(`__wsusutil_is ${quoted(command)}`)} ${rest}`;
+  const groups = groupsIn(declarations);
+  const lines = [
+    '# fish completion for wsusutil',
+    'function __wsusutil_is --description "Whether this command is being typed"',
+    '  set -l command',
+    '  set -l skip 1',
+    '  for word in (commandline -opc)',
+    '    if test $skip = 1',
+    '      set skip 0',
+    '      continue',
+    '    end',
+    '    set word (string lower -- $word)',
+    '    switch $word',
+    "      case '--data-dir'",
+    '        set skip 1',
+    "      case '-*'",
+    "      case '*'",
+    '        set -a command $word',
+    `        contains -- "$command" ${groups.map(({ name }) => name).join(' ')}; or break`,
+    '    end',
+    '  end',
+    '  test "$command" = "$argv[1]"',
+    'end',
+    'complete -c wsusutil -f',
+  ];
+  const flag = (name: string, spec: OptionSpec, value: Completes) => {
+    let rest = `-l ${name} -d ${quoted(spec.description)}`;
+    if (spec.type !== 'boolean') rest += ' -r';
+    if (value === 'file') rest += ' -F';
+    else if (value === 'directory') rest += ` -a ${quoted('(__fish_complete_directories)')}`;
+    else if (value !== undefined) rest += ` -a ${quoted(value.join(' '))}`;
+    return rest;
+  };
   for (const { name, summary } of declarations) {
-    lines.push(line(`not __fish_seen_subcommand_from ${names}`, `-a ${name} -d ${quoted(summary)}`));
+    const group = groupOf(name);
+    lines.push(line(group ?? '', `-a ${memberOf(name)} -d ${quoted(summary)}`));
+  }
+  for (const group of groups) {
+    lines.push(line('', `-a ${group.name} -d ${quoted(`Commands: ${membersOf(group).join(', ')}`)}`));
+  }
+  for (const place of ['', ...groups.map(({ name }) => name)]) {
+    for (const [name, spec] of Object.entries<OptionSpec>(GLOBAL_OPTIONS)) {
+      lines.push(line(place, flag(name, spec, spec.completes)));
+    }
   }
   for (const declaration of declarations) {
-    const seen = `__fish_seen_subcommand_from ${declaration.name}`;
-    for (const { name, spec, value } of optionsOf(declaration)) {
-      let rest = `-l ${name} -d ${quoted(spec.description)}`;
-      if (spec.type !== 'boolean') rest += ' -r';
-      if (value === 'file') rest += ' -F';
-      else if (value === 'directory') rest += ` -a ${quoted('(__fish_complete_directories)')}`;
-      else if (value !== undefined) rest += ` -a ${quoted(value.join(' '))}`;
-      lines.push(line(seen, rest));
-    }
+    const command = declaration.name;
+    for (const { name, spec, value } of optionsOf(declaration))
+      lines.push(line(command, flag(name, spec, value)));
     const words = wordsOf(declaration, declarations);
-    if (words.length > 0) lines.push(line(seen, `-a ${quoted(words.join(' '))}`));
-    if (declaration.positionals.some(({ kind }) => kind === 'file')) lines.push(line(seen, '-F'));
+    if (words.length > 0) lines.push(line(command, `-a ${quoted(words.join(' '))}`));
+    if (command === 'help' && groups.length > 0) {
+      lines.push(line(command, `-a ${quoted([...new Set(groups.flatMap(membersOf))].join(' '))}`));
+    }
+    if (declaration.positionals.some(({ kind }) => kind === 'file')) lines.push(line(command, '-F'));
     else if (declaration.positionals.some(({ kind }) => kind === 'directory')) {
-      lines.push(line(seen, `-a ${quoted('(__fish_complete_directories)')}`));
+      lines.push(line(command, `-a ${quoted('(__fish_complete_directories)')}`));
     }
   }
   return lines;
@@ -210,7 +315,7 @@ function fish(declarations: readonly CommandDeclaration[]): string[] {
 function powershell(declarations: readonly CommandDeclaration[]): string[] {
   const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
   const list = (words: readonly string[]) => `@(${words.map(quoted).join(', ')})`;
-  const globals = Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`);
+  const groups = groupsIn(declarations);
   const lines = [
     '# PowerShell completion for wsusutil',
     'Register-ArgumentCompleter -Native -CommandName wsusutil -ScriptBlock {',
@@ -224,8 +329,10 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
           '--help',
         ])}`,
     ),
+    ...groups.map((group) => `    ${quoted(group.name)} = ${list([...membersOf(group), ...GLOBAL_FLAGS])}`),
     '  }',
     '  $values = @{',
+    ...groups.map((group) => `    ${quoted(`help ${group.name}`)} = ${list(membersOf(group))}`),
     ...declarations.flatMap((declaration) =>
       optionsOf(declaration).flatMap(({ name, value }) =>
         typeof value === 'object'
@@ -236,10 +343,18 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
     '  }',
     '  $given = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { "$_" })',
     "  if ($wordToComplete -ne '' -and $given.Count -gt 0) { $given = @($given | Select-Object -SkipLast 1) }",
-    '  $command = $given | Where-Object { $words.ContainsKey($_.ToLowerInvariant()) } | Select-Object -First 1',
-    `  $candidates = ${list([...declarations.map(({ name }) => name), ...globals, '--help', '--version'])}`,
-    '  if ($command) {',
-    '    $command = $command.ToLowerInvariant()',
+    `  $groups = ${list(groups.map(({ name }) => name))}`,
+    "  $command = ''",
+    '  $skip = $false',
+    '  foreach ($word in $given) {',
+    '    if ($skip) { $skip = $false; continue }',
+    "    if ($word -eq '--data-dir') { $skip = $true; continue }",
+    "    if ($word -like '-*') { continue }",
+    '    $command = "$command $word".Trim().ToLowerInvariant()',
+    '    if ($groups -notcontains $command) { break }',
+    '  }',
+    `  $candidates = ${list([...firstWordsOf(declarations), ...GLOBAL_FLAGS])}`,
+    '  if ($words.ContainsKey($command)) {',
     '    $candidates = $words[$command]',
     '    $key = "$command $($given | Select-Object -Last 1)"',
     '    if ($values.ContainsKey($key)) { $candidates = $values[$key] }',
@@ -249,6 +364,11 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
     '}',
   ];
   return lines;
+}
+
+/** The name as a pattern of `case`, which a blank would end. */
+function pattern(name: string): string {
+  return name.includes(' ') ? shellQuote(name) : name;
 }
 
 /** In single quotes, as a POSIX shell takes any text. */

@@ -24,6 +24,9 @@ export const EXIT_MEANINGS = {
   26: 'too large for the container, or over a limit',
   27: 'refused because of --strict',
   28: 'no update, category, language or revision of that name or id',
+  30: 'a source on the network cannot be reached',
+  31: 'a source on the network refuses or does not have it',
+  32: 'what was downloaded is not the file that was asked for',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -55,6 +58,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   GZIP_MALFORMED: 23,
   XML_MALFORMED: 23,
   UPDATE_MALFORMED: 23,
+  LIST_MALFORMED: 23,
   PACKAGE_MEMBERS_DISAGREE: 24,
   UPDATE_IDENTITY_MISMATCH: 24,
   PACKAGE_UNSUPPORTED: 25,
@@ -64,6 +68,9 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   LIMIT_EXCEEDED: 26,
   STRICT_REFUSED: 27,
   NOT_FOUND: 28,
+  SOURCE_UNREACHABLE: 30,
+  SOURCE_REFUSED: 31,
+  DOWNLOAD_MISMATCH: 32,
   INTERRUPTED: 130,
 };
 

@@ -1,6 +1,7 @@
 /** Help texts, made from the declarations; 80 columns wide. */
 import type { CommandDeclaration, OptionSpec } from '../commands/declaration.js';
 import type { CommandEntry } from '../commands/index.js';
+import { groupOf, groupsOf } from './command-groups.js';
 import { exitCodeRows } from './exit-codes.js';
 import { GLOBAL_OPTIONS } from './global-options.js';
 import { wrap } from './text.js';
@@ -20,11 +21,14 @@ export const INCOMPLETE_PARAMETERS =
 /** `wsusutil help` */
 export function overviewHelp(entries: readonly CommandEntry[]): string[] {
   const list = (inRealTool: boolean) =>
-    terms(
-      entries
-        .filter((entry) => entry.inRealTool === inRealTool)
-        .map(({ name, summary }) => [name, summary] as const),
+    entryTerms(
+      entries.filter((entry) => groupOf(entry.name) === undefined && entry.inRealTool === inRealTool),
     );
+  const groups = groupsOf(entries.map(({ name }) => name)).flatMap((group) => [
+    '',
+    `Commands of "wsusutil ${group}":`,
+    ...entryTerms(entriesOf(group, entries)),
+  ]);
   return [
     'wsusutil: manage the update metadata and content of Windows Server Update',
     'Services on any machine, without Windows.',
@@ -36,6 +40,7 @@ export function overviewHelp(entries: readonly CommandEntry[]): string[] {
     '',
     'Commands of this program only:',
     ...list(false),
+    ...groups,
     '',
     'Options of every command:',
     ...terms([
@@ -50,6 +55,18 @@ export function overviewHelp(entries: readonly CommandEntry[]): string[] {
     ),
     '',
     'More: wsusutil help <command>, wsusutil help exit-codes',
+  ];
+}
+
+/** `wsusutil help content`: the commands of which `content` is the first word. */
+export function groupHelp(group: string, entries: readonly CommandEntry[]): string[] {
+  return [
+    `Usage: wsusutil ${group} <command> [arguments] [options]`,
+    '',
+    'Commands:',
+    ...entryTerms(entriesOf(group, entries)),
+    '',
+    `More: wsusutil help ${group} <command>`,
   ];
 }
 
@@ -116,6 +133,14 @@ function usageLine(declaration: CommandDeclaration): string {
   for (const { name, value } of declaration.assignments ?? []) parts.push(`[${name}=<${value}>]`);
   if (Object.keys(declaration.options).length > 0) parts.push('[options]');
   return parts.join(' ');
+}
+
+function entriesOf(group: string, entries: readonly CommandEntry[]): CommandEntry[] {
+  return entries.filter(({ name }) => groupOf(name) === group);
+}
+
+function entryTerms(entries: readonly CommandEntry[]): string[] {
+  return terms(entries.map(({ name, summary }) => [name, summary] as const));
 }
 
 function optionTerms(options: Readonly<Record<string, OptionSpec>>): [string, string][] {

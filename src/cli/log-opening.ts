@@ -4,11 +4,15 @@ import { join, resolve } from 'node:path';
 import type { CommandDeclaration } from '../commands/declaration.js';
 import type { AnyCommandInput } from './parse-argv.js';
 
-/** `import-20261120T123456Z.log`, with a number if a run in the same second took the name. */
+/**
+ * `import-20261120T123456Z.log`, `content-copy-20261120T123456Z.log`; with a number if a run in the same second took
+ * the name.
+ */
 export function freeLogPath(logsPath: string, command: string, startedAt: Date): string {
   const stamp = startedAt.toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const stem = command.replaceAll(' ', '-');
   for (let attempt = 1; ; attempt++) {
-    const path = join(logsPath, `${command}-${stamp}${attempt === 1 ? '' : `-${attempt}`}.log`);
+    const path = join(logsPath, `${stem}-${stamp}${attempt === 1 ? '' : `-${attempt}`}.log`);
     if (!existsSync(path)) return path;
   }
 }

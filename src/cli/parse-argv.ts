@@ -6,6 +6,7 @@
 import type { CommandDeclaration, OptionSpec, OptionSpecs } from '../commands/declaration.js';
 import { WsusutilError } from '../errors.js';
 import { nearestName } from '../model/nearest-name.js';
+import { firstWords, groupOf, groupsOf, memberOf } from './command-groups.js';
 import { GLOBAL_OPTIONS, type GlobalOptions } from './global-options.js';
 
 const HELP_TOKENS: ReadonlySet<string> = new Set(['/?', '-?', '--?', '/help', '-help', '--help', '-h', '/h']);
@@ -35,7 +36,33 @@ export interface AnyCommandInput {
   readonly assignments: Readonly<Record<string, string>>;
 }
 
-/** Index of the token that names the command; -1 when there is none. */
+/** The command's name as typed, and what else was typed. */
+export interface SplitArguments {
+  /** two words with a blank between where the first one is a group's; undefined: no name was given */
+  readonly name: string | undefined;
+  readonly rest: readonly string[];
+}
+
+/**
+ * Takes the command's name out of argv. Options may stand before, between and behind its two words.
+ *
+ * @param names of all commands, lower case
+ */
+export function splitCommand(tokens: readonly string[], names: readonly string[]): SplitArguments {
+  const { word: first, rest } = takeWord(tokens);
+  if (first === undefined || !groupsOf(names).includes(first.toLowerCase())) return { name: first, rest };
+  const second = takeWord(rest);
+  return second.word === undefined
+    ? { name: first, rest }
+    : { name: `${first} ${second.word}`, rest: second.rest };
+}
+
+function takeWord(tokens: readonly string[]): { word: string | undefined; rest: readonly string[] } {
+  const at = findCommand(tokens);
+  return { word: tokens[at], rest: tokens.filter((_, index) => index !== at) };
+}
+
+/** Index of the first token that is neither an option nor an option's value; -1 when there is none. */
 export function findCommand(tokens: readonly string[]): number {
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index] as string;
@@ -234,19 +261,44 @@ const MISSING_COMMANDS: ReadonlySet<string> = new Set([
   'migratesus',
 ]);
 
-/** What is wrong with a first word that names no command. */
-export function unknownCommand(name: string, known: readonly string[]): WsusutilError {
+/**
+ * What is wrong with a name that no command has.
+ *
+ * @param name as typed; of two words where the first one is a group's
+ * @param names of all commands, lower case
+ * @param topics other words that may stand in its place
+ */
+export function unknownCommand(
+  name: string,
+  names: readonly string[],
+  topics: readonly string[] = [],
+): WsusutilError {
+  const wanted = name.toLowerCase();
+  const group = groupsOf(names).find((each) => each === (groupOf(wanted) ?? wanted));
+  if (group !== undefined) return unknownMember(name, group, names);
   if (MISSING_COMMANDS.has(name.toLowerCase())) {
     return usageError(
       `${name.toLowerCase()} is not in this version yet`,
       '"wsusutil help" lists the commands there are.',
     );
   }
-  const near = nearestName(name, known);
+  // `copy` is short for a command, not a slip of the finger.
+  const whole = names.find((each) => groupOf(each) !== undefined && memberOf(each) === wanted);
+  const near = whole ?? nearestName(name, [...firstWords(names), ...names, ...topics]);
   return usageError(
     `unknown command "${name}"${near === undefined ? '' : `, did you mean ${near}?`}`,
     near === undefined ? '"wsusutil help" lists the commands.' : undefined,
   );
+}
+
+/** What is wrong with a group's name alone, or with what follows it. */
+function unknownMember(name: string, group: string, names: readonly string[]): WsusutilError {
+  const members = names.filter((each) => groupOf(each) === group);
+  const hint = `Commands of ${group}: ${members.map(memberOf).join(', ')}. "wsusutil help ${group}" explains them.`;
+  if (groupOf(name) === undefined) return usageError(`missing <command> behind ${group}`, hint);
+  const near = nearestName(memberOf(name), members.map(memberOf));
+  const advice = near === undefined ? '' : `, did you mean ${group} ${near}?`;
+  return usageError(`unknown command "${name}"${advice}`, hint);
 }
 
 /**

@@ -133,24 +133,28 @@ function resultDocument(
   };
 }
 
-/** Arguments that were refused before anything was done. */
+/**
+ * Arguments that were refused before anything was done.
+ *
+ * @param topic what they were meant for: a command, or the name of a group; undefined: not known
+ */
 export async function tellRefusal(
   edge: Edge,
   commands: readonly CommandEntry[],
-  declaration: CommandDeclaration | undefined,
+  topic: CommandDeclaration | string | undefined,
   error: unknown,
 ): Promise<ExitCode> {
   const exitCode = exitCodeOf(error);
   if (wantsDocument(edge)) {
     await writeDocument(edge, {
-      command: declaration?.name ?? null,
+      command: typeof topic === 'object' ? topic.name : null,
       status: 'failed',
       exitCode,
       warnings: [],
       error: describeFailure(error),
     }).catch(() => {}); // standard error says it too
   }
-  if (isWsusutilError(error, 'USAGE')) await tellUsage(edge, commands, declaration, error);
+  if (isWsusutilError(error, 'USAGE')) await tellUsage(edge, commands, topic, error);
   else {
     const { globals, stderr, paint } = edge;
     await stderr.write(`${failureLines(error, { verbose: globals.verbose, paint }).join('\n')}\n`);
@@ -165,15 +169,17 @@ export async function tellRefusal(
 async function tellUsage(
   { globals, stderr, paint }: Edge,
   commands: readonly CommandEntry[],
-  declaration: CommandDeclaration | undefined,
+  topic: CommandDeclaration | string | undefined,
   error: unknown,
 ): Promise<void> {
-  const { commandHelp, INCOMPLETE_PARAMETERS, overviewHelp } = await import('./help.js');
+  const { commandHelp, groupHelp, INCOMPLETE_PARAMETERS, overviewHelp } = await import('./help.js');
   const { neutralize } = await import('./text.js');
   const help =
-    declaration === undefined || declaration.name === 'help'
-      ? overviewHelp(commands)
-      : commandHelp(declaration);
+    typeof topic === 'string'
+      ? groupHelp(topic, commands)
+      : topic === undefined || topic.name === 'help'
+        ? overviewHelp(commands)
+        : commandHelp(topic);
   const lines = [
     INCOMPLETE_PARAMETERS,
     neutralize(describeFailure(error).message),

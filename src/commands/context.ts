@@ -14,6 +14,8 @@ export interface CommandContext {
   readonly toolVersion: string;
   /** worker threads a heavy command may start; 0: do everything on this thread */
   readonly threads: number;
+  /** processors this process may use: as many threads read and hash content files */
+  readonly processors: number;
   /** Resolves, and creates on first use (with a DATA_DIRECTORY_CREATED warning event). */
   dataDirectory(): Promise<DataDirectory>;
   /** Whether there is a store already; creates nothing. */
@@ -36,10 +38,12 @@ export interface CommandContext {
 /** Texts made from the declarations of all commands. */
 export interface Manual {
   /**
-   * Lines of help for a command or a topic; undefined: the overview.
-   * @throws WsusutilError `USAGE` for an unknown topic
+   * Lines of help for a command, a group of commands or a topic.
+   *
+   * @param words its name, in any case; none: the overview
+   * @throws WsusutilError `USAGE` for an unknown topic, or for words that are more than one
    */
-  help(topic: string | undefined): Promise<readonly string[]>;
+  help(words: readonly string[]): Promise<readonly string[]>;
   /** A completion script for `bash`, `zsh`, `fish` or `powershell`. */
   completion(shell: string): Promise<string>;
 }

@@ -10,7 +10,7 @@ export interface CommandDeclaration<
   P extends readonly PositionalSpec[] = readonly PositionalSpec[],
   O extends OptionSpecs = OptionSpecs,
 > {
-  /** lower case; users may write it in any case */
+  /** lower case, one word or two with a blank between; users may write it in any case */
   readonly name: string;
   /** one line for the list of commands */
   readonly summary: string;

@@ -3,11 +3,9 @@ import { isWsusutilError, WsusutilError } from '../errors.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE, packageFormatOf } from '../model/export-package.js';
 import { type ExportSummary, exportPackage } from '../packages/export-package.js';
 import { parseSize } from '../query/parse-size.js';
-import { checkFilter, resolveFilter } from '../query/resolve-filter.js';
-import type { RevisionFilter } from '../store/metadata-store.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand, type PositionalSpec } from './declaration.js';
-import { FILTER_OPTIONS, filterArgumentsOf } from './filter-options.js';
+import { CHOICE_OPTIONS, checkChoice, resolveChoice } from './filter-options.js';
 import type { Outcome } from './outcome.js';
 import { checkTarget } from './package-path.js';
 import { describeRevisionTypes, formatQuantity, formatSize } from './quantities.js';
@@ -16,15 +14,7 @@ const START = 'Updates are being exported. Please do not stop this program.';
 const FINISH = 'All updates are successfully exported.';
 
 const OPTIONS = {
-  ...FILTER_OPTIONS,
-  language: {
-    type: 'strings',
-    value: 'tag',
-    description: 'Updates for this language, and those for any language; documents stay whole',
-  },
-  update: { type: 'strings', value: 'id', description: 'This update, by its id' },
-  'exclude-superseded': { type: 'boolean', description: 'Leave out updates that a newer one supersedes' },
-  'exclude-expired': { type: 'boolean', description: 'Leave out expired updates' },
+  ...CHOICE_OPTIONS,
   split: {
     type: 'boolean',
     description:
@@ -75,7 +65,7 @@ export const exportCommand = defineCommand({
   check({ positionals, options }, now) {
     checkTarget(positionals.package);
     splitSizeOf(options, positionals.package);
-    checkFilter(argumentsOf(options), now);
+    checkChoice(options, now);
   },
   async run(input, context) {
     const { positionals, options } = input;
@@ -86,7 +76,7 @@ export const exportCommand = defineCommand({
     let summary: ExportSummary;
     try {
       // Names are looked up first: a slip in one must not look like an export that has begun.
-      const filter = await filterOf(options, () => resolveFilter(argumentsOf(options), store, context.now()));
+      const filter = await resolveChoice(options, store, context.now());
       if (!options['dry-run']) context.announce(START);
       summary = await exportPackage({
         path,
@@ -108,34 +98,6 @@ export const exportCommand = defineCommand({
 });
 
 type Options = CommandInput<readonly PositionalSpec[], typeof OPTIONS>['options'];
-
-function argumentsOf(options: Options) {
-  return {
-    ...filterArgumentsOf(options),
-    languages: options.language,
-    updateIds: options.update,
-    ...(options['exclude-superseded'] ? { superseded: false } : {}),
-    ...(options['exclude-expired'] ? { expired: false } : {}),
-    newestOnly: false,
-    deployableOnly: choosesUpdates(options),
-  };
-}
-
-/** Options that name what is wanted, against those that only leave something out. */
-function choosesUpdates(options: Options): boolean {
-  return (
-    options.product.length + options.classification.length + options.language.length + options.update.length >
-      0 || options.since !== undefined
-  );
-}
-
-async function filterOf(
-  options: Options,
-  resolveIt: () => Promise<RevisionFilter>,
-): Promise<RevisionFilter | undefined> {
-  const leavesOut = options['exclude-superseded'] || options['exclude-expired'];
-  return choosesUpdates(options) || leavesOut ? resolveIt() : undefined;
-}
 
 function splitSizeOf(options: Options, path: string): number | undefined {
   const given = options['split-size'];

@@ -9,8 +9,9 @@ export const help = defineCommand({
   positionals: [
     {
       name: 'command',
-      description: 'A command, or "exit-codes" for the table of exit codes',
+      description: 'A command (of one or two words), or "exit-codes" for the table of exit codes',
       required: false,
+      variadic: true,
       kind: 'text',
     },
   ],

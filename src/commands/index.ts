@@ -12,7 +12,7 @@ export interface CommandEntry {
   load(): Promise<CommandDeclaration>;
 }
 
-/** All commands, in help order. */
+/** All commands, in help order. A name of two words (`content copy`) belongs to the group of its first word. */
 export const commands: readonly CommandEntry[] = [
   {
     name: 'postinstall',
@@ -37,6 +37,18 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Check that a package is whole and consistent',
     inRealTool: false,
     load: async () => (await import('./verify.js')).verify,
+  },
+  {
+    name: 'reset',
+    summary: 'Check every content file the metadata calls for, and repair what is missing or damaged',
+    inRealTool: true,
+    load: async () => (await import('./reset.js')).reset,
+  },
+  {
+    name: 'content verify',
+    summary: 'Check the files of any content directory against the metadata; change nothing',
+    inRealTool: false,
+    load: async () => (await import('./content-verify.js')).contentVerify,
   },
   {
     name: 'updates',

@@ -340,7 +340,7 @@ function finding(
     type: 'file',
     file,
     path,
-    isMisplaced: problem === undefined && !isInPlace(path, pathOf(tree.path, file)),
+    isMisplaced: !isInPlace(path, pathOf(tree.path, file)),
     how: problem === 'sha1' || problem === 'sha256' ? 'read' : 'seen',
     detail: facts.detail,
     record: { state, problem, checkedAt: now().getTime(), stamp: facts.stamp },

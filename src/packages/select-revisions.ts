@@ -1,5 +1,5 @@
 /** Which revisions an export writes, and in which order. */
-import type { DependencyGraph, RevisionKey } from '../store/metadata-store.js';
+import type { DependencyGraph, MetadataStore, RevisionFilter, RevisionKey } from '../store/metadata-store.js';
 
 /**
  * The chosen revisions and everything they need: for each prerequisite the newest revision of that update, and every
@@ -19,6 +19,26 @@ export function closeOverNeeds(graph: DependencyGraph, chosen: Iterable<number>)
     }
   }
   return closed;
+}
+
+/**
+ * Keys of the revisions that pass the filter and of everything they need, in the store's order; empty if none passes.
+ */
+export async function selectWithNeeds(
+  store: MetadataStore,
+  filter: RevisionFilter,
+): Promise<readonly RevisionKey[]> {
+  const chosen = await store.listKeys(filter);
+  if (chosen.length === 0) return [];
+  const graph = await store.dependencyGraph();
+  const closed = closeOverNeeds(
+    graph,
+    chosen.map((key) => graph.indexOf(key) as number),
+  );
+  return keysOf(
+    graph,
+    [...closed].sort((a, b) => a - b),
+  );
 }
 
 /**

@@ -193,7 +193,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes a rename in the folder last, as far as the system can. */
+export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return; // directories cannot be opened there; NTFS journals the rename
   try {
     const handle = await open(path, 'r');

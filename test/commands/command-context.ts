@@ -39,6 +39,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     },
     toolVersion: '0.0.0',
     threads: 0,
+    processors: 1,
     logPath: undefined,
     announce: (line) => announced.push(line),
     dataDirectory: async () => ({

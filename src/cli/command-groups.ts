@@ -1,0 +1,25 @@
+/**
+ * Commands whose name has two words, `content copy`: the first word is the group. There is no list of groups; they
+ * follow from the names of the commands. No group has the name of a command.
+ */
+
+/** `content` for `content copy`; undefined for a name of one word. */
+export function groupOf(name: string): string | undefined {
+  const blank = name.indexOf(' ');
+  return blank < 0 ? undefined : name.slice(0, blank);
+}
+
+/** `copy` for `content copy`; a name of one word as it is. */
+export function memberOf(name: string): string {
+  return name.slice(name.indexOf(' ') + 1);
+}
+
+/** The groups among `names`, each once, in the order of the names. */
+export function groupsOf(names: readonly string[]): string[] {
+  return [...new Set(names.flatMap((name) => groupOf(name) ?? []))];
+}
+
+/** What may be the first word: commands of one word, and groups; in the order of the names. */
+export function firstWords(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => groupOf(name) ?? name))];
+}
