@@ -27,7 +27,10 @@ export type Stage =
   | 'exporting'
   | 'committing'
   | 'checking'
-  | 'downloading';
+  | 'downloading'
+  | 'copying'
+  | 'pruning'
+  | 'adding';
 
 /**
  * What domain code says while it works. It prints nothing itself: `cli/` draws these on a terminal, as plain

@@ -9,7 +9,7 @@ type Amount = TallySummary['checked'];
 /** Rows of a list that a command shows; `--json` and the log have more. */
 const MAX_ROWS = 200;
 
-const PROBLEM_TEXTS: Readonly<Record<ListedProblem['problem'], string>> = {
+export const PROBLEM_TEXTS: Readonly<Record<ListedProblem['problem'], string>> = {
   absent: 'missing',
   lost: 'missing (was there)',
   short: 'wrong size',

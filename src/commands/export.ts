@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { isWsusutilError, WsusutilError } from '../errors.js';
+import { WsusutilError } from '../errors.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE, packageFormatOf } from '../model/export-package.js';
 import { type ExportSummary, exportPackage } from '../packages/export-package.js';
 import { parseSize } from '../query/parse-size.js';
@@ -9,6 +9,7 @@ import { CHOICE_OPTIONS, checkChoice, resolveChoice } from './filter-options.js'
 import type { Outcome } from './outcome.js';
 import { checkTarget } from './package-path.js';
 import { describeRevisionTypes, formatQuantity, formatSize } from './quantities.js';
+import { recordRun } from './record-run.js';
 
 const START = 'Updates are being exported. Please do not stop this program.';
 const FINISH = 'All updates are successfully exported.';
@@ -92,7 +93,16 @@ export const exportCommand = defineCommand({
     } finally {
       await store.close();
     }
-    if (!summary.dryRun) await recordExport(summary, path, startedAt, context);
+    if (!summary.dryRun) {
+      await recordRun(context, {
+        action: 'export',
+        package: path,
+        startedAt,
+        finishedAt: context.now().getTime(),
+        outcome: 'complete',
+        details: { revisions: summary.revisions, files: summary.files, packages: summary.packages },
+      });
+    }
     return outcomeOf(summary, path, context);
   },
 });
@@ -113,36 +123,6 @@ function splitSizeOf(options: Options, path: string): number | undefined {
   return given === undefined
     ? MAX_CAB_UNCOMPRESSED_SIZE
     : Math.min(parseSize(given), MAX_CAB_UNCOMPRESSED_SIZE);
-}
-
-/** The package is there and whole; that the store cannot note it (read-only media, a running import) is no failure. */
-async function recordExport(
-  summary: ExportSummary,
-  path: string,
-  startedAt: number,
-  context: CommandContext,
-): Promise<void> {
-  try {
-    const store = await context.openStore('write');
-    try {
-      await store.addHistory({
-        action: 'export',
-        package: path,
-        startedAt,
-        finishedAt: context.now().getTime(),
-        outcome: 'complete',
-        details: { revisions: summary.revisions, files: summary.files, packages: summary.packages },
-      });
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    if (!isWsusutilError(error)) throw error;
-    context.report({
-      type: 'step',
-      message: `The export could not be added to the history: ${error.message}`,
-    });
-  }
 }
 
 function outcomeOf(summary: ExportSummary, path: string, context: CommandContext): Outcome {

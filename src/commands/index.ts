@@ -45,10 +45,40 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reset.js')).reset,
   },
   {
+    name: 'movecontent',
+    summary: 'Move the content directory to another place, verified; the old one stays',
+    inRealTool: true,
+    load: async () => (await import('./movecontent.js')).movecontent,
+  },
+  {
+    name: 'content plan',
+    summary: 'Show which content files an export or a target needs, and whether they fit',
+    inRealTool: false,
+    load: async () => (await import('./content-plan.js')).contentPlan,
+  },
+  {
+    name: 'content copy',
+    summary: 'Copy the content files the metadata calls for to another directory, verified',
+    inRealTool: false,
+    load: async () => (await import('./content-copy.js')).contentCopy,
+  },
+  {
     name: 'content verify',
     summary: 'Check the files of any content directory against the metadata; change nothing',
     inRealTool: false,
     load: async () => (await import('./content-verify.js')).contentVerify,
+  },
+  {
+    name: 'content prune',
+    summary: 'Take out of the content directory what no kept update needs; a preview without --yes',
+    inRealTool: false,
+    load: async () => (await import('./content-prune.js')).contentPrune,
+  },
+  {
+    name: 'content add',
+    summary: 'Take in content files found elsewhere, recognised by their hashes',
+    inRealTool: false,
+    load: async () => (await import('./content-add.js')).contentAdd,
   },
   {
     name: 'updates',

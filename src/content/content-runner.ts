@@ -4,7 +4,9 @@ import {
   CONTROL_STOP,
   type ContentTask,
   type ContentTaskResult,
+  type FileCopy,
   type FileReading,
+  type FileToCopy,
   type FileToRead,
   type FolderListing,
   performContentTask,
@@ -19,6 +21,10 @@ export interface ContentRunner {
   list(folder: string): Promise<FolderListing | { readonly reason: string }>;
   /** Reads files one after the other, in the order given. */
   read(files: readonly FileToRead[]): Promise<readonly FileReading[]>;
+  /** Copies files to temporary names, one after the other, in the order given. */
+  copy(files: readonly FileToCopy[]): Promise<readonly FileCopy[]>;
+  /** Has what is under way end soon, in the middle of a file if need be, and leave nothing half-written. */
+  stop(): void;
   /** Ends the threads, in the middle of a file if need be. */
   close(): Promise<void>;
 }
@@ -44,6 +50,14 @@ export function openContentRunner(threads: number): ContentRunner {
       const result = await tasks.run({ type: 'read', files, control });
       if (result.type !== 'read') throw new Error('a read task gave something else');
       return result.readings;
+    },
+    async copy(files) {
+      const result = await tasks.run({ type: 'copy', files, control });
+      if (result.type !== 'copy') throw new Error('a copy task gave something else');
+      return result.copies;
+    },
+    stop() {
+      Atomics.store(control, CONTROL_STOP, 1n);
     },
     async close() {
       Atomics.store(control, CONTROL_STOP, 1n);

@@ -6,12 +6,17 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
+  copyFileSync,
   fstatSync,
+  futimesSync,
+  linkSync,
   lstatSync,
   openSync,
   readdirSync,
   readSync,
+  rmSync,
   type Stats,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { errorText } from '../errors.js';
@@ -64,9 +69,31 @@ export type ContentTask =
       readonly files: readonly FileToRead[];
       /** shared: [bytes read so far by all tasks, not 0 to stop] */
       readonly control: BigInt64Array;
-    };
+    }
+  | { readonly type: 'copy'; readonly files: readonly FileToCopy[]; readonly control: BigInt64Array };
+
+export interface FileToCopy {
+  readonly source: string;
+  /** where the copy is written; must not be there */
+  readonly temporary: string;
+  /** bytes */
+  readonly size: number;
+  readonly sha1: Sha1Hex;
+  readonly sha256: Sha256Hex | undefined;
+  /** whether the copy may share its blocks, or itself, with the source */
+  readonly mayLink: boolean;
+}
+
+/** A copy that is whole and right but neither synced nor under its name yet, or why there is none. */
+export type FileCopy =
+  | { readonly outcome: 'copied'; readonly how: 'bytes' | 'reflink' | 'hard link' }
+  /** the source is not the file; nothing was left */
+  | { readonly outcome: 'wrong'; readonly reading: FileReading }
+  /** writing failed; nothing was left */
+  | { readonly outcome: 'failed'; readonly code: string; readonly reason: string };
 
 export type ContentTaskResult =
+  | { readonly type: 'copy'; readonly copies: readonly FileCopy[] }
   | { readonly type: 'list'; readonly listing: FolderListing | { readonly reason: string } }
   | { readonly type: 'read'; readonly readings: readonly FileReading[] };
 
@@ -75,6 +102,9 @@ export const CONTROL_STOP = 1;
 
 export function performContentTask(task: ContentTask): ContentTaskResult {
   if (task.type === 'list') return { type: 'list', listing: listFolder(task.folder) };
+  if (task.type === 'copy') {
+    return { type: 'copy', copies: task.files.map((file) => copyFile(file, task.control)) };
+  }
   return { type: 'read', readings: task.files.map((file) => readFile(file, task.control)) };
 }
 
@@ -117,7 +147,17 @@ function kindOf(facts: Stats): EntryKind {
 let buffer: Buffer | undefined;
 
 /** Reads a file once, through SHA-1 and SHA-256. */
-export function readFile({ path, size }: FileToRead, control: BigInt64Array): FileReading {
+function readFile({ path, size }: FileToRead, control: BigInt64Array): FileReading {
+  return readThrough(path, size, control, () => {});
+}
+
+/** @param take is handed every piece, in order; what it throws ends the reading */
+function readThrough(
+  path: string,
+  size: number | undefined,
+  control: BigInt64Array,
+  take: (bytes: Uint8Array) => void,
+): FileReading {
   let descriptor: number;
   try {
     // Neither a link is followed nor is a pipe waited for; Windows knows neither flag.
@@ -135,13 +175,14 @@ export function readFile({ path, size }: FileToRead, control: BigInt64Array): Fi
     buffer ??= Buffer.allocUnsafeSlow(READ_SIZE);
     for (;;) {
       if (Atomics.load(control, CONTROL_STOP) !== 0n) {
-        return { outcome: 'unreadable', reason: 'the check was interrupted' };
+        return { outcome: 'unreadable', reason: 'the work was interrupted' };
       }
       const length = readSync(descriptor, buffer, 0, READ_SIZE, null);
       if (length === 0) break;
       const bytes = buffer.subarray(0, length);
       sha1.update(bytes);
       sha256.update(bytes);
+      take(bytes);
       Atomics.add(control, CONTROL_BYTES, BigInt(length));
     }
     const after = fstatSync(descriptor);
@@ -154,18 +195,98 @@ export function readFile({ path, size }: FileToRead, control: BigInt64Array): Fi
       stamp,
     };
   } catch (error) {
+    if (error instanceof WriteFailure) throw error;
     return unreadable(error);
   } finally {
     closeSync(descriptor);
   }
 }
 
+class WriteFailure extends Error {}
+
+/** Writes a copy while the source is read once, or links it when the bytes that were read are right. */
+function copyFile(file: FileToCopy, control: BigInt64Array): FileCopy {
+  const { source, temporary, mayLink } = file;
+  const linked = mayLink ? tryReflink(source, temporary) : undefined;
+  let descriptor: number | undefined;
+  let isWhole = false;
+  try {
+    // A clone is read itself: what was cloned is what must be right.
+    if (linked === undefined && !mayLink) descriptor = openSync(temporary, 'wx', 0o644);
+    const target = descriptor;
+    const reading = readThrough(
+      linked === undefined ? source : temporary,
+      file.size,
+      control,
+      target === undefined ? () => {} : (bytes) => writeFully(target, bytes),
+    );
+    if (reading.outcome !== 'read' || reading.sha1 !== file.sha1) return { outcome: 'wrong', reading };
+    if (file.sha256 !== undefined && reading.sha256 !== file.sha256) return { outcome: 'wrong', reading };
+    if (linked === undefined && mayLink && !tryHardLink(source, temporary, reading.stamp)) {
+      return copyFile({ ...file, mayLink: false }, control);
+    }
+    isWhole = true;
+    if (descriptor !== undefined) {
+      // The time is that of the source, so that what compares times sees no news.
+      futimesSync(descriptor, new Date(), new Date(reading.stamp.modifiedAt));
+    }
+    return { outcome: 'copied', how: linked ?? (mayLink ? 'hard link' : 'bytes') };
+  } catch (error) {
+    const cause = error instanceof WriteFailure ? error.cause : error;
+    isWhole = false;
+    return { outcome: 'failed', code: codeOf(cause), reason: errorText(cause) };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+    if (!isWhole && (descriptor !== undefined || linked !== undefined)) rmSync(temporary, { force: true });
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  try {
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(descriptor, bytes, written, bytes.length - written);
+    }
+  } catch (error) {
+    throw new WriteFailure('writing failed', { cause: error });
+  }
+}
+
+/** Shares the blocks with the source, where the file system can. */
+function tryReflink(source: string, target: string): 'reflink' | undefined {
+  try {
+    if (!lstatSync(source).isFile()) return undefined;
+    copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return 'reflink';
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') rmSync(target, { force: true });
+    return undefined;
+  }
+}
+
+/** @param stamp of the file that was read: another one must not be linked in its place */
+function tryHardLink(source: string, target: string, stamp: FileStamp): boolean {
+  try {
+    linkSync(source, target);
+  } catch {
+    return false;
+  }
+  const found = stampOf(lstatSync(target));
+  if (found.fileId === stamp.fileId && found.size === stamp.size && found.modifiedAt === stamp.modifiedAt)
+    return true;
+  rmSync(target, { force: true });
+  return false;
+}
+
 export function stampOf(facts: Stats): FileStamp {
   return { size: facts.size, modifiedAt: facts.mtimeMs, fileId: String(facts.ino) };
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
 function unreadable(error: unknown): FileReading {
-  const code = error instanceof Error && 'code' in error ? error.code : '';
+  const code = codeOf(error);
   if (code === 'ENOENT') return { outcome: 'missing' };
   if (code === 'ELOOP' || code === 'ENXIO' || code === 'EISDIR') return { outcome: 'not-a-file' };
   return { outcome: 'unreadable', reason: errorText(error) };

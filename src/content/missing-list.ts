@@ -148,3 +148,25 @@ function malformed(path: string, what: string): WsusutilError {
     hint: 'Name a list that "wsusutil reset --missing-list" wrote.',
   });
 }
+
+/** A list as what is to be copied, in the order of the content directory's folders; a file named twice counts once. */
+export function wantedOf(files: readonly ListedFile[]): {
+  readonly totals: { readonly files: number; readonly bytes: number };
+  page(folder: number, after: string | undefined): Promise<readonly ListedFile[]>;
+} {
+  const folders = new Map<number, Map<string, ListedFile>>();
+  const totals = { files: 0, bytes: 0 };
+  for (const file of files) {
+    const folder = Number.parseInt(file.sha1.slice(-2), 16);
+    const there = folders.get(folder) ?? new Map<string, ListedFile>();
+    folders.set(folder, there);
+    if (there.has(file.sha1)) continue;
+    there.set(file.sha1, file);
+    totals.files++;
+    totals.bytes += file.size;
+  }
+  return {
+    totals,
+    page: async (folder, after) => (after === undefined ? [...(folders.get(folder)?.values() ?? [])] : []),
+  };
+}

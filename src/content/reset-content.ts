@@ -21,6 +21,7 @@ import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
 import { FOLDER_COUNT, partialPathOf, pathOf, quarantineFolderOf } from './layout.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
+import { freeName } from './quarantine.js';
 import { RecordBuffer } from './record-buffer.js';
 
 const NEEDED_BY = 3;
@@ -391,13 +392,5 @@ class Reset {
         ),
       }));
     }
-  }
-}
-
-/** `path`, or `path.1`, `path.2` … where that is taken: what went to quarantine before stays there. */
-async function freeName(path: string): Promise<string> {
-  for (let n = 0; ; n++) {
-    const name = n === 0 ? path : `${path}.${n}`;
-    if ((await lstat(name).catch(() => undefined)) === undefined) return name;
   }
 }

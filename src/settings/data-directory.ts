@@ -7,7 +7,7 @@
  *     logs/               logs of commands that were given no log file
  *     WsusContent/        content files, unless the settings name another root
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { makeDirectory } from '../platform/make-directory.js';
@@ -72,11 +72,18 @@ export async function setUpContentDirectory(
   const before = await readSettings(directory.settingsPath);
   const settings: Settings = contentDirectory === undefined ? before : { ...before, contentDirectory };
   const after = locate(directory.path, settings);
-  const contentPath = join(after.contentRoot, CONTENT_FOLDER);
+  const contentPath = join(after.contentRoot, contentFolderName(after.contentRoot));
   // The folder first: settings must not point at a place that cannot be made.
   makeDirectory(contentPath);
   await writeSettings(directory.settingsPath, settings);
   return { directory: after, contentPath };
+}
+
+/** A folder that is there in another spelling (`wsuscontent`) stays the content folder. */
+function contentFolderName(root: string): string {
+  if (!existsSync(root)) return CONTENT_FOLDER;
+  const names = readdirSync(root).filter((name) => name.toLowerCase() === CONTENT_FOLDER.toLowerCase());
+  return names.includes(CONTENT_FOLDER) ? CONTENT_FOLDER : (names.sort()[0] ?? CONTENT_FOLDER);
 }
 
 function locate(path: string, settings: Settings): DataDirectory {

@@ -47,6 +47,8 @@ export interface ContentIndex {
   select(scope: ContentScope): Promise<ContentSelection>;
   /** Files by SHA-1; those the metadata does not call for are left out. */
   find(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, WantedFile>>;
+  /** Every size a file has: what has none of them is no content file. */
+  sizes(): Promise<ReadonlySet<number>>;
   /** Revisions that call for each file: the first `limit` of them, and how many there are. */
   users(
     sha1s: readonly Sha1Hex[],

@@ -79,6 +79,15 @@ export class SqliteContentIndex implements ContentIndex {
     });
   }
 
+  async sizes(): Promise<ReadonlySet<number>> {
+    return this.#guard(() => {
+      const sizes = new Set<number>();
+      const rows = this.#database.prepare('SELECT DISTINCT size FROM content_files');
+      for (const row of rows.iterate()) sizes.add(numberOf(row.size));
+      return sizes;
+    });
+  }
+
   async users(sha1s: readonly Sha1Hex[], limit: number) {
     return this.#guard(() => {
       const wanted = JSON.stringify(sha1s);

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..');
 /** `outDir` of test/helpers/catalogue/tsconfig.json */
 const output = join(root, 'node_modules/.cache/wsusutil-generator');
 
-/** @returns {Promise<typeof import('../helpers/catalogue/write-catalogue.js') & typeof import('../helpers/catalogue/generate-catalogue.js')>} */
+/** @returns {Promise<typeof import('../helpers/catalogue/write-catalogue.js') & typeof import('../helpers/catalogue/generate-catalogue.js') & typeof import('../helpers/catalogue/documents.js')>} */
 export async function loadGenerator() {
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const project = join(root, 'test/helpers/catalogue/tsconfig.json');
@@ -21,5 +21,9 @@ export async function loadGenerator() {
   mkdirSync(output, { recursive: true });
   writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n'); // a folder below node_modules inherits none
   const load = (name) => import(pathToFileURL(join(output, 'test/helpers/catalogue', name)).href);
-  return { ...(await load('generate-catalogue.js')), ...(await load('write-catalogue.js')) };
+  return {
+    ...(await load('generate-catalogue.js')),
+    ...(await load('write-catalogue.js')),
+    ...(await load('documents.js')),
+  };
 }

@@ -47,7 +47,7 @@ export function ratioRow(what, actual, floor, floorName, limit) {
 }
 
 function formatFactor(limit) {
-  return limit < 1 ? `1/${Math.round(1 / limit)}` : `${limit}x`;
+  return limit < 1 ? `1/${Math.round(1 / limit)}` : `${Number(limit.toFixed(2))}x`;
 }
 
 /** A row whose measure is how much longer than `factor` floors it took. @returns {Row} */

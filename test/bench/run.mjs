@@ -1,19 +1,20 @@
 // npm run bench [-- <table> ...] [-- --revisions N] [--rounds N] [--large] [--cli <script>]
 //
-// Tables: startup, import, export, query, store; all of them if none is named. Each measures the program as people
+// Tables: startup, import, export, query, store, content; all of them if none is named. Each measures the program as people
 // run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { inventFiles, makeContentTree, writeContentPackage } from './content-tree.mjs';
 import { loadGenerator } from './generator.mjs';
 import { interleave, isInstalled, run } from './measure.mjs';
 import { overheadRow, printTable, ratioRow } from './report.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
-const TABLES = ['startup', 'import', 'export', 'query', 'store'];
+const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content'];
 const MEGABYTE = 1e6;
 
 const IMPORT_LIMIT = 4;
@@ -25,6 +26,16 @@ const COLD_IMPORT_LIMIT = 20;
 const STORE_SHARE_LIMIT = 0.2;
 const HELP_ALLOWANCE_MS = 60;
 const QUERY_ALLOWANCE_MS = 50;
+/** 0.9 times the throughput */
+const VERIFY_LIMIT = 1 / 0.9;
+const QUICK_LIMIT = 3;
+const CONTENT_MEMORY_LIMIT = 400 * MEGABYTE;
+/** Files of the trees below: many small ones and few large ones, and more tiny ones than a server has. */
+const SMALL_FILES = 20_000;
+const LARGE_FILES = 40;
+const LARGE_SIZE = 100 * MEGABYTE;
+const TINY_FILES = 500_000;
+const KNOWN_FILES = 1_000_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -322,8 +333,103 @@ function shareRow(what, size, xmlSize) {
   };
 }
 
+/** A data directory that knows these files; the content lies where its settings say. */
+async function contentDirectory(name, files, contentRoot) {
+  const directory = fresh(`data-${name}`);
+  const path = fresh(`${name}.xml.gz`);
+  await writeContentPackage(path, files);
+  if (contentRoot !== undefined) {
+    await run(...wsusutil('postinstall', `CONTENT_DIR=${contentRoot}`, '--data-dir', directory, '--quiet'));
+  }
+  await run(...importInto(directory, path));
+  await rm(path);
+  return directory;
+}
+
+/** Both digests of every file by openssl, one process per processor, one after the other. */
+async function opensslTime(folder) {
+  let total = 0;
+  for (const digest of ['-sha1', '-sha256']) {
+    const script = `find "$1" -type f -print0 | xargs -0 -n 500 -P ${availableParallelism()} openssl dgst ${digest}`;
+    total += (await run('sh', ['-c', script, 'sh', folder])).ms;
+  }
+  return total;
+}
+
+async function content() {
+  const rows = [];
+  const what = {
+    verify: `content verify, ${SMALL_FILES} small and ${LARGE_FILES} large files`,
+    quick: `reset --quick, ${TINY_FILES} known files`,
+    memory: `reset with ${KNOWN_FILES} file rows: peak memory`,
+  };
+  if (isInstalled('openssl') && isInstalled('xargs')) {
+    const tree = fresh('tree');
+    const small = Array.from({ length: SMALL_FILES }, (_, n) => 500 + ((n * 7919) % 100_000));
+    const files = makeContentTree(tree, [...small, ...Array.from({ length: LARGE_FILES }, () => LARGE_SIZE)]);
+    const directory = await contentDirectory('tree', files, tree);
+    const result = await interleave(rounds, {
+      floor: () => opensslTime(tree),
+      verify: async () =>
+        (await run(...wsusutil('content', 'verify', '--data-dir', directory, '--quiet'))).ms,
+    });
+    rows.push(
+      ratioRow(
+        what.verify,
+        result.verify,
+        result.floor,
+        'openssl dgst -sha1 and -sha256 on all cores',
+        VERIFY_LIMIT,
+      ),
+    );
+    await rm(tree, { recursive: true });
+  } else rows.push({ what: what.verify, skipped: 'openssl or xargs is not installed' });
+
+  const tiny = fresh('tiny');
+  const files = makeContentTree(
+    tiny,
+    Array.from({ length: TINY_FILES }, () => 64),
+  );
+  const known = await contentDirectory('tiny', files, tiny);
+  await run(...wsusutil('reset', '--offline', '--data-dir', known, '--quiet'));
+  const quick = await interleave(rounds, {
+    ...(isInstalled('find')
+      ? { floor: async () => (await run('find', [tiny, '-type', 'f', '-printf', '%s\\n'])).ms }
+      : {}),
+    quick: async () =>
+      (await run(...wsusutil('reset', '--quick', '--offline', '--data-dir', known, '--quiet'))).ms,
+  });
+  rows.push(
+    quick.floor === undefined
+      ? { what: what.quick, skipped: 'find is not installed' }
+      : ratioRow(what.quick, quick.quick, quick.floor, "find -printf '%s\\n'", QUICK_LIMIT),
+  );
+  await rm(tiny, { recursive: true });
+
+  const many = await contentDirectory('many', inventFiles(KNOWN_FILES), undefined);
+  // Exit code 3, since all of them are missing, is what this run ends with.
+  const script = [
+    `"$@" --quiet; test $? = 3`,
+    'sh',
+    ...wsusutil('reset', '--offline', '--data-dir', many).flat(),
+  ];
+  const { peakBytes } = await run('sh', ['-c', ...script], { memory: scratch });
+  rows.push(
+    peakBytes === undefined
+      ? { what: what.memory, skipped: `not measured on ${process.platform}` }
+      : {
+          what: what.memory,
+          measured: `${(peakBytes / MEGABYTE).toFixed(0)} MB`,
+          floor: '',
+          target: `under ${CONTENT_MEMORY_LIMIT / MEGABYTE} MB`,
+          met: peakBytes < CONTENT_MEMORY_LIMIT,
+        },
+  );
+  show('Content directory', rows);
+}
+
 try {
-  const measure = { startup, import: importTable, export: exportTable, query, store };
+  const measure = { startup, import: importTable, export: exportTable, query, store, content };
   console.log(
     `Node ${process.version}, ${process.platform}-${process.arch}; medians of ${rounds} interleaved rounds`,
   );

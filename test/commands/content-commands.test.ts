@@ -1,11 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { contentCopy } from '../../src/commands/content-copy.js';
 import { contentVerify } from '../../src/commands/content-verify.js';
+import { movecontent } from '../../src/commands/movecontent.js';
 import { reset } from '../../src/commands/reset.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
 import { startContentOrigin } from '../helpers/content-origin.js';
+import { failureOf } from '../helpers/package-builder.js';
 import { importUpdates, now, testFolder } from '../store/update-builder.js';
 import { type GivenArguments, runCommand } from './command-context.js';
 
@@ -194,4 +197,170 @@ test('content verify checks another tree and touches nothing', async () => {
     'complete',
   );
   expect((await runCommand(contentVerify, storePath)).status).toBe('complete');
+});
+
+test('content copy copies what is called for, verified, and a second run copies nothing', async () => {
+  const { storePath, tree, files, licence } = await setUp();
+  placeFile(tree, makeFile('orphan'));
+  const target = testFolder();
+  const first = await runCommand(contentCopy, storePath, {
+    positionals: { dir: target },
+    options: { link: 'never' },
+  });
+  expect(first.status).toBe('complete');
+  expect(first.result).toMatchObject({ copied: { files: 5 }, linked: { files: 0 }, notCopied: { files: 0 } });
+  for (const file of [...files, licence]) {
+    expect(readFileSync(join(target, 'WsusContent', file.path)).equals(file.bytes)).toBe(true);
+  }
+  const listed = readdirSync(join(target, 'WsusContent'), { recursive: true, withFileTypes: true });
+  expect(listed.filter((each) => each.isFile() && each.name !== 'copied')).toHaveLength(5);
+  const again = await runCommand(contentCopy, storePath, {
+    positionals: { dir: target },
+    options: { link: 'never' },
+  });
+  expect(again.result).toMatchObject({ copied: { files: 0 }, present: { files: 5 } });
+});
+
+test('content copy shares bytes where it may, and says so', async () => {
+  const { storePath, tree, files } = await setUp();
+  const target = testFolder();
+  const { result } = await runCommand(contentCopy, storePath, { positionals: { dir: target } });
+  expect(result).toMatchObject({ copied: { files: 5 }, linked: { files: 5 } });
+  const [a] = files as [BuiltFile];
+  expect(readFileSync(join(target, 'WsusContent', a.path)).equals(readFileSync(join(tree, a.path)))).toBe(
+    true,
+  );
+});
+
+test.each(['never', 'auto'])(
+  'a damaged source is never copied, --link %s, and what is damaged at the target is replaced',
+  async (link) => {
+    const { storePath, tree, files, licence } = await setUp();
+    const target = testFolder();
+    const [a, b, c] = files as [BuiltFile, BuiltFile, BuiltFile];
+    damage(join(tree, a.path));
+    rmSync(join(tree, licence.path));
+    placeFile(join(target, 'wsuscontent'), b, b.path.toLowerCase(), Buffer.alloc(b.bytes.length));
+    placeFile(join(target, 'wsuscontent'), c);
+    const { status, result } = await runCommand(contentCopy, storePath, {
+      positionals: { dir: target },
+      options: { link },
+    });
+    expect(status).toBe('incomplete');
+    expect(result).toMatchObject({
+      copied: { files: 2 },
+      replaced: { files: 1 },
+      present: { files: 1 },
+      notCopied: { files: 2, licences: { files: 1 } },
+    });
+    expect(existsSync(join(target, 'wsuscontent', a.path))).toBe(false);
+    expect(readFileSync(join(target, 'wsuscontent', b.path.toLowerCase())).equals(b.bytes)).toBe(true);
+    expect(readdirSync(join(target, 'wsuscontent/.wsusutil/partial'))).toEqual([]);
+  },
+);
+
+test('a file at the target that was changed after it was copied is read again and replaced', async () => {
+  const { storePath, files } = await setUp();
+  const target = testFolder();
+  const copy = () =>
+    runCommand(contentCopy, storePath, { positionals: { dir: target }, options: { link: 'never' } });
+  await copy();
+  const [a] = files as [BuiltFile];
+  damage(join(target, 'WsusContent', a.path));
+  expect((await copy()).result).toMatchObject({
+    copied: { files: 1 },
+    replaced: { files: 1 },
+    present: { files: 4 },
+  });
+  expect(readFileSync(join(target, 'WsusContent', a.path)).equals(a.bytes)).toBe(true);
+});
+
+test('a dry run says what would be copied and makes nothing', async () => {
+  const { storePath } = await setUp();
+  const target = testFolder();
+  const { result } = await runCommand(contentCopy, storePath, {
+    positionals: { dir: target },
+    options: { 'dry-run': true },
+  });
+  expect(result).toMatchObject({ dryRun: true, toCopy: { files: 5 } });
+  expect(readdirSync(target)).toEqual([]);
+});
+
+test('the connected side copies what a list of missing files names', async () => {
+  const { reset, storePath, tree, files } = await setUp();
+  const [a] = files as [BuiltFile];
+  const list = join(testFolder(), 'need.json');
+  rmSync(join(tree, a.path));
+  await reset({ offline: true, 'missing-list': list });
+  placeFile(tree, a);
+  const target = testFolder();
+  const { result } = await runCommand(contentCopy, storePath, {
+    positionals: { dir: target },
+    options: { list },
+  });
+  expect(result).toMatchObject({ wanted: { files: 1 }, copied: { files: 1 } });
+  expect(existsSync(join(target, 'WsusContent', a.path))).toBe(true);
+});
+
+test.each([
+  ['no JSON', 'x'],
+  ['another document', '{}'],
+  [
+    'a path for a SHA-1',
+    '{"kind":"wsusutil-missing-content","formatVersion":1,"files":[{"sha1":"../../etc/passwd","size":1,"fileName":"x","kind":"payload"}]}',
+  ],
+  ['a newer format', '{"kind":"wsusutil-missing-content","formatVersion":2,"files":[]}'],
+])('a list of missing files that is %s is refused', async (_, text) => {
+  const { storePath } = await setUp();
+  const list = join(testFolder(), 'need.json');
+  writeFileSync(list, text);
+  const error = await failureOf(() =>
+    runCommand(contentCopy, storePath, { positionals: { dir: testFolder() }, options: { list } }),
+  );
+  expect(error.code).toBe('LIST_MALFORMED');
+});
+
+test('movecontent copies, switches the setting and leaves the old tree', async () => {
+  const { storePath, tree, files } = await setUp();
+  const target = testFolder();
+  const { status, result, announced } = await runCommand(movecontent, storePath, {
+    positionals: { contentpath: target },
+  });
+  expect(status).toBe('complete');
+  expect(announced).toHaveLength(1);
+  expect(result).toMatchObject({
+    to: join(target, 'WsusContent'),
+    copied: { files: 5 },
+    found: { verified: { files: 5 } },
+  });
+  expect(JSON.parse(readFileSync(`${storePath}.settings.json`, 'utf8'))).toMatchObject({
+    contentDirectory: target,
+  });
+  for (const file of files) expect(existsSync(join(tree, file.path))).toBe(true);
+});
+
+test('movecontent -skipcopy copies nothing, switches, and says what is not there', async () => {
+  const { storePath, files } = await setUp();
+  const target = testFolder();
+  for (const file of files) placeFile(join(target, 'WsusContent'), file);
+  const { status, result } = await runCommand(movecontent, storePath, {
+    positionals: { contentpath: target },
+    options: { skipcopy: true },
+  });
+  expect(status).toBe('incomplete');
+  expect(result).toMatchObject({ copied: null, missing: { files: 1 }, found: { unverified: { files: 4 } } });
+  expect(JSON.parse(readFileSync(`${storePath}.settings.json`, 'utf8'))).toMatchObject({
+    contentDirectory: target,
+  });
+});
+
+test('movecontent refuses what is no absolute path, before anything is done', () => {
+  for (const contentpath of ['D:', 'somewhere', './there']) {
+    expect(() =>
+      movecontent.check?.(
+        { positionals: { contentpath, logfile: undefined }, options: { skipcopy: false }, assignments: {} },
+        now(),
+      ),
+    ).toThrow(/absolute path|not its root/);
+  }
 });

@@ -1,0 +1,71 @@
+/**
+ * What a content directory was given by this program, in `.wsusutil/copied`: one line per file that was verified while
+ * it was copied, `<SHA-1> <size> <modified> <file id>`. A later run reads only files that are not in it or were changed
+ * since. Losing it costs time, never correctness.
+ */
+import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type FileStamp, sameStamp } from '../model/content-file.js';
+import type { Sha1Hex } from '../model/digest.js';
+import { writeError } from '../platform/atomic-file.js';
+import { OWN_FOLDER } from './layout.js';
+
+/** Three million files; a longer one is not read. */
+const MAX_JOURNAL_SIZE = 256 << 20;
+const LINE = /^([0-9A-F]{40}) (\d{1,15}) (\d{1,15}(?:\.\d{1,20})?) (\d{1,30})$/;
+
+export class CopyJournal {
+  readonly #path: string;
+  readonly #stamps: Map<Sha1Hex, string>;
+  #handle: FileHandle | undefined;
+
+  private constructor(path: string, stamps: Map<Sha1Hex, string>) {
+    this.#path = path;
+    this.#stamps = stamps;
+  }
+
+  /** Reads what is there; lines that are none, a half-written last one among them, do not count. */
+  static async open(contentFolder: string): Promise<CopyJournal> {
+    const path = join(contentFolder, OWN_FOLDER, 'copied');
+    const stamps = new Map<Sha1Hex, string>();
+    const text = await stat(path)
+      .then(({ size }) => (size <= MAX_JOURNAL_SIZE ? readFile(path, 'latin1') : ''))
+      .catch(() => '');
+    for (const line of text.split('\n')) {
+      const match = LINE.exec(line);
+      if (match !== null) stamps.set(match[1] as string, line.slice(41));
+    }
+    return new CopyJournal(path, stamps);
+  }
+
+  /** True if the file was verified when it was copied, and is unchanged since. */
+  knows(sha1: Sha1Hex, stamp: FileStamp): boolean {
+    const line = this.#stamps.get(sha1);
+    if (line === undefined) return false;
+    const [size, modifiedAt, fileId] = line.split(' ') as [string, string, string];
+    return sameStamp({ size: Number(size), modifiedAt: Number(modifiedAt), fileId }, stamp);
+  }
+
+  async add(entries: readonly { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[]): Promise<void> {
+    try {
+      if (this.#handle === undefined) {
+        await mkdir(dirname(this.#path), { recursive: true });
+        this.#handle = await open(this.#path, 'a');
+      }
+      const lines = entries.map(({ sha1, stamp }) => {
+        const line = `${stamp.size} ${stamp.modifiedAt} ${stamp.fileId}`;
+        this.#stamps.set(sha1, line);
+        // A line break in front too: the last line may be half-written.
+        return `\n${sha1} ${line}\n`;
+      });
+      await this.#handle.write(lines.join(''));
+    } catch (error) {
+      throw writeError(error, this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+}

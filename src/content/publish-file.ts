@@ -1,0 +1,27 @@
+import { mkdir, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeError } from '../platform/atomic-file.js';
+
+/**
+ * Gives a written file its name: synced first, replacing what had the name. The caller syncs the folder, once for all
+ * files of it.
+ *
+ * @throws WsusutilError `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`
+ */
+export async function publishFile(temporary: string, path: string): Promise<void> {
+  try {
+    const handle = await open(temporary, 'r+').catch(() => open(temporary, 'r')); // a hard link may be read-only
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path).catch(async (error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      await mkdir(dirname(path), { recursive: true });
+      await rename(temporary, path);
+    });
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
