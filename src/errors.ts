@@ -40,6 +40,13 @@ export type ErrorCode =
   | 'LIMIT_EXCEEDED'
   | 'STRICT_REFUSED'
   | 'NOT_FOUND'
+  // the upstream server
+  | 'UPSTREAM_UNREACHABLE'
+  | 'UPSTREAM_TRUNCATED'
+  | 'UPSTREAM_REFUSED'
+  | 'UPSTREAM_INCOMPATIBLE'
+  | 'UPSTREAM_FAULT'
+  | 'UPSTREAM_MALFORMED'
   // interrupted
   | 'INTERRUPTED';
 

@@ -24,6 +24,10 @@ export const EXIT_MEANINGS = {
   26: 'too large for the container, or over a limit',
   27: 'refused because of --strict',
   28: 'no update, category, language or revision of that name or id',
+  30: 'the upstream server could not be reached, or its answer broke off',
+  31: 'the upstream server refused us: authentication, certificate or wrong address',
+  32: 'the upstream server is of a kind or version that cannot be synchronised from',
+  33: 'the upstream server answered with a fault, or with something that makes no sense',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -64,6 +68,12 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   LIMIT_EXCEEDED: 26,
   STRICT_REFUSED: 27,
   NOT_FOUND: 28,
+  UPSTREAM_UNREACHABLE: 30,
+  UPSTREAM_TRUNCATED: 30,
+  UPSTREAM_REFUSED: 31,
+  UPSTREAM_INCOMPATIBLE: 32,
+  UPSTREAM_FAULT: 33,
+  UPSTREAM_MALFORMED: 33,
   INTERRUPTED: 130,
 };
 
