@@ -15,6 +15,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   settings: DOMAIN,
   packages: ['store', ...DOMAIN],
   query: ['store', ...DOMAIN],
+  sync: ['transfer', 'store', 'content', 'packages', ...DOMAIN],
   formats: BASE,
   platform: ['errors'],
   model: ['errors'],
