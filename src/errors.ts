@@ -48,6 +48,13 @@ export type ErrorCode =
   | 'SOURCE_UNREACHABLE'
   | 'SOURCE_REFUSED'
   | 'DOWNLOAD_MISMATCH'
+  // the upstream server
+  | 'UPSTREAM_UNREACHABLE'
+  | 'UPSTREAM_TRUNCATED'
+  | 'UPSTREAM_REFUSED'
+  | 'UPSTREAM_INCOMPATIBLE'
+  | 'UPSTREAM_FAULT'
+  | 'UPSTREAM_MALFORMED'
   // interrupted
   | 'INTERRUPTED';
 

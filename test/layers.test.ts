@@ -17,6 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   transfer: ['platform', 'model', 'events', 'errors'],
   content: ['store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
+  sync: ['transfer', 'store', 'content', 'packages', ...DOMAIN],
   formats: BASE,
   platform: ['errors'],
   model: ['errors'],

@@ -25,9 +25,11 @@ export const EXIT_MEANINGS = {
   27: 'refused because of --strict',
   28: 'no update, category, language or revision of that name or id',
   29: 'refused for safety; the hint says what overrides it',
-  30: 'a source on the network cannot be reached',
-  31: 'a source on the network refuses or does not have it',
+  30: 'a server on the network cannot be reached, or its answer broke off',
+  31: 'a server on the network refuses: not there, authentication, certificate or wrong address',
   32: 'what was downloaded is not the file that was asked for',
+  33: 'the upstream server answered with a fault, or with something that makes no sense',
+  34: 'the upstream server is of a kind or version that cannot be synchronised from',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -73,8 +75,14 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   NOT_FOUND: 28,
   SAFETY_REFUSED: 29,
   SOURCE_UNREACHABLE: 30,
+  UPSTREAM_UNREACHABLE: 30,
+  UPSTREAM_TRUNCATED: 30,
   SOURCE_REFUSED: 31,
+  UPSTREAM_REFUSED: 31,
   DOWNLOAD_MISMATCH: 32,
+  UPSTREAM_FAULT: 33,
+  UPSTREAM_MALFORMED: 33,
+  UPSTREAM_INCOMPATIBLE: 34,
   INTERRUPTED: 130,
 };
 

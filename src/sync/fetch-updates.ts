@@ -1,0 +1,246 @@
+/**
+ * All documents of a list of revisions, through servers that answer short, break off, or refuse a whole batch for one
+ * unknown revision (server-sync-protocol 6.1, 15.4, 17.7, 17.8).
+ */
+import { isWsusutilError, WsusutilError } from '../errors.js';
+import type { Report } from '../events.js';
+import type { FileLocation, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
+import { decodeUpdateBlob } from '../formats/server-sync/update-blob.js';
+import { SoapFault } from '../formats/soap/soap-fault.js';
+import type { Sha1Hex } from '../model/digest.js';
+import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import type { FaultDecision } from './fault-decision.js';
+import type { Tries } from './recovery.js';
+import { TransportError } from './transport-error.js';
+
+export type UpdateEvent =
+  | {
+      readonly type: 'document';
+      /** what was asked for; that the document says the same is for whoever parses it to check */
+      readonly identity: UpdateIdentity;
+      /** UTF-8, without byte order mark */
+      readonly document: Uint8Array;
+      /** SHA-1 of each content file as the upstream lists them */
+      readonly fileSha1s: readonly Sha1Hex[];
+    }
+  /** May come more than once for a file, and for files of documents that came before a connection broke. */
+  | { readonly type: 'file-location'; readonly location: FileLocation }
+  /** Listed, but not there; `reason` is a fault code or `NotReturned`. To be asked for again in the next run. */
+  | { readonly type: 'unavailable'; readonly identity: UpdateIdentity; readonly reason: string }
+  /** Its document is damaged or beyond a limit. To be asked for again in the next run. */
+  | { readonly type: 'unreadable'; readonly identity: UpdateIdentity; readonly error: WsusutilError };
+
+export interface UpdateFetching {
+  readonly batchSize: number;
+  readonly ask: (batch: readonly UpdateIdentity[]) => AsyncGenerator<UpdateDataItem, void, undefined>;
+  /** undefined for anything but a fault */
+  readonly decide: (error: unknown) => FaultDecision | undefined;
+  readonly newTries: () => Tries;
+  /** Prepares for the same call once more, or throws. */
+  readonly recover: (error: unknown, tries: Tries) => Promise<void>;
+  readonly report: Report;
+}
+
+/** Pause before a batch that may hold an unknown revision is asked for again (section 15.4). */
+const UNKNOWN_PAUSE_MS = 2_000;
+/** Unavailable revisions that a healthy server may have: this many, or this part of the list if that is more. */
+const MAX_UNAVAILABLE = 20;
+const MAX_UNAVAILABLE_SHARE = 0.05;
+/** Time-outs after which a batch is halved. */
+const MAX_TIMEOUTS = 2;
+
+interface Batch {
+  readonly identities: readonly UpdateIdentity[];
+  readonly tries: Tries;
+  /** a fault that may mean an unknown revision has been met once already */
+  isRepeated: boolean;
+  timeouts: number;
+}
+
+/** Yields each revision once, whatever has to be asked for twice. */
+export async function* fetchUpdates(
+  identities: Iterable<UpdateIdentity>,
+  fetching: UpdateFetching,
+): AsyncGenerator<UpdateEvent, void, undefined> {
+  const wanted = new Map<string, UpdateIdentity>();
+  for (const identity of identities) wanted.set(formatIdentity(identity), identity);
+  const fetcher = new Fetcher(wanted.size, fetching);
+  let batch: UpdateIdentity[] = [];
+  for (const identity of wanted.values()) {
+    batch.push(identity);
+    if (batch.length < fetching.batchSize) continue;
+    yield* fetcher.fetch(batch);
+    batch = [];
+  }
+  if (batch.length > 0) yield* fetcher.fetch(batch);
+}
+
+class Fetcher {
+  readonly #fetching: UpdateFetching;
+  readonly #maxUnavailable: number;
+  readonly #total: number;
+  #unavailable = 0;
+  #delivered = 0;
+
+  constructor(total: number, fetching: UpdateFetching) {
+    this.#total = total;
+    this.#fetching = fetching;
+    this.#maxUnavailable = Math.max(MAX_UNAVAILABLE, Math.ceil(total * MAX_UNAVAILABLE_SHARE));
+  }
+
+  async *fetch(identities: readonly UpdateIdentity[]): AsyncGenerator<UpdateEvent, void, undefined> {
+    /** yielded already; asked for again only for the file locations behind them */
+    const delivered = new Set<string>();
+    const stack: Batch[] = [this.#batch(identities)];
+    for (;;) {
+      const batch = stack.pop();
+      if (batch === undefined) return;
+      const returned = new Set<string>();
+      try {
+        yield* this.#askOnce(batch, delivered, returned);
+      } catch (error) {
+        yield* this.#afterError(error, batch, stack, delivered);
+        continue;
+      }
+      const rest = batch.identities.filter((identity) => !returned.has(formatIdentity(identity)));
+      if (rest.length === 0) continue;
+      const { report } = this.#fetching;
+      report({
+        type: 'step',
+        message: `GetUpdateData: ${batch.identities.length - rest.length} of ${batch.identities.length} revisions came; asking for the rest`,
+      });
+      if (rest.length < batch.identities.length) stack.push(this.#batch(rest));
+      else if (rest.length > 1) this.#halve(batch, stack);
+      else yield this.#giveUp(rest[0] as UpdateIdentity, 'NotReturned');
+    }
+  }
+
+  async *#askOnce(
+    batch: Batch,
+    delivered: Set<string>,
+    returned: Set<string>,
+  ): AsyncGenerator<UpdateEvent, void, undefined> {
+    const asked = new Map(batch.identities.map((identity) => [formatIdentity(identity), identity]));
+    for await (const item of this.#fetching.ask(batch.identities)) {
+      if (item.type === 'file-location') {
+        yield item;
+        continue;
+      }
+      const { update } = item;
+      const key = formatIdentity(update.identity);
+      const identity = asked.get(key);
+      if (identity === undefined) {
+        this.#fetching.report({
+          type: 'step',
+          message: `GetUpdateData: ${key} came without being asked for`,
+        });
+        continue;
+      }
+      returned.add(key);
+      if (delivered.has(key)) continue;
+      delivered.add(key);
+      this.#delivered++;
+      let document: Uint8Array;
+      try {
+        document = decodeUpdateBlob(update.blob);
+      } catch (error) {
+        if (!isWsusutilError(error)) throw error;
+        yield { type: 'unreadable', identity, error };
+        continue;
+      }
+      yield { type: 'document', identity, document, fileSha1s: update.fileSha1s };
+    }
+  }
+
+  /** Puts on the stack what is to be asked for next, or throws. */
+  async *#afterError(
+    error: unknown,
+    batch: Batch,
+    stack: Batch[],
+    delivered: Set<string>,
+  ): AsyncGenerator<UpdateEvent, void, undefined> {
+    const { decide, recover } = this.#fetching;
+    const { identities } = batch;
+    const decision = decide(error);
+    if (decision?.action === 'leave-out') {
+      const missing = new Set(decision.missing.map(formatIdentity));
+      const rest = identities.filter((identity) => !missing.has(formatIdentity(identity)));
+      if (rest.length < identities.length) {
+        for (const identity of identities) {
+          const key = formatIdentity(identity);
+          if (missing.has(key) && !delivered.has(key)) yield this.#giveUp(identity, 'MissingRevisions');
+        }
+        if (rest.length > 0) stack.push(this.#batch(rest));
+        return;
+      }
+    }
+    if (decision?.action === 'leave-out' || decision?.action === 'find-unknown') {
+      // The same code also covers trouble that passes.
+      if (!batch.isRepeated) {
+        await batch.tries.wait(UNKNOWN_PAUSE_MS);
+        stack.push({ ...batch, isRepeated: true });
+      } else if (identities.length > 1) {
+        this.#halve(batch, stack);
+      } else {
+        const [identity] = identities as readonly [UpdateIdentity];
+        if (!delivered.has(formatIdentity(identity))) yield this.#giveUp(identity, errorCodeOf(error));
+      }
+      return;
+    }
+    if (identities.length > 1 && this.#isTooMuch(error, batch)) {
+      this.#halve(batch, stack);
+      return;
+    }
+    if (isWsusutilError(error, 'LIMIT_EXCEEDED')) {
+      const [identity] = identities as readonly [UpdateIdentity];
+      if (!delivered.has(formatIdentity(identity))) {
+        this.#count();
+        yield { type: 'unreadable', identity, error };
+      }
+      return;
+    }
+    await recover(error, batch.tries);
+    stack.push(batch);
+  }
+
+  #isTooMuch(error: unknown, batch: Batch): boolean {
+    if (isWsusutilError(error, 'LIMIT_EXCEEDED')) return true;
+    if (!(error instanceof TransportError)) return false;
+    return error.status === 413 || (error.isTimeout && ++batch.timeouts >= MAX_TIMEOUTS);
+  }
+
+  #halve({ identities }: Batch, stack: Batch[]): void {
+    const middle = Math.ceil(identities.length / 2);
+    const halves = [identities.slice(0, middle), identities.slice(middle)];
+    // Only a single revision is asked for twice again, before it is given up.
+    for (const half of halves.reverse()) stack.push({ ...this.#batch(half), isRepeated: half.length > 1 });
+  }
+
+  #batch(identities: readonly UpdateIdentity[]): Batch {
+    return { identities, tries: this.#fetching.newTries(), isRepeated: false, timeouts: 0 };
+  }
+
+  #giveUp(identity: UpdateIdentity, reason: string): UpdateEvent {
+    this.#count();
+    return { type: 'unavailable', identity, reason };
+  }
+
+  /** @throws WsusutilError `UPSTREAM_FAULT` if so many are not there that the server must be ill */
+  #count(): void {
+    const unavailable = ++this.#unavailable;
+    const limit = this.#delivered === 0 ? MAX_UNAVAILABLE : this.#maxUnavailable;
+    if (unavailable <= limit) return;
+    throw new WsusutilError(
+      'UPSTREAM_FAULT',
+      `The upstream lists ${this.#total} revisions but does not give out ${unavailable} of them`,
+      {
+        hint: 'Something is wrong inside the upstream; look at its log, or run its clean-up, and try again.',
+        details: { unavailable, asked: this.#total },
+      },
+    );
+  }
+}
+
+function errorCodeOf(error: unknown): string {
+  return (error instanceof SoapFault ? error.errorCode : undefined) ?? 'unknown';
+}

@@ -1,0 +1,154 @@
+/** One SOAP request over {@link HttpPost}: time limit, statuses, errors in the words of this program. No retries. */
+import { throwIfInterrupted } from '../errors.js';
+import type { SoapRequest } from '../formats/server-sync/service.js';
+import { readFault } from '../formats/soap/reply-reader.js';
+import type { SyncClock } from './clock.js';
+import type { HttpPost, HttpPostResponse } from './http-post.js';
+import { statusError, TransportError, toTransportError } from './transport-error.js';
+
+export interface OpenReply {
+  /** of an answer with status 200 */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** the server's clock at the answer, milliseconds since 1970; undefined if it did not say */
+  readonly serverTime: number | undefined;
+  /** Ends the connection if the reply has not been read to its end. Harmless afterwards. */
+  close(): void;
+}
+
+export class SoapTransport {
+  readonly #post: HttpPost;
+  readonly #clock: SyncClock;
+  readonly #signal: AbortSignal;
+  readonly #timeoutMs: number;
+
+  /** @param timeoutMs longest wait for the answer to begin, and then for each further piece of it */
+  constructor(post: HttpPost, clock: SyncClock, signal: AbortSignal, timeoutMs: number) {
+    this.#post = post;
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * @throws SoapFault with any status
+   * @throws TransportError, also later from `chunks`
+   * @throws WsusutilError `INTERRUPTED`
+   */
+  async open(url: URL, request: SoapRequest): Promise<OpenReply> {
+    throwIfInterrupted(this.#signal, `calling ${request.operation}`);
+    const guard = new CallGuard(request.operation, url.host, this.#signal, this.#timeoutMs);
+    let response: HttpPostResponse;
+    try {
+      response = await guard.wait(() =>
+        this.#post({
+          url: url.href,
+          soapAction: request.soapAction,
+          body: request.body,
+          signal: guard.signal,
+        }),
+      );
+    } catch (error) {
+      guard.close();
+      throw error;
+    }
+    const { status, headers } = response;
+    const chunks = guard.guarded(response.body);
+    if (status !== 200) {
+      try {
+        // Faults come with 500; a server of another kind may follow SOAP 1.2 and send 400.
+        const fault =
+          status === 500 || status === 400 ? await readFault(chunks, request.operation) : undefined;
+        throw fault ?? statusError(status, headers, request.operation, url.host, this.#clock.now());
+      } finally {
+        guard.close();
+      }
+    }
+    const serverTime = Date.parse(headers.date ?? '');
+    return {
+      chunks,
+      serverTime: Number.isNaN(serverTime) ? undefined : serverTime,
+      close: () => guard.close(),
+    };
+  }
+}
+
+/** Watches over one call: what it waits for ends after the time limit or when the run is interrupted. */
+class CallGuard {
+  readonly #operation: string;
+  readonly #where: string;
+  readonly #runSignal: AbortSignal;
+  readonly #timeoutMs: number;
+  readonly #controller = new AbortController();
+  readonly #onInterrupt = (): void => this.#controller.abort(this.#runSignal.reason);
+  #hasTimedOut = false;
+
+  constructor(operation: string, where: string, runSignal: AbortSignal, timeoutMs: number) {
+    this.#operation = operation;
+    this.#where = where;
+    this.#runSignal = runSignal;
+    this.#timeoutMs = timeoutMs;
+    runSignal.addEventListener('abort', this.#onInterrupt, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  close(): void {
+    this.#runSignal.removeEventListener('abort', this.#onInterrupt);
+    if (!this.#controller.signal.aborted) this.#controller.abort();
+  }
+
+  async wait<T>(work: () => Promise<T>): Promise<T> {
+    const { signal } = this.#controller;
+    let onAbort: (() => void) | undefined;
+    const timer = setTimeout(() => {
+      this.#hasTimedOut = true;
+      this.#controller.abort();
+    }, this.#timeoutMs);
+    try {
+      // The client may ignore its signal; we do not wait for it then.
+      const aborted = new Promise<never>((_resolve, reject) => {
+        onAbort = () => reject(new Error('aborted'));
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+      const working = work();
+      working.catch(() => {});
+      return await Promise.race([working, aborted]);
+    } catch (error) {
+      throwIfInterrupted(this.#runSignal, `calling ${this.#operation}`);
+      if (this.#hasTimedOut) throw this.#timeout();
+      throw toTransportError(error, this.#operation, this.#where);
+    } finally {
+      clearTimeout(timer);
+      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async *guarded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    const iterator = body[Symbol.asyncIterator]();
+    let isDone = false;
+    try {
+      for (;;) {
+        const next = await this.wait(() => iterator.next());
+        if (next.done === true) {
+          isDone = true;
+          return;
+        }
+        yield next.value;
+      }
+    } finally {
+      // Not awaited: a client that hangs must not hold us up, and the signal ends it anyway.
+      if (!isDone) iterator.return?.(undefined).catch(() => {});
+    }
+  }
+
+  #timeout(): TransportError {
+    const seconds = Math.round(this.#timeoutMs / 1000);
+    return new TransportError(
+      'UPSTREAM_UNREACHABLE',
+      `The upstream said nothing for ${seconds} seconds: ${this.#operation} at ${this.#where}`,
+      { isTransient: true, isTimeout: true, hint: 'It may be overloaded; try again later.' },
+    );
+  }
+}

@@ -1,0 +1,186 @@
+/** What went wrong below SOAP, and whether trying again can help (server-sync-protocol 15.5). */
+import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
+import { showText } from '../formats/soap/soap-fault.js';
+
+export interface TransportErrorOptions {
+  /** trying again can help */
+  readonly isTransient: boolean;
+  readonly isTimeout?: boolean | undefined;
+  /** HTTP status, if there was an answer */
+  readonly status?: number | undefined;
+  /** what `Retry-After` asks for */
+  readonly retryAfterMs?: number | undefined;
+  readonly hint: string;
+  readonly cause?: unknown;
+}
+
+export class TransportError extends WsusutilError {
+  readonly isTransient: boolean;
+  readonly isTimeout: boolean;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: 'UPSTREAM_UNREACHABLE' | 'UPSTREAM_TRUNCATED' | 'UPSTREAM_REFUSED',
+    message: string,
+    options: TransportErrorOptions,
+  ) {
+    const { status } = options;
+    super(code, message, {
+      hint: options.hint,
+      cause: options.cause,
+      details: status === undefined ? undefined : { status },
+    });
+    this.isTransient = options.isTransient;
+    this.isTimeout = options.isTimeout ?? false;
+    this.status = status;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** True if the same idempotent call may well succeed a little later. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof TransportError) return error.isTransient;
+  return isWsusutilError(error, 'UPSTREAM_TRUNCATED') || isWsusutilError(error, 'UPSTREAM_UNREACHABLE');
+}
+
+/** Node.js and OpenSSL names for a certificate or handshake that is not accepted. */
+const TLS_CODE = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH/;
+/** Nobody there under that name; a wrong name stays wrong. */
+const NAME_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'ERR_INVALID_URL', 'EAI_NONAME']);
+const MAX_CAUSES = 5;
+
+/**
+ * An error of the HTTP client in the words of this program.
+ *
+ * @param where host and port of the upstream
+ * @returns `error` itself if it is a WsusutilError, or nothing that a network can cause
+ */
+export function toTransportError(error: unknown, operation: string, where: string): unknown {
+  if (isWsusutilError(error)) return error;
+  const code = codeOf(error);
+  if (code === undefined) return error;
+  const facts = `${operation} at ${where}: ${showText(errorText(error))} (${code})`;
+  if (
+    code.startsWith('Z_') ||
+    code === 'ERR__ERROR_FORMAT_PADDING_1' ||
+    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+  ) {
+    return new TransportError(
+      'UPSTREAM_TRUNCATED',
+      `The upstream's answer broke off or is damaged: ${facts}`,
+      {
+        isTransient: true,
+        hint: 'Try again; if it stays, look for a proxy that changes answers.',
+        cause: error,
+      },
+    );
+  }
+  if (TLS_CODE.test(code)) {
+    return new TransportError(
+      'UPSTREAM_REFUSED',
+      `The upstream's certificate or TLS is not accepted: ${facts}`,
+      {
+        isTransient: false,
+        hint: 'Trust its root certificate with NODE_EXTRA_CA_CERTS=<file.pem>. Microsoft Update ends in "Microsoft Root Certificate Authority 2011", which Node.js does not know; a proxy that inspects TLS has a root of its own.',
+        cause: error,
+      },
+    );
+  }
+  if (NAME_CODES.has(code)) {
+    return new TransportError('UPSTREAM_UNREACHABLE', `No such upstream: ${facts}`, {
+      isTransient: false,
+      hint: 'Check the address and the name server.',
+      cause: error,
+    });
+  }
+  return new TransportError('UPSTREAM_UNREACHABLE', `The upstream cannot be reached: ${facts}`, {
+    isTransient: true,
+    isTimeout: /TIMEOUT|ETIMEDOUT/.test(code),
+    hint: 'Check address, port and proxy. WSUS listens on 8530 (http) or 8531 (https).',
+    cause: error,
+  });
+}
+
+/** `code` of the error or of the first of its causes that has one. */
+function codeOf(error: unknown): string | undefined {
+  let current = error;
+  for (let i = 0; i < MAX_CAUSES && current instanceof Error; i++) {
+    if ('code' in current && typeof current.code === 'string') return current.code;
+    if (current instanceof AggregateError && current.errors.length > 0) current = current.errors[0];
+    else current = current.cause;
+  }
+  return undefined;
+}
+
+/** Statuses that pass by themselves. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const MAX_RETRY_AFTER_MS = 10 * 60_000;
+
+/** The error for an HTTP status other than 200 whose body is no SOAP fault. */
+export function statusError(
+  status: number,
+  headers: Readonly<Record<string, string | undefined>>,
+  operation: string,
+  where: string,
+  now: Date,
+): TransportError {
+  const said = `HTTP ${status} to ${operation} at ${where}`;
+  if (TRANSIENT_STATUSES.has(status)) {
+    return new TransportError('UPSTREAM_UNREACHABLE', `The upstream is not able to answer: ${said}`, {
+      isTransient: true,
+      isTimeout: status === 408 || status === 504,
+      status,
+      retryAfterMs: retryAfterOf(headers['retry-after'], now),
+      hint:
+        status === 503
+          ? 'On WSUS the application pool has stopped, often for want of memory during the large lists: raise its private memory limit and start it.'
+          : 'Try again later; if it stays, look at the log of the upstream.',
+    });
+  }
+  if (status === 401 || status === 403 || status === 407) {
+    const asked = showText(headers[status === 407 ? 'proxy-authenticate' : 'www-authenticate'] ?? '');
+    const schemes = [...new Set(asked.match(/(?:^|,\s*)([A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)/g) ?? [])]
+      .map((scheme) => scheme.replace(/^,\s*/, ''))
+      .join(', ');
+    const who = status === 407 ? 'The proxy' : 'The upstream';
+    return new TransportError(
+      'UPSTREAM_REFUSED',
+      `${who} wants authentication: ${said}${schemes === '' ? '' : `; it asks for ${schemes}`}`,
+      {
+        isTransient: false,
+        status,
+        hint: 'Allow this host to use the web services of the upstream without authentication.',
+      },
+    );
+  }
+  if (status >= 300 && status < 400) {
+    const target = showText(withoutCredentials(headers.location ?? ''));
+    return new TransportError(
+      'UPSTREAM_REFUSED',
+      `The upstream sends us elsewhere: ${said}${target === '' ? '' : `, to ${target}`}`,
+      { isTransient: false, status, hint: 'Give the final address; redirects are not followed.' },
+    );
+  }
+  return new TransportError('UPSTREAM_REFUSED', `The upstream does not take the request: ${said}`, {
+    isTransient: false,
+    status,
+    hint: 'Nothing like WSUS answers there; check address and port (8530 for http, 8531 for https).',
+  });
+}
+
+/** Scheme, host and path only. */
+function withoutCredentials(location: string): string {
+  try {
+    const url = new URL(location);
+    return `${url.protocol}//${url.host}${url.pathname}`;
+  } catch {
+    return location.replace(/[?#].*$/s, '');
+  }
+}
+
+function retryAfterOf(text: string | undefined, now: Date): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{1,9}$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+}
