@@ -246,12 +246,8 @@ export function usageError(message: string, hint?: string): WsusutilError {
 const MISSING_COMMANDS: ReadonlySet<string> = new Set([
   'sync',
   'serve',
-  'reset',
-  'movecontent',
   'configuressl',
   'configuresslproxy',
-  'checkhealth',
-  'healthmonitoring',
   'listfrontendservers',
   'deletefrontendserver',
   'listinactiveapprovals',

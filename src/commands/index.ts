@@ -111,6 +111,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./checkstore.js')).checkstore,
   },
   {
+    name: 'checkhealth',
+    summary: 'Say on one page whether everything is fit to carry, and what to do where it is not',
+    inRealTool: true,
+    load: async () => (await import('./checkhealth.js')).checkhealth,
+  },
+  {
+    name: 'healthmonitoring',
+    summary: 'Show or set the thresholds and switches of checkhealth',
+    inRealTool: true,
+    load: async () => (await import('./healthmonitoring.js')).healthmonitoring,
+  },
+  {
     name: 'help',
     summary: 'List the commands, or explain one of them',
     inRealTool: true,

@@ -101,6 +101,40 @@ export async function acquireWriterLock(lockPath: string, options: WriterLockOpt
   };
 }
 
+/**
+ * Who has the lock, without taking it. `left-behind`: nobody, but a process that had it ended without giving it back.
+ */
+export type LockState =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'held'; readonly holder: string | undefined }
+  | { readonly kind: 'left-behind'; readonly holder: string };
+
+/** Never throws: a lock that cannot be looked at (read-only media) is nobody's. */
+export async function readLockState(lockPath: string): Promise<LockState> {
+  const found = await readHolder(lockPath);
+  const holder =
+    found === undefined
+      ? undefined
+      : `process ${found.pid} on ${found.host} (${found.command}, since ${found.startedAt})`;
+  if (await isLocked(lockPath)) return { kind: 'held', holder };
+  return holder === undefined ? { kind: 'free' } : { kind: 'left-behind', holder };
+}
+
+async function isLocked(lockPath: string): Promise<boolean> {
+  let database: SqlDatabase | undefined;
+  try {
+    await access(lockPath, constants.R_OK);
+    database = await openDatabase(lockPath, { readOnly: true });
+    database.exec('PRAGMA busy_timeout = 0');
+    database.prepare('SELECT count(*) FROM sqlite_schema').get(); // a shared lock, which an exclusive one refuses
+    return false;
+  } catch (error) {
+    return sqliteErrorCode(error) === SQLITE_BUSY;
+  } finally {
+    database?.close();
+  }
+}
+
 /** An open exclusive transaction, or undefined while someone else has one. */
 async function tryLock(lockPath: string): Promise<SqlDatabase | undefined> {
   let database: SqlDatabase | undefined;

@@ -11,6 +11,7 @@ import { isAbsolute } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
 import { nearestName } from '../model/nearest-name.js';
 import { writeFileAtomically } from '../platform/atomic-file.js';
+import { parseHealthMonitoring } from './health-monitoring.js';
 
 const FORMAT_VERSION = 1;
 /** A settings file is a dozen lines. */
@@ -28,6 +29,8 @@ interface SettingKey<T> {
 const SETTING_KEYS = {
   /** Root of the content files, without `WsusContent`; undefined: inside the data directory. */
   contentDirectory: optional(absolutePath),
+  /** Thresholds and switches of checkhealth that differ from the defaults. */
+  healthMonitoring: optional(parseHealthMonitoring),
 } satisfies Readonly<Record<string, SettingKey<unknown>>>;
 
 export type Settings = {

@@ -260,5 +260,7 @@ export interface MetadataStore {
   listHistory(limit: number): Promise<readonly HistoryEntry[]>;
   /** SQLite's own check and the store's invariants; documents are inflated and hashed. */
   check(onProgress: (done: number, total: number) => void, signal: AbortSignal): AsyncIterable<StoreProblem>;
+  /** What {@link check} does, without reading the documents. */
+  quickCheck(signal: AbortSignal): AsyncIterable<StoreProblem>;
   close(): Promise<void>;
 }

@@ -376,6 +376,11 @@ export class SqliteStore implements MetadataStore {
     yield* this.#guarded(checkStore(this.#database, this.#path, onProgress, signal));
   }
 
+  async *quickCheck(signal: AbortSignal): AsyncGenerator<StoreProblem> {
+    const { checkTables } = await import('./check-store.js');
+    yield* this.#guarded(checkTables(this.#database, this.#path, 'quick_check', signal));
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { findCommand, parseInput, scanTokens, unknownCommand } from '../../src/cli/parse-argv.js';
+import {
+  findCommand,
+  parseInput,
+  scanTokens,
+  splitCommand,
+  unknownCommand,
+} from '../../src/cli/parse-argv.js';
 import { defineCommand } from '../../src/commands/declaration.js';
 
 const sample = defineCommand({
@@ -207,4 +213,16 @@ test('no words make it fail with anything but USAGE', async () => {
       findCommand(words);
     }),
   );
+});
+
+test.each([
+  [['content', 'copy', 'x'], 'content copy', ['x']],
+  [['Content', '--json', 'COPY', 'x'], 'Content COPY', ['--json', 'x']],
+  [['--data-dir', 'content', 'content', 'copy'], 'content copy', ['--data-dir', 'content']],
+  [['content'], 'content', []],
+  [['content', '--help'], 'content', ['--help']],
+  [['reset', 'copy'], 'reset', ['copy']],
+  [[], undefined, []],
+])('%j names %s', (tokens, name, rest) => {
+  expect(splitCommand(tokens, ['reset', 'content copy', 'content add'])).toEqual({ name, rest });
 });

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { findCommand, parseInput, scanTokens } from '../../src/cli/parse-argv.js';
+import { parseInput, scanTokens, splitCommand } from '../../src/cli/parse-argv.js';
 import { commands } from '../../src/commands/index.js';
 import { binPath, temporaryFolder } from '../helpers/program.js';
 
@@ -73,12 +73,15 @@ test('the README shows runs and command lines to check', () => {
 
 test.each(typed)('the program takes: %s', async (line) => {
   const tokens = words(line).slice(1);
-  const at = findCommand(tokens);
-  const entry = commands.find(({ name }) => name === tokens[at]);
-  expect(entry, tokens[at]).toBeDefined();
+  const split = splitCommand(
+    tokens,
+    commands.map(({ name }) => name),
+  );
+  const entry = commands.find(({ name }) => name === split.name);
+  expect(entry, split.name).toBeDefined();
   const declaration = await entry?.load();
   if (declaration === undefined) return;
-  const rest = tokens.filter((_, index) => index !== at);
+  const { rest } = split;
   await parseInput(scanTokens(rest, declaration), declaration);
 });
 

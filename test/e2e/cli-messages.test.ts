@@ -1,12 +1,12 @@
 /** What the program says to someone who got something wrong, and where it says it. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { INCOMPLETE_PARAMETERS } from '../../src/cli/help.js';
 import { displayWidth } from '../../src/cli/text.js';
 import { main } from '../../src/main.js';
 import { fakeProcess, newFolder, runMain } from '../cli/fake-process.js';
-import { temporaryFolder } from '../helpers/program.js';
+import { runProgram, temporaryFolder } from '../helpers/program.js';
 import { idOf, makeUpdate, writeUpdates } from '../store/update-builder.js';
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
@@ -98,27 +98,20 @@ describe('wrong usage', () => {
     expect(stderr).toContain('Did you mean "Word 2026"?');
   });
 
-  test.each([
-    ['sync'],
-    ['reset'],
-    ['serve'],
-    ['configuressl'],
-    ['ConfigureSslProxy'],
-    ['movecontent'],
-    ['checkhealth'],
-    ['healthmonitoring'],
-    ['listfrontendservers'],
-  ])('%s is known but not there yet, in help too', async (name) => {
-    const data = join(newFolder(), 'data');
-    for (const args of [[name], ['help', name], [name, '/?']]) {
-      const { exitCode, stderr } = await runMain(args, data);
-      expect(exitCode).toBe(2);
-      expect(lastLines(stderr, 2)).toEqual([
-        `error: ${name.toLowerCase()} is not in this version yet [USAGE]`,
-        'hint: "wsusutil help" lists the commands there are.',
-      ]);
-    }
-  });
+  test.each([['sync'], ['serve'], ['configuressl'], ['ConfigureSslProxy'], ['listfrontendservers']])(
+    '%s is known but not there yet, in help too',
+    async (name) => {
+      const data = join(newFolder(), 'data');
+      for (const args of [[name], ['help', name], [name, '/?']]) {
+        const { exitCode, stderr } = await runMain(args, data);
+        expect(exitCode).toBe(2);
+        expect(lastLines(stderr, 2)).toEqual([
+          `error: ${name.toLowerCase()} is not in this version yet [USAGE]`,
+          'hint: "wsusutil help" lists the commands there are.',
+        ]);
+      }
+    },
+  );
 
   test('a file name with a dash in front is echoed as typed, with the two ways to write it', async () => {
     const { exitCode, stderr } = await runMain(['import', '-dash.cab'], home);
@@ -440,4 +433,21 @@ test('help says once that an option may be repeated', async () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).not.toContain('several times');
     expect(stdout).toContain('repeated');
   }
+});
+
+describe('commands of two words', () => {
+  test.each([
+    [['content'], 2, 'missing <command> behind content'],
+    [['content', 'copyy', 'x'], 2, 'did you mean content copy'],
+    [['help', 'content'], 0, 'content prune'],
+    [['help', 'content', 'prune'], 0, '--empty-quarantine'],
+    [['CONTENT', '--help'], 0, 'content verify'],
+    [['content', 'PLAN', '/?'], 0, 'Usage:'],
+  ])('%j', async (args, exitCode, words) => {
+    const { path, remove } = temporaryFolder();
+    onTestFinished(remove);
+    const result = await runProgram(args, path);
+    expect(result.stdout + result.stderr).toContain(words);
+    expect(result.exitCode).toBe(exitCode);
+  });
 });

@@ -25,7 +25,7 @@ function folder(): string {
 test('settings come back as they were written', () => {
   fc.assert(
     fc.property(fc.option(fc.stringMatching(/^\/[^\0]{0,40}$/), { nil: undefined }), (contentDirectory) => {
-      const settings = { contentDirectory };
+      const settings = { ...defaultSettings(), contentDirectory };
       expect(parseSettings(serializeSettings(settings), 'x')).toEqual(settings);
     }),
   );
@@ -37,7 +37,7 @@ test('without a file the defaults apply', async () => {
 
 test.each([
   ['{"formatVersion":1,"contentDir":"/x"}', /unknown key "contentDir"/, 'Did you mean "contentDirectory"?'],
-  ['{"formatVersion":1,"zzz":1}', /unknown key "zzz"/, 'Known keys: contentDirectory.'],
+  ['{"formatVersion":1,"zzz":1}', /unknown key "zzz"/, 'Known keys: contentDirectory, healthMonitoring.'],
   ['{"formatVersion":1,"__proto__":1}', /unknown key "__proto__"/, undefined],
   ['{"formatVersion":1,"contentDirectory":5}', /contentDirectory must be a text, got 5/, undefined],
   ['{"formatVersion":1,"contentDirectory":"rel"}', /absolute path, got "rel"/, undefined],
@@ -75,7 +75,7 @@ test.skipIf(process.platform === 'win32')('the file is readable by its owner onl
 
 test('a relative content directory is not written', async () => {
   const path = join(folder(), 'settings.json');
-  await expect(writeSettings(path, { contentDirectory: 'x' })).rejects.toMatchObject({
+  await expect(writeSettings(path, { ...defaultSettings(), contentDirectory: 'x' })).rejects.toMatchObject({
     code: 'SETTINGS_INVALID',
   });
   expect(existsSync(path)).toBe(false);

@@ -1,0 +1,87 @@
+import { openContentRunner } from '../content/content-runner.js';
+import { checkHealth, type HealthFinding, type HealthLevel } from '../health/check-health.js';
+import { selectWithNeeds } from '../packages/select-revisions.js';
+import { readSettings } from '../settings/settings.js';
+import { ownContentFolder } from './content-folder.js';
+import { defineCommand } from './declaration.js';
+import type { View } from './outcome.js';
+import { formatQuantity } from './quantities.js';
+
+const LEVEL_TEXTS: Readonly<Record<HealthLevel, string>> = {
+  ok: 'ok',
+  warning: 'WARNING',
+  error: 'ERROR',
+  off: 'off',
+};
+
+export const checkhealth = defineCommand({
+  name: 'checkhealth',
+  summary: 'Say on one page whether everything is fit to carry, and what to do where it is not',
+  description: [
+    'Looks at the metadata store, the settings, the last import, licence texts and files of current updates, disk space, unfinished work, the writer lock and the clock. Nothing is changed. "healthmonitoring" sets thresholds and switches checks off.',
+    'Files are judged by what the last reset found; current updates are those that are neither expired nor superseded.',
+  ],
+  inRealTool: true,
+  needsDataDirectory: true,
+  positionals: [],
+  options: {
+    full: { type: 'boolean', description: 'Read every document of the store too, as checkstore does' },
+  },
+  notes: ['Exit code 0: fit, warnings or not. 3: at least one error.'],
+  examples: ['wsusutil checkhealth', 'wsusutil checkhealth --json'],
+  async run({ options }, context) {
+    const { now, signal } = context;
+    const directory = await context.dataDirectory();
+    const { healthMonitoring } = await readSettings(directory.settingsPath);
+    const store = await context.openStore('read');
+    const runner = openContentRunner(0);
+    try {
+      const contentFolder = await ownContentFolder(directory, runner);
+      const wantedKeys = await selectWithNeeds(store, {
+        superseded: false,
+        expired: false,
+        deployableOnly: true,
+      });
+      const findings = await checkHealth({
+        directory,
+        contentFolder,
+        store,
+        monitoring: healthMonitoring,
+        wantedKeys,
+        full: options.full,
+        now,
+        signal,
+      });
+      const errors = findings.filter(({ level }) => level === 'error').length;
+      const warnings = findings.filter(({ level }) => level === 'warning').length;
+      return {
+        status: errors === 0 ? 'complete' : 'incomplete',
+        result: { isFit: errors === 0, errors, warnings, checks: findings },
+        view: viewOf(findings, errors, warnings),
+      };
+    } finally {
+      await runner.close();
+      await store.close();
+    }
+  },
+});
+
+function viewOf(findings: readonly HealthFinding[], errors: number, warnings: number): readonly View[] {
+  const toDo = findings.flatMap(({ name, level, whatToDo }) =>
+    whatToDo === undefined || level === 'ok' ? [] : [[name, whatToDo] as const],
+  );
+  const verdict =
+    errors > 0
+      ? `Not fit to carry: ${formatQuantity(errors, 'error')}, ${formatQuantity(warnings, 'warning')}.`
+      : warnings > 0
+        ? `Fit to carry, with ${formatQuantity(warnings, 'warning')}.`
+        : 'Fit to carry.';
+  return [
+    {
+      kind: 'fields',
+      fields: findings.map(({ name, level, says }) => [name, `${LEVEL_TEXTS[level]}: ${says}`]),
+    },
+    ...(toDo.length === 0 ? [] : [{ kind: 'fields', title: 'What to do', fields: toDo } as const]),
+    { kind: 'lines', lines: [verdict] },
+  ];
+}
