@@ -47,6 +47,7 @@ export async function adoptContent(options: AdoptOptions): Promise<AdoptSummary>
     for await (const findings of steps) {
       for (const finding of findings) {
         if (finding.type === 'stray') tally.addStray(finding.stray);
+        else if (finding.type === 'unchanged') tally.addUnchanged(finding);
         else {
           tally.addFile(finding);
           await records.add(finding.file.sha1, finding.record);

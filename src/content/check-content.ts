@@ -2,7 +2,6 @@
  * Compares a content folder with what the metadata calls for, folder by folder, so that memory does not grow with the
  * number of files. `reset`, `content verify`, `movecontent -skipcopy` and `checkhealth` all look through this.
  */
-import { extname } from 'node:path';
 import { throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
 import {
@@ -13,11 +12,11 @@ import {
   type WantedFile,
 } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
-import type { ContentIndex, ContentSelection } from '../store/content-index.js';
+import type { ContentIndex, ContentSelection, ContentTotals } from '../store/content-index.js';
 import type { ContentRunner } from './content-runner.js';
 import type { FileReading } from './content-tasks.js';
 import type { ContentTree, Stray, TreeFile, TreeFolder } from './content-tree.js';
-import { FOLDER_COUNT, pathOf } from './layout.js';
+import { FOLDER_COUNT } from './layout.js';
 
 /** Folders listed ahead of the one that is compared. */
 const FOLDERS_AHEAD = 4;
@@ -74,7 +73,15 @@ export interface StrayFinding {
   readonly stray: Stray;
 }
 
-export type Finding = FileFinding | StrayFinding;
+/** A folder of which nothing is to be said but that it is as the last check left it. */
+export interface UnchangedFinding {
+  readonly type: 'unchanged';
+  readonly verified: ContentTotals;
+  /** never there */
+  readonly absent: ContentTotals;
+}
+
+export type Finding = FileFinding | StrayFinding | UnchangedFinding;
 
 export interface CheckEnd {
   /** false: the time was up */
@@ -113,6 +120,10 @@ export async function* checkContent(
     });
   const settle = (findings: readonly Finding[]) => {
     for (const finding of findings) {
+      if (finding.type === 'unchanged') {
+        done += finding.verified.files + finding.absent.files;
+        continue;
+      }
       if (finding.type !== 'file') continue;
       done++;
       if (finding.how !== 'read') skippedBytes += finding.file.size;
@@ -149,7 +160,7 @@ export async function* checkContent(
     if (options.strays && tree.strays.length > 0) {
       yield tree.strays.map((stray): StrayFinding => ({ type: 'stray', stray }));
     }
-    const folders = readAhead(tree);
+    const folders = readAhead(options);
     let waiting: Candidate[] = [];
     let waitingBytes = 0;
     let isComplete = true;
@@ -159,7 +170,12 @@ export async function* checkContent(
         isComplete = false;
         break;
       }
-      const { files, notFiles, strays } = await folders(folder);
+      const found = await folders(folder);
+      if ('type' in found) {
+        yield settle([found]);
+        continue;
+      }
+      const { files, notFiles, strays } = found;
       const unclaimed = new Map<Sha1Hex, TreeFile | Stray>([...files, ...notFiles]);
       let after: Sha1Hex | undefined;
       for (;;) {
@@ -215,18 +231,32 @@ export async function* checkContent(
   }
 }
 
-/** Lists the folders before they are asked for, which must be in order. */
-function readAhead(tree: ContentTree): (folder: number) => Promise<TreeFolder> {
-  const reading: Promise<TreeFolder>[] = [];
+/** Looks at the folders before they are asked for, which must be in order. */
+function readAhead(options: CheckOptions): (folder: number) => Promise<TreeFolder | UnchangedFinding> {
+  const reading: Promise<TreeFolder | UnchangedFinding>[] = [];
   let next = 0;
   return (folder) => {
     for (; next < Math.min(FOLDER_COUNT, folder + 1 + FOLDERS_AHEAD); next++) {
-      const listing = tree.readFolder(next);
+      const listing = lookAtFolder(next, options);
       listing.catch(() => {}); // told when its turn comes
       reading.push(listing);
     }
-    return reading.shift() as Promise<TreeFolder>;
+    return reading.shift() as Promise<TreeFolder | UnchangedFinding>;
   };
+}
+
+/** Compares a folder as a whole where a quick check may, and lists it where that tells a difference. */
+async function lookAtFolder(
+  folder: number,
+  { tree, selection, depth, records }: CheckOptions,
+): Promise<TreeFolder | UnchangedFinding> {
+  if (depth === 'quick' && records === 'of-this-tree') {
+    const expected = await selection.expectation(folder);
+    if (expected !== undefined && (await tree.summarizeFolder(folder)) === expected.listing) {
+      return { type: 'unchanged', verified: expected.verified, absent: expected.absent };
+    }
+  }
+  return tree.readFolder(folder);
 }
 
 /** Judges a file without reading it; undefined if it has to be read. */
@@ -239,24 +269,22 @@ function lookAt(
   if (found === undefined) return absence(file, known, options);
   if (!('stamp' in found)) {
     const problem = found.reason === 'unreadable' ? 'unreadable' : 'not-a-file';
-    return finding(file, options, { path: found.path, problem, detail: found.detail ?? found.reason });
+    return finding(file, options, found, { problem, detail: found.detail ?? found.reason });
   }
-  const { path, stamp } = found;
+  const { stamp } = found;
   if (stamp.size !== file.size) {
-    return finding(file, options, { path, stamp, problem: 'short', detail: sizeDetail(stamp.size, file) });
+    return finding(file, options, found, { stamp, problem: 'short', detail: sizeDetail(stamp.size, file) });
   }
   const isUnchanged = known !== undefined && known.state !== 'unverified' && sameStamp(known.stamp, stamp);
   if (options.depth === 'quick') {
     if (options.isKnownGood?.(file, stamp) === true) {
-      return finding(file, options, { path, stamp, isVerified: true });
+      return finding(file, options, found, { stamp, isVerified: true });
     }
-    return isUnchanged
-      ? { ...finding(file, options, { path, stamp }), record: known, how: 'known' }
-      : finding(file, options, { path, stamp });
+    return isUnchanged ? knownFinding(file, known, found) : finding(file, options, found, { stamp });
   }
   const { trustSince } = options;
   return isUnchanged && trustSince !== undefined && known.checkedAt >= trustSince
-    ? { ...finding(file, options, { path, stamp }), record: known, how: 'known' }
+    ? knownFinding(file, known, found)
     : undefined;
 }
 
@@ -268,42 +296,46 @@ async function readCandidates(
     candidates.map(({ file, found }) => ({ path: found.path, size: file.size })),
   );
   return candidates.map(({ file, found }, index) =>
-    judge(file, found.path, readings[index] as FileReading, options),
+    judge(file, found, readings[index] as FileReading, options),
   );
 }
 
-function judge(file: WantedFile, path: string, reading: FileReading, options: CheckOptions): FileFinding {
+function judge(file: WantedFile, found: TreeFile, reading: FileReading, options: CheckOptions): FileFinding {
   switch (reading.outcome) {
     case 'missing':
       return absence(file, file.record, options);
     case 'not-a-file':
-      return finding(file, options, { path, problem: 'not-a-file' });
+      return finding(file, options, found, { problem: 'not-a-file' });
     case 'unreadable':
-      return finding(file, options, { path, problem: 'unreadable', detail: reading.reason });
+      return finding(file, options, found, { problem: 'unreadable', detail: reading.reason });
     case 'size':
-      return finding(file, options, {
-        path,
+      return finding(file, options, found, {
         stamp: reading.stamp,
         problem: 'short',
         detail: sizeDetail(reading.stamp.size, file),
       });
     case 'changed':
-      return finding(file, options, {
-        path,
+      return finding(file, options, found, {
         stamp: reading.stamp,
         detail: 'it was changed while it was read',
       });
     case 'read': {
       const { stamp, sha1, sha256 } = reading;
       if (sha1 !== file.sha1) {
-        return finding(file, options, { path, stamp, problem: 'sha1', detail: `SHA-1 is ${sha1}` });
+        return finding(file, options, found, { stamp, problem: 'sha1', detail: `SHA-1 is ${sha1}` });
       }
       if (file.sha256 !== undefined && sha256 !== file.sha256) {
-        return finding(file, options, { path, stamp, problem: 'sha256', detail: `SHA-256 is ${sha256}` });
+        return finding(file, options, found, { stamp, problem: 'sha256', detail: `SHA-256 is ${sha256}` });
       }
-      return { ...finding(file, options, { path, stamp, isVerified: true }), how: 'read' };
+      return { ...finding(file, options, found, { stamp, isVerified: true }), how: 'read' };
     }
   }
+}
+
+/** What an earlier check found, of a file that is unchanged since. */
+function knownFinding(file: WantedFile, record: ContentRecord, found: TreeFile): FileFinding {
+  const { path, isInPlace } = found;
+  return { type: 'file', file, record, path, isMisplaced: !isInPlace, how: 'known', detail: undefined };
 }
 
 function absence(
@@ -330,35 +362,26 @@ function absence(
 
 function finding(
   file: WantedFile,
-  { now, tree }: Pick<CheckOptions, 'now' | 'tree'>,
+  { now }: Pick<CheckOptions, 'now'>,
+  found: TreeFile | Stray,
   facts: {
-    readonly path: string;
     readonly stamp?: FileStamp;
     readonly problem?: ContentProblem;
     readonly detail?: string;
     readonly isVerified?: boolean;
   },
 ): FileFinding {
-  const { problem, path } = facts;
+  const { problem } = facts;
   const state = problem !== undefined ? 'corrupt' : facts.isVerified === true ? 'verified' : 'unverified';
   return {
     type: 'file',
     file,
-    path,
-    isMisplaced: !isInPlace(path, pathOf(tree.path, file)),
+    path: found.path,
+    isMisplaced: 'isInPlace' in found && !found.isInPlace,
     how: problem === 'sha1' || problem === 'sha256' ? 'read' : 'seen',
     detail: facts.detail,
     record: { state, problem, checkedAt: now().getTime(), stamp: facts.stamp },
   };
-}
-
-/** Any extension will do: documents may give one file several names (package-formats 5.2). */
-function isInPlace(path: string, right: string): boolean {
-  return path === right || withoutExtension(path) === withoutExtension(right);
-}
-
-function withoutExtension(path: string): string {
-  return path.slice(0, path.length - extname(path).length);
 }
 
 function sizeDetail(size: number, file: WantedFile): string {

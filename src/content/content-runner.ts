@@ -19,6 +19,8 @@ export interface ContentRunner {
   /** bytes hashed so far, files that are being read included */
   readonly bytesRead: number;
   list(folder: string): Promise<FolderListing | { readonly reason: string }>;
+  /** Names and stamps of a folder of the layout as one text; undefined if it holds anything else. */
+  summarize(folder: string, name: string): Promise<string | undefined>;
   /** Reads files one after the other, in the order given. */
   read(files: readonly FileToRead[]): Promise<readonly FileReading[]>;
   /** Copies files to temporary names, one after the other, in the order given. */
@@ -44,6 +46,11 @@ export function openContentRunner(threads: number): ContentRunner {
     async list(folder) {
       const result = await tasks.run({ type: 'list', folder });
       if (result.type !== 'list') throw new Error('a list task gave something else');
+      return result.listing;
+    },
+    async summarize(folder, name) {
+      const result = await tasks.run({ type: 'summarize', folder, name });
+      if (result.type !== 'summarize') throw new Error('a summarize task gave something else');
       return result.listing;
     },
     async read(files) {

@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import type { Report } from '../events.js';
 import type { ContentFileKind, ContentProblem, ContentState } from '../model/content-file.js';
-import type { FileFinding } from './check-content.js';
+import type { FileFinding, UnchangedFinding } from './check-content.js';
 import type { Stray, StrayReason } from './content-tree.js';
 import { pathOf } from './layout.js';
 
@@ -45,6 +45,13 @@ export const NONE: Amount = { files: 0, bytes: 0 };
 
 export function plus(amount: Amount, bytes: number): Amount {
   return { files: amount.files + 1, bytes: amount.bytes + bytes };
+}
+
+function sum(...amounts: readonly Amount[]): Amount {
+  return amounts.reduce(
+    (all, { files, bytes }) => ({ files: all.files + files, bytes: all.bytes + bytes }),
+    NONE,
+  );
 }
 
 export class ContentTally {
@@ -96,6 +103,12 @@ export class ContentTally {
     }
     const more = detail === undefined ? '' : `, ${detail}`;
     this.#report({ type: 'step', message: `${problem}: ${place} (${fileName}${more})` });
+  }
+
+  addUnchanged({ verified, absent }: UnchangedFinding): void {
+    this.#checked = sum(this.#checked, verified, absent);
+    this.#found.verified = sum(this.#found.verified, verified);
+    this.#found.absent = sum(this.#found.absent, absent);
   }
 
   addStray(stray: Stray): void {

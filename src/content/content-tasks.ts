@@ -18,9 +18,9 @@ import {
   type Stats,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { errorText } from '../errors.js';
-import type { FileStamp } from '../model/content-file.js';
+import { type FileStamp, formatStamp } from '../model/content-file.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 
 /** Read at once: both hashes find it in the processor's cache. */
@@ -64,6 +64,7 @@ export interface FileToRead {
 
 export type ContentTask =
   | { readonly type: 'list'; readonly folder: string }
+  | { readonly type: 'summarize'; readonly folder: string; readonly name: string }
   | {
       readonly type: 'read';
       readonly files: readonly FileToRead[];
@@ -94,6 +95,7 @@ export type FileCopy =
 
 export type ContentTaskResult =
   | { readonly type: 'copy'; readonly copies: readonly FileCopy[] }
+  | { readonly type: 'summarize'; readonly listing: string | undefined }
   | { readonly type: 'list'; readonly listing: FolderListing | { readonly reason: string } }
   | { readonly type: 'read'; readonly readings: readonly FileReading[] };
 
@@ -102,6 +104,8 @@ export const CONTROL_STOP = 1;
 
 export function performContentTask(task: ContentTask): ContentTaskResult {
   if (task.type === 'list') return { type: 'list', listing: listFolder(task.folder) };
+  if (task.type === 'summarize')
+    return { type: 'summarize', listing: summarizeFolder(task.folder, task.name) };
   if (task.type === 'copy') {
     return { type: 'copy', copies: task.files.map((file) => copyFile(file, task.control)) };
   }
@@ -136,6 +140,39 @@ function listFolder(folder: string): FolderListing | { reason: string } {
     fileIds[index] = facts.ino;
   }
   return { names, kinds, sizes, modified, fileIds };
+}
+
+const RIGHT_NAME = /^[0-9A-F]{40}(?:\.[^.]*)?$/;
+
+/**
+ * `<SHA-1> <stamp>` of each file of a folder, in order of SHA-1, a line each; undefined if it holds anything but files
+ * of the layout, spelt right. One text costs far less to hand over than a list of names and numbers.
+ *
+ * @param name the folder's, two hex digits
+ */
+function summarizeFolder(folder: string, name: string): string | undefined {
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? '' : undefined;
+  }
+  const lines: string[] = [];
+  let last = '';
+  for (const each of names) {
+    const sha1 = each.slice(0, 40);
+    if (!RIGHT_NAME.test(each) || sha1.slice(38) !== name || sha1 === last) return undefined;
+    last = sha1;
+    let facts: Stats;
+    try {
+      facts = lstatSync(`${folder}${sep}${each}`);
+    } catch {
+      return undefined;
+    }
+    if (!facts.isFile()) return undefined;
+    lines.push(`${sha1} ${formatStamp(stampOf(facts))}`);
+  }
+  return lines.join('\n');
 }
 
 function kindOf(facts: Stats): EntryKind {

@@ -5,7 +5,7 @@
  */
 import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type FileStamp, sameStamp } from '../model/content-file.js';
+import { type FileStamp, formatStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { writeError } from '../platform/atomic-file.js';
 import { OWN_FOLDER } from './layout.js';
@@ -40,10 +40,7 @@ export class CopyJournal {
 
   /** True if the file was verified when it was copied, and is unchanged since. */
   knows(sha1: Sha1Hex, stamp: FileStamp): boolean {
-    const line = this.#stamps.get(sha1);
-    if (line === undefined) return false;
-    const [size, modifiedAt, fileId] = line.split(' ') as [string, string, string];
-    return sameStamp({ size: Number(size), modifiedAt: Number(modifiedAt), fileId }, stamp);
+    return this.#stamps.get(sha1) === formatStamp(stamp);
   }
 
   async add(entries: readonly { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[]): Promise<void> {
@@ -53,7 +50,7 @@ export class CopyJournal {
         this.#handle = await open(this.#path, 'a');
       }
       const lines = entries.map(({ sha1, stamp }) => {
-        const line = `${stamp.size} ${stamp.modifiedAt} ${stamp.fileId}`;
+        const line = formatStamp(stamp);
         this.#stamps.set(sha1, line);
         // A line break in front too: the last line may be half-written.
         return `\n${sha1} ${line}\n`;

@@ -184,6 +184,10 @@ class Reset {
       this.#tally.addStray(finding.stray);
       return;
     }
+    if (finding.type === 'unchanged') {
+      this.#tally.addUnchanged(finding);
+      return;
+    }
     const { file, record, path } = finding;
     this.#tally.addFile(finding);
     if (repair && finding.isMisplaced && path !== undefined && (await this.#giveRightName(file, path))) {

@@ -29,7 +29,8 @@ export async function verifyContent(options: VerifyOptions): Promise<VerifySumma
     for await (const findings of checkContent({ ...options, tree, selection, index, strays: true })) {
       for (const finding of findings) {
         if (finding.type === 'file') tally.addFile(finding);
-        else tally.addStray(finding.stray);
+        else if (finding.type === 'stray') tally.addStray(finding.stray);
+        else tally.addUnchanged(finding);
       }
     }
   } finally {

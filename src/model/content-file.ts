@@ -62,6 +62,20 @@ export function sameStamp(one: FileStamp | undefined, other: FileStamp | undefin
   );
 }
 
+const STAMP = /^(\d{1,16}) (\d{1,16}(?:\.\d{1,20})?) (\d{1,30})$/;
+
+/** `<size> <modified> <file id>`: equal stamps, equal texts. */
+export function formatStamp({ size, modifiedAt, fileId }: FileStamp): string {
+  return `${size} ${modifiedAt} ${fileId}`;
+}
+
+/** What {@link formatStamp} wrote; undefined for anything else. */
+export function parseStamp(text: string): FileStamp | undefined {
+  const match = STAMP.exec(text);
+  if (match === null) return undefined;
+  return { size: Number(match[1]), modifiedAt: Number(match[2]), fileId: match[3] as string };
+}
+
 /** What a check found out about a file. */
 export interface ContentRecord {
   readonly state: ContentState;

@@ -22,7 +22,8 @@
  * - `bundled_updates`, `superseded_updates`, `articles` (KB, bulletin, CVE), `revision_files` (as the document
  *                       gives them), `file_locations` (where Microsoft serves them, in order of arrival)
  * - `content_files`     each content file once, in the order of the content directory's folders (`folder` is the last
- *                       byte of the SHA-1), with what the last check found on disk. Drawn from `revision_files` when a
+ *                       byte of the SHA-1), with what the last check found on disk (`stamp`: size, time of change and file id
+ *                       as one text, to be compared as such). Drawn from `revision_files` when a
  *                       command about content needs it, up to revision `content_files_to` in `store_info`: an import
  *                       does not pay for it
  */
@@ -83,7 +84,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE content_files (
     folder BLOB NOT NULL, sha1 BLOB NOT NULL, sha256 BLOB, size INTEGER NOT NULL, kind INTEGER NOT NULL,
     file_name TEXT NOT NULL, state INTEGER NOT NULL DEFAULT 0, problem INTEGER, checked_at INTEGER,
-    found_size INTEGER, modified_at REAL, file_id TEXT, PRIMARY KEY (folder, sha1)
+    stamp TEXT, PRIMARY KEY (folder, sha1)
   ) WITHOUT ROWID;
   INSERT INTO store_info VALUES ('content_files_to', '0');
   `,

@@ -4,7 +4,7 @@
 // run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -360,6 +360,7 @@ async function content() {
   const rows = [];
   const what = {
     verify: `content verify, ${SMALL_FILES} small and ${LARGE_FILES} large files`,
+    copy: 'content copy of them',
     quick: `reset --quick, ${TINY_FILES} known files`,
     memory: `reset with ${KNOWN_FILES} file rows: peak memory`,
   };
@@ -382,8 +383,30 @@ async function content() {
         VERIFY_LIMIT,
       ),
     );
+    const copied = fresh('copied');
+    const empty = async () => {
+      await rm(copied, { recursive: true, force: true });
+      await mkdir(copied);
+    };
+    const script = 'cp -R "$1" "$2" && find "$2" -type f -print0 | xargs -0 -n 500 sha256sum';
+    const copies = await interleave(rounds, {
+      floor: async () => {
+        await empty();
+        return (await run('sh', ['-c', script, 'sh', tree, copied])).ms;
+      },
+      copy: async () => {
+        await empty();
+        const args = ['content', 'copy', copied, '--link', 'never', '--data-dir', directory, '--quiet'];
+        return (await run(...wsusutil(...args))).ms;
+      },
+    });
+    rows.push(ratioRow(what.copy, copies.copy, copies.floor, 'cp -R, then sha256sum', VERIFY_LIMIT));
+    await rm(copied, { recursive: true });
     await rm(tree, { recursive: true });
-  } else rows.push({ what: what.verify, skipped: 'openssl or xargs is not installed' });
+  } else {
+    rows.push({ what: what.verify, skipped: 'openssl or xargs is not installed' });
+    rows.push({ what: what.copy, skipped: 'openssl or xargs is not installed' });
+  }
 
   const tiny = fresh('tiny');
   const files = makeContentTree(
