@@ -461,13 +461,21 @@ function createContext(
       }
       // First use: an empty store is a store, not an error.
       if (!existsSync(directory.storePath)) await (await openForWriting(directory)).close();
-      const { openMetadataStore } = await import('./store/open-store.js');
-      const store: MetadataStore = await openMetadataStore(directory.storePath, {
-        mode: 'read',
-        now,
-        onClose: async () => {
-          openStores.delete(store);
-        },
+      const { isOldStore, openMetadataStore } = await import('./store/open-store.js');
+      const openToRead = async () => {
+        const store: MetadataStore = await openMetadataStore(directory.storePath, {
+          mode: 'read',
+          now,
+          onClose: async () => {
+            openStores.delete(store);
+          },
+        });
+        return store;
+      };
+      const store = await openToRead().catch(async (error: unknown) => {
+        if (!isOldStore(error)) throw error;
+        await (await openForWriting(directory)).close(); // brings it forward
+        return openToRead();
       });
       openStores.add(store);
       return store;

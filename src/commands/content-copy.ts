@@ -83,6 +83,7 @@ export const contentCopy = defineCommand({
           source,
           target,
           wanted,
+          journals: directory.journalsPath,
           link: options.link !== 'never',
           dryRun: options['dry-run'],
           runner,

@@ -92,6 +92,7 @@ export const movecontent = defineCommand({
             source: from,
             target: to,
             wanted: selection,
+            journals: directory.journalsPath,
             link: false, // the old place may be taken away: nothing is shared with it
             dryRun: false,
             runner,
@@ -106,7 +107,15 @@ export const movecontent = defineCommand({
       await setUpContentDirectory(directory, root);
       report({ type: 'step', message: 'Successfully changed content file location.' });
       report({ type: 'step', message: 'Content integrity check and repair...' });
-      const check = await adoptContent({ index, contentFolder: to, runner, now, signal, report });
+      const check = await adoptContent({
+        index,
+        contentFolder: to,
+        journals: directory.journalsPath,
+        runner,
+        now,
+        signal,
+        report,
+      });
       const missing = missingOf(check);
       const isWhole = missing.files === 0;
       await store.addHistory({

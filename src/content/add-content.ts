@@ -2,7 +2,7 @@
  * Takes in content files found elsewhere, under whatever names: a copied tree, loose downloads, an archive. What a file
  * is its hashes say, nothing else; names inside archives are never used as paths, links inside folders not followed.
  */
-import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -14,6 +14,7 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, NONE, plus } from './content-tally.js';
 import { type FileReading, stampOf } from './content-tasks.js';
 import { OWN_FOLDER, pathOf, sha1Of } from './layout.js';
+import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { publishFile } from './publish-file.js';
 import { RecordBuffer } from './record-buffer.js';
 
@@ -23,7 +24,7 @@ const MAX_ENTRIES = 10_000_000;
 const FILES_PER_BATCH = 128;
 const BYTES_PER_BATCH = 64 << 20;
 const MAX_LISTED = 1_000;
-const NO_CONTENT_NAME = /^(?:anonymousCheckFile\.txt|copied)$/i;
+const NO_CONTENT_NAME = /^anonymousCheckFile\.txt$/i;
 
 export interface AddOptions {
   readonly index: ContentIndex;
@@ -171,12 +172,9 @@ class Adder {
 
   async #takeArchive(): Promise<void> {
     const { contentFolder, dryRun, signal } = this.#options;
+    if (!dryRun) await makeOwnFolder(contentFolder, 'partial');
     const folder = dryRun ? await temporaryFolder() : unpackFolderOf(contentFolder);
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (error) {
-      throw writeError(error, folder);
-    }
+    await makeRealFolder(folder);
     try {
       const members = unpackArchive(this.#source, folder, this.#sizes, signal);
       for (;;) {
@@ -301,10 +299,10 @@ class Adder {
       return;
     }
     if (!dryRun) {
-      const temporary = join(contentFolder, OWN_FOLDER, 'partial', `${file.sha1}.${process.pid}.copy`);
-      await mkdir(dirname(temporary), { recursive: true }).catch((error: unknown) => {
-        throw writeError(error, temporary);
-      });
+      const temporary = join(
+        await makeOwnFolder(contentFolder, 'partial'),
+        `${file.sha1}.${process.pid}.copy`,
+      );
       try {
         const [copy] = await runner.copy([
           {

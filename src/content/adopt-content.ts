@@ -12,6 +12,8 @@ import { RecordBuffer } from './record-buffer.js';
 export interface AdoptOptions {
   readonly index: ContentIndex;
   readonly contentFolder: string;
+  /** folder of the data directory in which what was copied is remembered */
+  readonly journals: string;
   readonly runner: ContentRunner;
   readonly now: () => Date;
   readonly signal: AbortSignal;
@@ -29,7 +31,7 @@ export interface AdoptSummary extends TallySummary {
  */
 export async function adoptContent(options: AdoptOptions): Promise<AdoptSummary> {
   const { index, contentFolder, runner, report } = options;
-  const journal = await CopyJournal.open(contentFolder);
+  const journal = await CopyJournal.open(options.journals, contentFolder);
   const selection = await index.select({});
   const records = new RecordBuffer(index);
   const tally = new ContentTally(contentFolder, report);

@@ -2,7 +2,7 @@
  * Copies content files by list, never by date: what the metadata calls for and the source holds. Every byte is
  * verified while it is copied. A file has its name only when it is whole, right and on the disk; nothing is deleted.
  */
-import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { errorText, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -22,6 +22,7 @@ import { type ContentTree, openContentTree, type TreeFile } from './content-tree
 import { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
 import { FOLDER_COUNT, OWN_FOLDER, pathOf } from './layout.js';
+import { makeOwnFolder } from './own-folder.js';
 import { publishFile } from './publish-file.js';
 
 /** One task of a copying thread. */
@@ -49,6 +50,8 @@ export interface CopyOptions {
   readonly source: string;
   readonly target: string;
   readonly wanted: WantedFiles;
+  /** folder of the data directory in which what was copied is remembered */
+  readonly journals: string;
   /** reflinks or hard links where both share a file system */
   readonly link: boolean;
   readonly dryRun: boolean;
@@ -91,7 +94,7 @@ export interface CopySummary {
  *   `INTERRUPTED`. What was copied until then stays; another run goes on.
  */
 export async function copyContent(options: CopyOptions): Promise<CopySummary> {
-  const copy = new Copy(options, await CopyJournal.open(options.target));
+  const copy = new Copy(options, await CopyJournal.open(options.journals, options.target));
   try {
     return await copy.perform();
   } finally {
@@ -191,9 +194,8 @@ class Copy {
 
   /** Makes the place for what is being written, and clears it of what interrupted runs left there. */
   async #prepareTarget(): Promise<void> {
-    const folder = this.#temporaryFolder();
+    const folder = await makeOwnFolder(this.#options.target, 'partial');
     try {
-      await mkdir(folder, { recursive: true });
       for (const name of await readdir(folder)) {
         const pid = TEMPORARY_NAME.exec(name)?.[1];
         const path = join(folder, name);

@@ -1,14 +1,14 @@
 /**
- * What a content directory was given by this program, in `.wsusutil/copied`: one line per file that was verified while
- * it was copied, `<SHA-1> <size> <modified> <file id>`. A later run reads only files that are not in it or were changed
- * since. Losing it costs time, never correctness.
+ * What was verified while it was copied to a content directory: one line per file, `<SHA-1> <size> <modified> <file id>`.
+ * A later run reads only files that are not in it or were changed since. It lies in the data directory, not at the
+ * target: a tree that comes from elsewhere must not be able to vouch for itself. Losing it costs time, never
+ * correctness.
  */
+import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FileStamp, formatStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
-import { writeError } from '../platform/atomic-file.js';
-import { OWN_FOLDER } from './layout.js';
 
 /** Three million files; a longer one is not read. */
 const MAX_JOURNAL_SIZE = 256 << 20;
@@ -18,15 +18,21 @@ export class CopyJournal {
   readonly #path: string;
   readonly #stamps: Map<Sha1Hex, string>;
   #handle: FileHandle | undefined;
+  #isLost = false;
 
   private constructor(path: string, stamps: Map<Sha1Hex, string>) {
     this.#path = path;
     this.#stamps = stamps;
   }
 
-  /** Reads what is there; lines that are none, a half-written last one among them, do not count. */
-  static async open(contentFolder: string): Promise<CopyJournal> {
-    const path = join(contentFolder, OWN_FOLDER, 'copied');
+  /**
+   * Reads what is there; lines that are none, a half-written last one among them, do not count.
+   *
+   * @param folder where journals are kept; one that cannot be written keeps none
+   */
+  static async open(folder: string, contentFolder: string): Promise<CopyJournal> {
+    const name = createHash('sha256').update(contentFolder).digest('hex').slice(0, 32);
+    const path = join(folder, name);
     const stamps = new Map<Sha1Hex, string>();
     const text = await stat(path)
       .then(({ size }) => (size <= MAX_JOURNAL_SIZE ? readFile(path, 'latin1') : ''))
@@ -45,9 +51,10 @@ export class CopyJournal {
 
   async add(entries: readonly { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[]): Promise<void> {
     try {
+      if (this.#isLost) return;
       if (this.#handle === undefined) {
         await mkdir(dirname(this.#path), { recursive: true });
-        this.#handle = await open(this.#path, 'a');
+        this.#handle = await open(this.#path, 'a', 0o600);
       }
       const lines = entries.map(({ sha1, stamp }) => {
         const line = formatStamp(stamp);
@@ -56,8 +63,8 @@ export class CopyJournal {
         return `\n${sha1} ${line}\n`;
       });
       await this.#handle.write(lines.join(''));
-    } catch (error) {
-      throw writeError(error, this.#path);
+    } catch {
+      this.#isLost = true; // a data directory on read-only media: the next run reads the files again
     }
   }
 

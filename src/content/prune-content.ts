@@ -2,7 +2,7 @@
  * Takes out of the content directory what no kept revision needs. Files often arrive before the metadata that calls for
  * them, so what came into the directory a short while ago stays, whatever the metadata says.
  */
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -15,6 +15,7 @@ import { type Amount, MAX_LISTED, NONE, plus } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
 import { openContentTree, type TreeFolder } from './content-tree.js';
 import { FOLDER_COUNT, quarantineFolderOf } from './layout.js';
+import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { freeName } from './quarantine.js';
 import { RecordBuffer } from './record-buffer.js';
 
@@ -225,8 +226,9 @@ class Remover {
     try {
       if (action === 'delete') await rm(path);
       else {
-        const target = await freeName(join(quarantineFolderOf(contentFolder), place));
-        await mkdir(dirname(target), { recursive: true });
+        const quarantine = await makeOwnFolder(contentFolder, 'quarantine');
+        const target = await freeName(join(quarantine, place));
+        await makeRealFolder(dirname(target));
         await rename(path, target);
         await syncDirectory(dirname(target));
       }
@@ -264,6 +266,9 @@ export async function emptyQuarantine(
 ): Promise<Amount> {
   const folder = quarantineFolderOf(contentFolder);
   let removed = NONE;
+  for (const each of [dirname(folder), folder]) {
+    if ((await lstat(each).catch(() => undefined))?.isDirectory() !== true) return removed; // none, or a link
+  }
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
     throwIfInterrupted(signal, 'emptying the quarantine');
     if (!entry.isFile()) continue;

@@ -1,6 +1,7 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeError } from '../platform/atomic-file.js';
+import { makeRealFolder } from './own-folder.js';
 
 /**
  * Gives a written file its name: synced first, replacing what had the name. The caller syncs the folder, once for all
@@ -16,11 +17,8 @@ export async function publishFile(temporary: string, path: string): Promise<void
     } finally {
       await handle.close();
     }
-    await rename(temporary, path).catch(async (error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      await mkdir(dirname(path), { recursive: true });
-      await rename(temporary, path);
-    });
+    await makeRealFolder(dirname(path));
+    await rename(temporary, path);
   } catch (error) {
     throw writeError(error, path);
   }

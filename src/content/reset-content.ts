@@ -4,7 +4,7 @@
  *
  * Nothing is deleted. A damaged file stays where it is until a good one takes its place, or goes to quarantine.
  */
-import { lstat, mkdir, rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { errorText, isWsusutilError, throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
@@ -19,8 +19,9 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, ContentTally, MAX_LISTED, NONE, plus, type TallySummary } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
-import { FOLDER_COUNT, partialPathOf, pathOf, quarantineFolderOf } from './layout.js';
+import { FOLDER_COUNT, partialPathOf, pathOf } from './layout.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
+import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { freeName } from './quarantine.js';
 import { RecordBuffer } from './record-buffer.js';
 
@@ -203,7 +204,7 @@ class Reset {
     const extension = /\.[^.]*$/.exec(basename(path))?.[0] ?? '';
     const target = join(dirname(right), `${file.sha1}${extension.toLowerCase()}`);
     try {
-      await mkdir(dirname(target), { recursive: true });
+      await makeRealFolder(dirname(target));
       // Where case does not count, the target is the file itself under its old name.
       const there = await lstat(target).catch(() => undefined);
       if (there !== undefined && there.ino !== (await lstat(path)).ino) return false;
@@ -229,6 +230,7 @@ class Reset {
     if (download === undefined) return;
     const { files, bytes } = await this.#countMissing();
     if (files === 0) return;
+    await makeOwnFolder(this.#options.contentFolder, 'partial');
     report({ type: 'stage-started', stage: 'downloading', unit: 'files', total: files });
     let arrived = 0;
     let done = 0;
@@ -260,9 +262,10 @@ class Reset {
         const { files, notFiles } = await tree.readFolder(Number.parseInt(file.sha1.slice(-2), 16));
         const path = files.get(file.sha1)?.path ?? notFiles.get(file.sha1)?.path;
         if (path === undefined) continue;
-        const target = await freeName(join(quarantineFolderOf(contentFolder), relative(contentFolder, path)));
+        const place = await makeOwnFolder(contentFolder, 'quarantine');
+        const target = await freeName(join(place, relative(contentFolder, path)));
         try {
-          await mkdir(dirname(target), { recursive: true });
+          await makeRealFolder(dirname(target));
           await rename(path, target);
         } catch (error) {
           throw writeError(error, target);

@@ -4,6 +4,7 @@
  *     settings.json       settings (settings.ts)
  *     metadata.sqlite     metadata store, and SQLite's files beside it
  *     writer.lock         one writer at a time (platform/writer-lock.ts), with writer.lock.holder.json
+ *     copies/             what was copied where, so that it need not be read again (content/copy-journal.ts)
  *     logs/               logs of commands that were given no log file
  *     WsusContent/        content files, unless the settings name another root
  */
@@ -21,6 +22,7 @@ export interface DataDirectory {
   /** root that holds `WsusContent/`; elsewhere if the settings say so */
   readonly contentRoot: string;
   readonly logsPath: string;
+  readonly journalsPath: string;
   readonly lockPath: string;
 }
 
@@ -93,6 +95,7 @@ function locate(path: string, settings: Settings): DataDirectory {
     settingsPath: join(path, 'settings.json'),
     contentRoot: settings.contentDirectory ?? path,
     logsPath: logsPathOf(path),
+    journalsPath: join(path, 'copies'),
     lockPath: join(path, 'writer.lock'),
   };
 }

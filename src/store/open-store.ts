@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import { DEFAULT_LANGUAGES } from '../model/language.js';
 import { openDatabase, type SqlDatabase } from '../platform/sqlite.js';
 import type { MetadataStore } from './metadata-store.js';
@@ -43,6 +43,11 @@ export async function openMetadataStore(path: string, options: OpenStoreOptions)
   } catch (error) {
     throw storeError(error, path);
   }
+}
+
+/** True if opening to read failed because the store must first be brought to the present schema version. */
+export function isOldStore(error: unknown): boolean {
+  return isWsusutilError(error, 'STORE_MISSING') && error.details?.isOld === true;
 }
 
 /** A store of its own on disk, in the system's temporary folder, gone when it is closed: for `verify`. */
@@ -117,7 +122,8 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
           hint:
             version === 0
               ? 'Point --data-dir at another data directory.'
-              : 'Run "wsusutil checkstore" once on writable media.',
+              : 'Run any command once where the data directory can be written.',
+          details: { isOld: version > 0 },
         },
       );
     }

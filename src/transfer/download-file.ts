@@ -3,7 +3,7 @@
  * is written, and under its final name only when it is whole and right.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
@@ -18,6 +18,9 @@ const MAX_DELAY_MS = 30_000;
 /** A server that asks us to come back later than this is not waited for. */
 const MAX_RETRY_AFTER_MS = 120_000;
 const PREFIX_READ_SIZE = 1 << 20;
+/** A server that sends less than this in that time is given up: bytes one by one would keep a run for ever. */
+const SLOW_SIZE = 16 * 1024;
+const SLOW_MS = 120_000;
 
 export interface DownloadRequest {
   readonly sha1: Sha1Hex;
@@ -89,6 +92,15 @@ export async function downloadFile(request: DownloadRequest, tools: DownloadTool
     }
     await file.finish();
     await makeFolder(dirname(targetPath));
+    if (!(await lstat(dirname(targetPath))).isDirectory()) {
+      throw new WsusutilError(
+        'WRITE_FAILED',
+        `${dirname(targetPath)} is a link; nothing is written through it`,
+        {
+          hint: 'Move it away, then run the command again.',
+        },
+      );
+    }
     await rename(temporaryPath, targetPath);
     await syncDirectory(dirname(targetPath));
   } catch (error) {
@@ -125,7 +137,16 @@ async function fetchRest(request: DownloadRequest, file: PartialFile, tools: Dow
   }
   try {
     await judgeReply(reply, request, file);
+    let windowStart = performance.now();
+    let windowBytes = 0;
     for await (const bytes of reply.body) {
+      windowBytes += bytes.length;
+      if (performance.now() - windowStart > SLOW_MS) {
+        if (windowBytes < SLOW_SIZE)
+          throw new Error(`only ${windowBytes} bytes came in ${SLOW_MS / 1000} seconds`);
+        windowStart = performance.now();
+        windowBytes = 0;
+      }
       if (file.size + bytes.length > request.size) {
         // Never store more than was announced. It cannot be the file: let the digests say so.
         await file.append(bytes.subarray(0, request.size - file.size));

@@ -48,6 +48,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
       settingsPath: `${storePath}.settings.json`,
       contentRoot: dirname(storePath),
       logsPath: dirname(storePath),
+      journalsPath: `${storePath}.copies`,
       lockPath: `${storePath}.lock`,
     }),
     hasStore: async () => existsSync(storePath),

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { contentCopy } from '../../src/commands/content-copy.js';
@@ -363,4 +372,35 @@ test('movecontent refuses what is no absolute path, before anything is done', ()
       ),
     ).toThrow(/absolute path|not its root/);
   }
+});
+
+test.each(['folder', 'own folder'])(
+  'nothing is written through a link in the place of a %s',
+  async (what) => {
+    const { storePath, files } = await setUp();
+    const target = testFolder();
+    const elsewhere = testFolder();
+    const [a] = files as [BuiltFile];
+    mkdirSync(join(target, 'WsusContent'));
+    symlinkSync(elsewhere, join(target, 'WsusContent', what === 'folder' ? a.path.slice(0, 2) : '.wsusutil'));
+    const error = await failureOf(() =>
+      runCommand(contentCopy, storePath, { positionals: { dir: target }, options: { link: 'never' } }),
+    );
+    expect(error.code).toBe('WRITE_FAILED');
+    expect(error.message).toContain('link');
+    expect(readdirSync(elsewhere)).toEqual([]);
+  },
+);
+
+test('a tree cannot vouch for itself: what was verified is remembered in the data directory only', async () => {
+  const { storePath, files } = await setUp();
+  const target = testFolder();
+  await runCommand(contentCopy, storePath, { positionals: { dir: target }, options: { link: 'never' } });
+  const names = readdirSync(join(target, 'WsusContent'), {
+    recursive: true,
+    encoding: 'utf8',
+    withFileTypes: true,
+  });
+  expect(names.filter((each) => each.isFile())).toHaveLength(files.length + 1);
+  expect(readdirSync(`${storePath}.copies`)).toHaveLength(1);
 });

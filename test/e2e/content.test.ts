@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openDatabase } from '../../src/platform/sqlite.js';
 import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
 import { startContentOrigin } from '../helpers/content-origin.js';
 import { finish, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
@@ -376,3 +377,17 @@ describe('archives given to content add', () => {
 function crcOf(bytes: Buffer): number {
   return crc32(bytes);
 }
+
+test('a store of the first schema version is brought forward, also by a command that only reads', async () => {
+  const dataDirectory = home({ content: false });
+  const path = join(dataDirectory, 'metadata.sqlite');
+  const database = await openDatabase(path);
+  database.exec(
+    `DROP TABLE content_files; DELETE FROM store_info WHERE name = 'content_files_to'; PRAGMA user_version = 1`,
+  );
+  database.close();
+  expect((await json(['content', 'plan'], dataDirectory)).document).toMatchObject({
+    wanted: { files: all.length },
+  });
+  expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: 2 });
+});
