@@ -77,7 +77,7 @@ async function* linesOf(
       else yield* tabSeparatedLines(view, options);
       return;
     case 'lines':
-      for (const line of drawLines(view, output.isTerminal)) yield `${line}\n`;
+      for (const line of drawLines(view, output.isTerminal ? output.width : undefined)) yield `${line}\n`;
       return;
     case 'fields':
       for (const line of drawFields(view, output.isTerminal ? output.width : undefined, options.paint)) {
@@ -91,9 +91,11 @@ async function* linesOf(
   }
 }
 
-function drawLines(view: LinesView, isTerminal: boolean): string[] {
+/** @param width undefined: lines stay as they are, for scripts that look for them */
+function drawLines(view: LinesView, width: number | undefined): string[] {
   const lines = view.lines.map(neutralize);
-  return isTerminal ? lines.map(limitMarks) : lines;
+  if (width === undefined) return lines;
+  return lines.map(limitMarks).flatMap((line) => (displayWidth(line) > width ? wrap(line, width) : [line]));
 }
 
 /** @param width undefined: never break a value */

@@ -12,7 +12,7 @@ export interface Outcome {
 
 export type View = LinesView | FieldsView | TableView | TreeView | RawView;
 
-/** Sentences, one per line, as they are. */
+/** Sentences, one per line; on a terminal too narrow for one it goes on in the next line. */
 export interface LinesView {
   readonly kind: 'lines';
   readonly lines: readonly string[];

@@ -196,3 +196,11 @@ test('a title from a package cannot control the terminal', async () => {
   );
   expect(text).toBe('a\\x1b]0;x\\x07b\\u202ec\\x0aforged\n');
 });
+
+test('a sentence is broken between words on a terminal, and stays whole in a pipe', async () => {
+  const sentence = 'one two three four five six seven';
+  expect(await draw({ kind: 'lines', lines: [sentence] }, { terminal: true, columns: 20 })).toBe(
+    'one two three four\nfive six seven\n',
+  );
+  expect(await draw({ kind: 'lines', lines: [sentence] })).toBe(`${sentence}\n`);
+});
