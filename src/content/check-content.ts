@@ -73,12 +73,9 @@ export interface StrayFinding {
   readonly stray: Stray;
 }
 
-/** A folder of which nothing is to be said but that it is as the last check left it. */
-export interface UnchangedFinding {
+/** A folder that is as the last check left it: every file there, verified and unchanged. */
+export interface UnchangedFinding extends ContentTotals {
   readonly type: 'unchanged';
-  readonly verified: ContentTotals;
-  /** never there */
-  readonly absent: ContentTotals;
 }
 
 export type Finding = FileFinding | StrayFinding | UnchangedFinding;
@@ -121,7 +118,7 @@ export async function* checkContent(
   const settle = (findings: readonly Finding[]) => {
     for (const finding of findings) {
       if (finding.type === 'unchanged') {
-        done += finding.verified.files + finding.absent.files;
+        done += finding.files;
         continue;
       }
       if (finding.type !== 'file') continue;
@@ -253,7 +250,7 @@ async function lookAtFolder(
   if (depth === 'quick' && records === 'of-this-tree') {
     const expected = await selection.expectation(folder);
     if (expected !== undefined && (await tree.summarizeFolder(folder)) === expected.listing) {
-      return { type: 'unchanged', verified: expected.verified, absent: expected.absent };
+      return { type: 'unchanged', files: expected.files, bytes: expected.bytes };
     }
   }
   return tree.readFolder(folder);

@@ -15,7 +15,7 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** A file that is not as the metadata wants it; of those that never were there only licence texts. */
+/** A file that is not as the metadata wants it. */
 export interface ListedProblem {
   readonly problem: ContentProblem | 'absent';
   readonly kind: ContentFileKind;
@@ -35,6 +35,7 @@ export interface TallySummary {
   /** present under another spelling than the layout's: case, leading zero */
   readonly misplaced: number;
   readonly strays: Readonly<Partial<Record<StrayReason, Amount>>>;
+  /** what never was there comes last, but for licence texts */
   readonly problems: readonly ListedProblem[];
   readonly problemCount: number;
   readonly unexpected: readonly Stray[];
@@ -47,11 +48,8 @@ export function plus(amount: Amount, bytes: number): Amount {
   return { files: amount.files + 1, bytes: amount.bytes + bytes };
 }
 
-function sum(...amounts: readonly Amount[]): Amount {
-  return amounts.reduce(
-    (all, { files, bytes }) => ({ files: all.files + files, bytes: all.bytes + bytes }),
-    NONE,
-  );
+function sum(one: Amount, other: Amount): Amount {
+  return { files: one.files + other.files, bytes: one.bytes + other.bytes };
 }
 
 export class ContentTally {
@@ -73,6 +71,7 @@ export class ContentTally {
   #misplaced = 0;
   readonly #strays: Partial<Record<StrayReason, Amount>> = {};
   readonly #problems: ListedProblem[] = [];
+  readonly #absent: ListedProblem[] = [];
   #problemCount = 0;
   readonly #unexpected: Stray[] = [];
   #unexpectedCount = 0;
@@ -95,20 +94,17 @@ export class ContentTally {
     if (problem === undefined) return;
     const { kind, fileName, size } = file;
     const place = relative(this.#contentFolder, path ?? pathOf(this.#contentFolder, file));
-    // What was never there is the usual case where only some updates are wanted: counted, not listed.
-    if (problem === 'absent' && kind !== 'licence') return;
     this.#problemCount++;
-    if (this.#problems.length < MAX_LISTED) {
-      this.#problems.push({ problem, kind, path: place, fileName, size, detail });
-    }
+    // What was never there is the usual case where only some updates are wanted: it must not push out the rest.
+    const list = problem === 'absent' && kind !== 'licence' ? this.#absent : this.#problems;
+    if (list.length < MAX_LISTED) list.push({ problem, kind, path: place, fileName, size, detail });
     const more = detail === undefined ? '' : `, ${detail}`;
     this.#report({ type: 'step', message: `${problem}: ${place} (${fileName}${more})` });
   }
 
-  addUnchanged({ verified, absent }: UnchangedFinding): void {
-    this.#checked = sum(this.#checked, verified, absent);
-    this.#found.verified = sum(this.#found.verified, verified);
-    this.#found.absent = sum(this.#found.absent, absent);
+  addUnchanged(amount: UnchangedFinding): void {
+    this.#checked = sum(this.#checked, amount);
+    this.#found.verified = sum(this.#found.verified, amount);
   }
 
   addStray(stray: Stray): void {
@@ -125,7 +121,7 @@ export class ContentTally {
       licencesNotWhole: this.#licencesNotWhole,
       misplaced: this.#misplaced,
       strays: this.#strays,
-      problems: this.#problems,
+      problems: [...this.#problems, ...this.#absent].slice(0, MAX_LISTED),
       problemCount: this.#problemCount,
       unexpected: this.#unexpected,
       unexpectedCount: this.#unexpectedCount,

@@ -33,18 +33,16 @@ export interface ContentSelection {
    */
   page(folder: number, after: Sha1Hex | undefined): Promise<readonly WantedFile[]>;
   /**
-   * What a folder looks like if nothing changed since the last check; undefined if more is to be said about any of its
-   * files than that it is verified, or absent as ever.
+   * What a folder looks like if nothing changed since the last check; undefined if any of its files was not verified
+   * then.
    */
   expectation(folder: number): Promise<FolderExpectation | undefined>;
   close(): Promise<void>;
 }
 
-export interface FolderExpectation {
-  /** `<SHA-1> <stamp>` of each verified file, in order of SHA-1, a line each */
+export interface FolderExpectation extends ContentTotals {
+  /** `<SHA-1> <stamp>` of each file, in order of SHA-1, a line each */
   readonly listing: string;
-  readonly verified: ContentTotals;
-  readonly absent: ContentTotals;
 }
 
 /** A check of the content directory that was begun: one that was broken off goes on under the same start. */

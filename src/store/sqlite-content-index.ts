@@ -310,16 +310,11 @@ class Selection implements ContentSelection {
       `${PAGE_TEXT} FROM ${from} AND ${place}.folder = ? AND ${place}.sha1 > ?
        ORDER BY ${place}.sha1 LIMIT ${FILES_PER_PAGE})`,
     );
-    // Verified files by name and stamp; and whether there is any of which more has to be said than that.
     const isVerified = `state = ${CONTENT_STATE_CODES.verified} AND stamp LIKE size || ' %'`;
-    const isAbsent = `state = ${CONTENT_STATE_CODES.absent} AND checked_at IS NOT NULL AND problem IS NULL
-      AND kind <> ${FILE_KIND_CODES.licence}`;
     this.#expectation = database.prepare(
-      `SELECT group_concat(CASE WHEN verified THEN hex(sha1) || ' ' || stamp END, char(10)) AS listing,
-         total(verified) AS verified_files, total(size * verified) AS verified_bytes,
-         total(absent) AS absent_files, total(size * absent) AS absent_bytes,
-         total(NOT verified AND NOT absent) AS others
-       FROM (SELECT sha1, stamp, size, ${isVerified} AS verified, ${isAbsent} AS absent FROM (
+      `SELECT group_concat(hex(sha1) || ' ' || stamp, char(10)) AS listing, count(*) AS files, total(size) AS bytes,
+         total(NOT verified) AS others
+       FROM (SELECT sha1, stamp, size, ${isVerified} AS verified FROM (
          SELECT f.* FROM ${from} AND ${place}.folder = ? ORDER BY ${place}.sha1))`,
     );
     this.#onClose = onClose;
@@ -337,8 +332,8 @@ class Selection implements ContentSelection {
       if (numberOf(row.others) > 0) return undefined;
       return {
         listing: textOf(row.listing) ?? '',
-        verified: { files: numberOf(row.verified_files), bytes: numberOf(row.verified_bytes) },
-        absent: { files: numberOf(row.absent_files), bytes: numberOf(row.absent_bytes) },
+        files: numberOf(row.files),
+        bytes: numberOf(row.bytes),
       };
     });
   }

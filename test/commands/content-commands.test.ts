@@ -9,13 +9,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { contentCopy } from '../../src/commands/content-copy.js';
 import { contentVerify } from '../../src/commands/content-verify.js';
 import { movecontent } from '../../src/commands/movecontent.js';
 import { reset } from '../../src/commands/reset.js';
+import { resetContent } from '../../src/content/reset-content.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
-import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
+import { type BuiltFile, makeFile, placeFile, testRunner, updateWith } from '../content/content-builder.js';
 import { startContentOrigin } from '../helpers/content-origin.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { importUpdates, now, testFolder } from '../store/update-builder.js';
@@ -199,7 +200,11 @@ test('content verify checks another tree and touches nothing', async () => {
     contentFolder: join(other, 'wsuscontent'),
     found: { verified: { files: 3 }, absent: { files: 2 } },
     licencesNotWhole: { files: 1 },
-    problems: [{ problem: 'absent', kind: 'licence', path: licence.path }],
+    problemCount: 2,
+    problems: [
+      { problem: 'absent', kind: 'licence', path: licence.path },
+      { problem: 'absent', kind: 'payload' },
+    ],
   });
   expect(readdirSync(other, { recursive: true }).sort()).toEqual(before);
   expect((await runCommand(contentVerify, storePath, { positionals: { dir: tree } })).status).toBe(
@@ -403,4 +408,38 @@ test('a tree cannot vouch for itself: what was verified is remembered in the dat
   });
   expect(names.filter((each) => each.isFile())).toHaveLength(files.length + 1);
   expect(readdirSync(`${storePath}.copies`)).toHaveLength(1);
+});
+
+test('a reset whose time is up says so, repairs nothing, and the next one goes on there', async () => {
+  const { storePath, tree, files } = await setUp();
+  const [a] = files as [BuiltFile];
+  rmSync(join(tree, a.path));
+  const store = await openMetadataStore(storePath, { mode: 'write', now });
+  onTestFinished(() => store.close());
+  const given = {
+    store,
+    contentFolder: tree,
+    scope: {},
+    what: 'everything',
+    depth: 'full' as const,
+    repair: true,
+    quarantine: false,
+    download: undefined,
+    source: undefined,
+    missingListPath: undefined,
+    runner: testRunner(),
+    now,
+    signal: new AbortController().signal,
+    report: () => {},
+  };
+  const first = await resetContent({ ...given, stopAt: now().getTime() });
+  expect(first).toMatchObject({ isComplete: false, stillMissing: undefined, resumedFrom: undefined });
+  const second = await resetContent({ ...given, stopAt: undefined });
+  expect(second).toMatchObject({
+    isComplete: true,
+    resumedFrom: now().getTime(),
+    stillMissing: { files: 1 },
+    problems: [{ problem: 'absent', path: a.path }],
+  });
+  expect((await resetContent({ ...given, stopAt: undefined })).resumedFrom).toBeUndefined();
 });

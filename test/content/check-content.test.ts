@@ -57,7 +57,7 @@ function briefly(findings: readonly Finding[]): string[] {
             .filter((part) => part !== undefined)
             .join(' ')
         : each.type === 'unchanged'
-          ? `${each.verified.files} verified, ${each.absent.files} absent`
+          ? `${each.files} unchanged`
           : `${each.stray.reason}: ${each.stray.path.split(/[/\\]/).slice(-2).join('/')}`,
     )
     .sort();
@@ -187,7 +187,7 @@ test('a quick check believes earlier ones about unchanged files and calls the re
   placeFile(tree, files[1] as (typeof files)[0]);
   const { findings } = await check(store, tree, { depth: 'quick' });
   expect(briefly(findings).filter((text) => !text.startsWith('0 '))).toEqual([
-    '1 verified, 0 absent',
+    '1 unchanged',
     'b.exe unverified',
   ]);
 });
