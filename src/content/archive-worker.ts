@@ -21,6 +21,7 @@ export type ArchiveMessage =
   | { readonly type: 'member'; readonly path: string; readonly name: string; readonly size: number }
   | { readonly type: 'skipped'; readonly count: number }
   | { readonly type: 'encrypted' }
+  | { readonly type: 'empty' }
   | { readonly type: 'too-many'; readonly count: number }
   | { readonly type: 'end' };
 
@@ -49,6 +50,10 @@ async function unpack(job: ArchiveJob, tell: (message: ArchiveMessage) => void):
     return;
   }
   const members = await archive.getFilesArray();
+  if (members.length === 0) {
+    tell({ type: 'empty' }); // what the library says of many a damaged archive
+    return;
+  }
   if (members.length > job.maxMembers) {
     tell({ type: 'too-many', count: members.length });
     return;

@@ -117,6 +117,8 @@ export async function* unpackArchive(
           throw new WsusutilError('ARCHIVE_UNSUPPORTED', `The archive ${path} is encrypted`, {
             hint: 'Unpack it with the program that packed it and add the folder.',
           });
+        case 'empty':
+          throw malformed(path, 'it lists no files; it is empty, damaged or cut off');
         case 'too-many':
           throw new WsusutilError(
             'LIMIT_EXCEEDED',

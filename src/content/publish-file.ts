@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { chmod, lstat, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeError } from '../platform/atomic-file.js';
 import { makeRealFolder } from './own-folder.js';
@@ -18,7 +18,12 @@ export async function publishFile(temporary: string, path: string): Promise<void
       await handle.close();
     }
     await makeRealFolder(dirname(path));
-    await rename(temporary, path);
+    await rename(temporary, path).catch(async (error: unknown) => {
+      // Windows puts nothing in the place of a read-only file.
+      if (process.platform !== 'win32' || !(await lstat(path)).isFile()) throw error;
+      await chmod(path, 0o666);
+      await rename(temporary, path);
+    });
   } catch (error) {
     throw writeError(error, path);
   }

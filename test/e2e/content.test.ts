@@ -350,6 +350,96 @@ describe('archives given to content add', () => {
     },
   );
 
+  /** The smallest ISO 9660 image with files in its root. */
+  function iso(members: readonly (readonly [name: string, bytes: Buffer])[]): Buffer {
+    const SECTOR = 2048;
+    const both16 = (value: number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt16LE(value, 0);
+      bytes.writeUInt16BE(value, 2);
+      return bytes;
+    };
+    const both32 = (value: number) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeUInt32LE(value, 0);
+      bytes.writeUInt32BE(value, 4);
+      return bytes;
+    };
+    const record = (name: Buffer, sector: number, size: number, isFolder: boolean) => {
+      const length = 33 + name.length + (name.length % 2 === 0 ? 1 : 0);
+      const bytes = Buffer.alloc(length);
+      bytes[0] = length;
+      both32(sector).copy(bytes, 2);
+      both32(size).copy(bytes, 10);
+      bytes.set([126, 1, 1, 0, 0, 0, 0], 18);
+      bytes[25] = isFolder ? 2 : 0;
+      both16(1).copy(bytes, 28);
+      bytes[32] = name.length;
+      name.copy(bytes, 33);
+      return bytes;
+    };
+    const padded = (bytes: Buffer) =>
+      Buffer.concat([bytes, Buffer.alloc((SECTOR - (bytes.length % SECTOR)) % SECTOR)]);
+    const PATHS = 18;
+    const ROOT = 19;
+    let next = ROOT + 1;
+    const records: Buffer[] = [
+      record(Buffer.of(0), ROOT, SECTOR, true),
+      record(Buffer.of(1), ROOT, SECTOR, true),
+    ];
+    const contents = members.map(([name, bytes]) => {
+      records.push(record(Buffer.from(`${name};1`), next, bytes.length, false));
+      next += Math.ceil(bytes.length / SECTOR);
+      return padded(bytes);
+    });
+    const volume = Buffer.alloc(SECTOR, ' ');
+    volume.fill(0, 881);
+    volume.write('\x01CD001\x01\x00', 0, 'latin1');
+    both32(next).copy(volume, 80);
+    volume.fill(0, 72, 80);
+    volume.fill(0, 88, 120);
+    both16(1).copy(volume, 120);
+    both16(1).copy(volume, 124);
+    both16(SECTOR).copy(volume, 128);
+    volume.fill(0, 132, 156);
+    both32(10).copy(volume, 132);
+    volume.writeUInt32LE(PATHS, 140);
+    volume.writeUInt32BE(PATHS, 148);
+    record(Buffer.of(0), ROOT, SECTOR, true).copy(volume, 156);
+    volume[881] = 1;
+    const end = Buffer.alloc(SECTOR);
+    end.write('\xFFCD001\x01', 0, 'latin1');
+    const paths = padded(Buffer.from([1, 0, ROOT, 0, 0, 0, 1, 0, 0, 0]));
+    return Buffer.concat([
+      Buffer.alloc(16 * SECTOR),
+      volume,
+      end,
+      paths,
+      padded(Buffer.concat(records)),
+      ...contents,
+    ]);
+  }
+
+  test('an iso image is opened', async () => {
+    const dataDirectory = home({ content: false });
+    const image = put(
+      'disc.iso',
+      iso(some.slice(0, 10).map((file, n) => [`F${n}.BIN`, file.bytes] as const)),
+    );
+    const { document } = await json(['content', 'add', image], dataDirectory);
+    expect(document).toMatchObject({ sources: [{ kind: 'archive', added: { files: 10 }, problems: [] }] });
+    expect(proveTree(join(dataDirectory, 'WsusContent'))).toBe(10);
+  });
+
+  test('an archive without a file in it is told as empty or damaged', async () => {
+    const { exitCode, document } = await json(
+      ['content', 'add', put('none.zip', zip([]))],
+      home({ content: false }),
+    );
+    expect(exitCode).toBe(3);
+    expect(document.sources[0].problems[0]).toContain('empty, damaged or cut off');
+  });
+
   test('a damaged or cut-off archive is an error that names it; the next source is taken all the same', async () => {
     const dataDirectory = home({ content: false });
     const whole = packed();
@@ -390,4 +480,27 @@ test('a store of the first schema version is brought forward, also by a command 
     wanted: { files: all.length },
   });
   expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: 2 });
+});
+
+test('movecontent writes the log scripts know, with -skipcopy too', async () => {
+  const dataDirectory = home();
+  const target = temporaryFolder();
+  onTestFinished(target.remove);
+  const log = join(target.path, 'move.log');
+  const moved = await runProgram(['MoveContent', target.path, log], dataDirectory);
+  expect(moved.exitCode).toBe(0);
+  expect(moved.stdout).toContain('The content file location was moved successfully.');
+  const text = readFileSync(log, 'utf8');
+  const order = [
+    `Beginning content file location change to ${join(target.path, 'WsusContent')}`,
+    'Successfully copied content files.',
+    'Successfully changed content file location.',
+    'Content integrity check and repair...',
+  ].map((line) => text.indexOf(line));
+  expect(order.every((at) => at >= 0)).toBe(true);
+  expect([...order].sort((a, b) => a - b)).toEqual(order);
+  const back = join(target.path, 'back.log');
+  const skipped = await runProgram(['movecontent', dataDirectory, back, '-skipcopy'], dataDirectory);
+  expect(skipped.exitCode).toBe(0);
+  expect(readFileSync(back, 'utf8')).toContain('Did not copy files due to -skipcopy flag.');
 });
