@@ -13,6 +13,7 @@ import type { PackageLimits } from '../formats/export-package/limits.js';
 import { MetadataReader } from '../formats/export-package/metadata-reader.js';
 import {
   describeOpenElements,
+  type PackageXmlExtent,
   type PackageXmlHandler,
   PackageXmlReader,
 } from '../formats/export-package/package-xml-reader.js';
@@ -43,6 +44,8 @@ export interface ReadPackageOptions {
   /** bytes of the file read so far, out of all */
   onProgress?(bytesRead: number, totalBytes: number): void;
   readonly limits?: Partial<PackageLimits> | undefined;
+  /** default `full` */
+  readonly extent?: PackageXmlExtent | undefined;
   /** where record batches come from, for a caller that gives them back */
   readonly memory?: BatchMemory | undefined;
 }
@@ -93,6 +96,7 @@ async function* readCabinetPackage(
     }, options),
     options.limits,
     options.memory,
+    options.extent,
   );
   const metadataReader = new MetadataReader({
     emit: (batch) => {
@@ -135,6 +139,7 @@ async function* readGzipPackage(
     partHandler((part) => parts.push(part), options),
     options.limits,
     options.memory,
+    options.extent,
   );
   let plainSize = 0;
   let beginning: Buffer | undefined = Buffer.alloc(0);
