@@ -65,6 +65,7 @@ export async function* readPackage(
   throwIfInterrupted(options.signal, `reading ${path}`);
   const source = await openFileSource(path);
   try {
+    options.onProgress?.(0, source.size); // before the first part: its size decides how a package is imported
     const format = await sniffPackage(source);
     yield* format === 'cab' ? readCabinetPackage(source, options) : readGzipPackage(source, options);
     options.onProgress?.(source.size, source.size);
