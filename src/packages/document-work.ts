@@ -23,8 +23,6 @@ import {
 const UPDATE_ID_LENGTH = 36;
 /** Documents are packed until a block has this many bytes: reading one inflates one block, a third of a millisecond. */
 const BLOCK_SIZE = 256 << 10;
-/** What a block rarely exceeds when deflated, so that zlib works through it in one go. */
-const DEFLATED_SIZE = 64 << 10;
 
 /**
  * A batch of records on its way to a thread: flat, because a structured clone of an object per record took as long
@@ -175,11 +173,7 @@ class BlockPacker {
   #close(): void {
     const hasTitles = Object.keys(this.#titles).length > 0;
     this.#blocks.push({
-      data: deflateRawSync(Buffer.concat(this.#documents, this.#size), {
-        level: this.#level,
-        memLevel: 9,
-        chunkSize: DEFLATED_SIZE,
-      }),
+      data: deflateRawSync(Buffer.concat(this.#documents, this.#size), { level: this.#level, memLevel: 9 }),
       size: this.#size,
       titles: hasTitles ? deflateRawSync(JSON.stringify(this.#titles), { level: this.#level }) : undefined,
     });
