@@ -428,7 +428,7 @@ function createContext(
     now,
     report,
     toolVersion,
-    threads: Math.min(MAX_THREADS, availableParallelism() - 1),
+    threads: Math.min(MAX_THREADS, availableParallelism()),
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     dataDirectory,
