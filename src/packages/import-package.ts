@@ -173,6 +173,7 @@ class ImportRun {
       signal,
       warn: (code, message) => report({ type: 'warning', code, message }),
       memory: this.#memory,
+      extent: this.#options.isThorough === true ? 'full' : 'identities',
       onProgress: (bytes, totalBytes) => {
         this.#bytes = bytes;
         this.#totalBytes = totalBytes;

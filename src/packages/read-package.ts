@@ -13,6 +13,7 @@ import type { PackageLimits } from '../formats/export-package/limits.js';
 import { MetadataReader } from '../formats/export-package/metadata-reader.js';
 import {
   describeOpenElements,
+  type PackageXmlExtent,
   type PackageXmlHandler,
   PackageXmlReader,
 } from '../formats/export-package/package-xml-reader.js';
@@ -43,6 +44,8 @@ export interface ReadPackageOptions {
   /** bytes of the file read so far, out of all */
   onProgress?(bytesRead: number, totalBytes: number): void;
   readonly limits?: Partial<PackageLimits> | undefined;
+  /** default `full` */
+  readonly extent?: PackageXmlExtent | undefined;
   /** where record batches come from, for a caller that gives them back */
   readonly memory?: BatchMemory | undefined;
 }
@@ -62,6 +65,7 @@ export async function* readPackage(
   throwIfInterrupted(options.signal, `reading ${path}`);
   const source = await openFileSource(path);
   try {
+    options.onProgress?.(0, source.size); // before the first part: its size decides how a package is imported
     const format = await sniffPackage(source);
     yield* format === 'cab' ? readCabinetPackage(source, options) : readGzipPackage(source, options);
     options.onProgress?.(source.size, source.size);
@@ -93,6 +97,7 @@ async function* readCabinetPackage(
     }, options),
     options.limits,
     options.memory,
+    options.extent,
   );
   const metadataReader = new MetadataReader({
     emit: (batch) => {
@@ -135,6 +140,7 @@ async function* readGzipPackage(
     partHandler((part) => parts.push(part), options),
     options.limits,
     options.memory,
+    options.extent,
   );
   let plainSize = 0;
   let beginning: Buffer | undefined = Buffer.alloc(0);

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { PackageEntry } from '../../src/model/export-package.js';
@@ -38,9 +39,26 @@ test('a cabinet is read: header, files, entries, then records', async () => {
   expect(result.warnings).toEqual([]);
   const [done, total] = result.progress.at(-1)!;
   expect(done).toBe(total);
+  expect(result.progress[0]).toEqual([0, total]);
   expect(result.progress.map(([at]) => at)).toEqual(
     result.progress.map(([at]) => at).toSorted((a, b) => a - b),
   );
+});
+
+test('the size of a package is told before its first part: an import starts its threads by it', async () => {
+  const path = folder.put('first.cab', await cabinet(PARTS));
+  let size: number | undefined;
+  for await (const _part of readPackage(path, {
+    signal: new AbortController().signal,
+    warn: () => {},
+    onProgress: (_done, total) => {
+      size ??= total;
+    },
+  })) {
+    expect(size).toBe(statSync(path).size);
+    break;
+  }
+  expect(size).toBeDefined();
 });
 
 test('members in the other order, in other case, and with company are read with a warning', async () => {

@@ -9,6 +9,7 @@
  */
 import { WsusutilError } from '../../errors.js';
 import type { DocumentEncoding } from '../../model/export-package.js';
+import { bufferOf } from '../bytes.js';
 import { resolveReference } from '../xml/xml-text.js';
 
 const AMPERSAND = 0x26;
@@ -34,8 +35,9 @@ const CDATA_END = Buffer.from(']]>');
 /** Bytes `document` takes as escaped text. */
 export function escapedSize(document: Uint8Array): number {
   let size = document.length;
+  const source = bufferOf(document);
   for (const [byte, text] of escapesFor(document)) {
-    for (let i = document.indexOf(byte); i >= 0; i = document.indexOf(byte, i + 1)) size += text.length - 1;
+    for (let i = source.indexOf(byte); i >= 0; i = source.indexOf(byte, i + 1)) size += text.length - 1;
   }
   return size;
 }
@@ -46,8 +48,9 @@ export function escapedSize(document: Uint8Array): number {
  * @returns the offset after the last byte written
  */
 export function escapeInto(document: Uint8Array, target: Uint8Array, offset: number): number {
+  const source = bufferOf(document);
   const specials = escapesFor(document)
-    .map(([byte, text]) => ({ byte, text, next: document.indexOf(byte) }))
+    .map(([byte, text]) => ({ byte, text, next: source.indexOf(byte) }))
     .filter((special) => special.next >= 0);
   let to = offset;
   let from = 0;
@@ -60,7 +63,7 @@ export function escapeInto(document: Uint8Array, target: Uint8Array, offset: num
     to = copyBytes(document, from, first.next, target, to);
     for (let k = 0; k < first.text.length; k++) target[to++] = first.text[k] as number;
     from = first.next + 1;
-    first.next = document.indexOf(first.byte, from);
+    first.next = source.indexOf(first.byte, from);
   }
 }
 
@@ -83,10 +86,6 @@ function copyBytes(
   let to = offset;
   for (let i = start; i < end; i++) target[to++] = source[i] as number;
   return to;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /**

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
 import type { RecordBatch, RecordSlice } from '../../model/export-package.js';
 import type { UpdateIdentity } from '../../model/update-identity.js';
+import { bufferOf } from '../bytes.js';
 import { BatchMemory } from './batch-memory.js';
 import { BATCH_SIZE, DEFAULT_PACKAGE_LIMITS, type PackageLimits, RECORDS_PER_BATCH } from './limits.js';
 import { findInvalidUtf8, passUnits } from './utf8.js';
@@ -120,7 +121,7 @@ export class MetadataReader {
   }
 
   #append(chunk: Uint8Array): void {
-    if (!this.#hasNul && chunk.indexOf(0) >= 0) this.#hasNul = true;
+    if (!this.#hasNul && bufferOf(chunk).includes(0)) this.#hasNul = true;
     let taken = 0;
     while (taken < chunk.length) {
       if (this.#length === this.#bytes.length) this.#makeRoom();

@@ -1,6 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
+import { bufferOf } from '../bytes.js';
 import { RECORD_HEAD_SIZE } from './metadata-reader.js';
 import { utf16Length } from './utf8.js';
 
@@ -46,7 +47,7 @@ export function serializeRecords(records: readonly PackageRecord[]): Buffer {
 
 /** @throws WsusutilError `UPDATE_MALFORMED` if `document` could not be read back from a package */
 export function checkDocument(identity: UpdateIdentity, document: Uint8Array): void {
-  const isText = (isAscii(document) || isUtf8(document)) && document.indexOf(0) < 0;
+  const isText = (isAscii(document) || isUtf8(document)) && !bufferOf(document).includes(0);
   if (isText) return;
   throw new WsusutilError(
     'UPDATE_MALFORMED',

@@ -53,6 +53,9 @@ export interface PackageXmlHandler {
 /** What is read: a cabinet's member, or the inflated content of an `.xml.gz` file. */
 export type PackageXmlForm = 'package.xml' | 'xml.gz';
 
+/** `identities`: what the entries say of files and categories is passed over (only its nesting is checked), and their lists are empty. */
+export type PackageXmlExtent = 'full' | 'identities';
+
 interface UpdateInProgress {
   readonly identity: UpdateIdentity;
   readonly fileSha1s: string[];
@@ -69,6 +72,7 @@ interface UpdateInProgress {
  */
 export class PackageXmlReader {
   readonly #form: PackageXmlForm;
+  readonly #extent: PackageXmlExtent;
   readonly #handler: PackageXmlHandler;
   readonly #limits: PackageLimits;
   readonly #xml: XmlReader;
@@ -100,8 +104,10 @@ export class PackageXmlReader {
     handler: PackageXmlHandler,
     limits: Partial<PackageLimits> = {},
     memory?: BatchMemory,
+    extent: PackageXmlExtent = 'full',
   ) {
     this.#form = form;
+    this.#extent = extent;
     this.#handler = handler;
     this.#limits = { ...DEFAULT_PACKAGE_LIMITS, ...limits };
     this.#census = form === 'xml.gz' ? new ElementCensus() : undefined;
@@ -232,9 +238,8 @@ export class PackageXmlReader {
           }
           return 'raw';
         }
-        return name === 'files' || name === 'categories' || name === 'classifications'
-          ? undefined
-          : this.#pass();
+        if (name !== 'files' && name !== 'categories' && name !== 'classifications') return this.#pass();
+        return this.#extent === 'full' || this.#census !== undefined ? undefined : 'raw';
       default:
         this.#startReference(element, name);
         return this.#pass();
@@ -304,7 +309,8 @@ export class PackageXmlReader {
     if (this.#section === 'updates' && name === 'update') {
       this.#giveHeader();
       this.#startUpdate(element);
-      return undefined;
+      // In a cabinet nothing else is in it.
+      return this.#extent === 'full' || this.#form === 'xml.gz' ? undefined : 'raw';
     }
     return this.#pass();
   }
@@ -379,7 +385,9 @@ export class PackageXmlReader {
   }
 
   #raw(source: string): void {
-    if (this.#update !== undefined) this.#batcher.append(source, this.#update.identity);
+    if (this.#update !== undefined && this.#list === 'metadata') {
+      this.#batcher.append(source, this.#update.identity);
+    }
   }
 
   #addLanguage(element: XmlElement): void {

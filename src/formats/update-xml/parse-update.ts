@@ -35,6 +35,7 @@ import {
   malformed,
   parseInstant,
   readBoolean,
+  readFamiliarUpdateId,
   readInteger,
   readRevisionNumber,
   readSize,
@@ -461,7 +462,7 @@ class UpdateHandler implements XmlHandler {
       else draft.bundledUpdates.push({ atLeastOne: false, members: [identity] });
       return;
     }
-    const updateId = readUpdateId(element.attribute('UpdateID'), group);
+    const updateId = readFamiliarUpdateId(element, group);
     if (group === 'SupersededUpdates') draft.supersededUpdates.push(updateId);
     else if (this.members !== undefined) this.members.push(updateId);
     else draft.prerequisites.push({ atLeastOne: false, isCategory: false, members: [updateId] });
@@ -608,7 +609,7 @@ function endLocalized(entry: LocalizedDraft, local: string, text: string): void 
 
 function readIdentity(element: XmlElement, place: string): UpdateIdentity {
   return {
-    updateId: readUpdateId(element.attribute('UpdateID'), place),
+    updateId: readUpdateId(element, place),
     revisionNumber: readRevisionNumber(element.attribute('RevisionNumber'), place),
   };
 }

@@ -1,11 +1,11 @@
 /** Attribute values of update documents → typed values. Source: package-formats 4.3, 4.4, 4.8. */
 import { WsusutilError } from '../../errors.js';
 import { parseUpdateId, type UpdateId } from '../../model/update-identity.js';
+import type { XmlElement } from '../xml/xml-reader.js';
+import { KnownIds } from './known-ids.js';
 
 const MAX_REVISION_NUMBER = 4_294_967_295;
 const MAX_SHOWN_LENGTH = 100;
-/** Ids remembered before the table starts anew. */
-const MAX_KNOWN_IDS = 16_384;
 
 /** The part of a message about a value: quoted, cut short. */
 export function shown(value: string | undefined): string {
@@ -18,22 +18,28 @@ export function malformed(problem: string): WsusutilError {
   return new WsusutilError('UPDATE_MALFORMED', problem);
 }
 
-const knownIds = new Map<string, UpdateId>();
+const knownIds = new KnownIds();
+const findKnownId = knownIds.find.bind(knownIds);
 
 /**
- * A GUID in any case → update id. Documents name the same few thousand ids over and over, so each is checked
- * once. The id owns its memory: a slice would keep the whole document alive in the lists of ids an import keeps.
+ * The GUID, in any case, in attribute `UpdateID` → update id. The id owns its memory: a slice would keep the whole
+ * document alive in the lists of ids an import keeps.
+ *
+ * @param place for the message
  */
-export function readUpdateId(value: string | undefined, place: string): UpdateId {
-  const known = value === undefined ? undefined : knownIds.get(value);
-  if (known !== undefined) return known;
+export function readUpdateId(element: XmlElement, place: string): UpdateId {
+  const value = element.attribute('UpdateID');
   const parsed = value === undefined ? undefined : parseUpdateId(value);
-  if (value === undefined || parsed === undefined) {
-    throw malformed(`${place}: UpdateID is ${shown(value)}, expected a GUID`);
-  }
-  const id = Buffer.from(parsed, 'latin1').toString('latin1');
-  if (knownIds.size >= MAX_KNOWN_IDS) knownIds.clear();
-  knownIds.set(Buffer.from(value, 'utf8').toString('utf8'), id);
+  if (parsed === undefined) throw malformed(`${place}: UpdateID is ${shown(value)}, expected a GUID`);
+  return Buffer.from(parsed, 'latin1').toString('latin1');
+}
+
+/** As {@link readUpdateId}, for places where many documents name the same few thousand ids. */
+export function readFamiliarUpdateId(element: XmlElement, place: string): UpdateId {
+  const known = element.readAttribute('UpdateID', findKnownId);
+  if (known !== undefined) return known;
+  const id = readUpdateId(element, place);
+  knownIds.add(id);
   return id;
 }
 

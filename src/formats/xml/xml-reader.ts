@@ -69,6 +69,13 @@ export interface XmlElement {
   readonly depth: number;
   /** The decoded value of an attribute without prefix. */
   attribute(local: string): string | undefined;
+  /**
+   * Has an attribute without prefix read from its source characters, which spares making a string of them. `read` may
+   * not keep the array.
+   *
+   * @returns undefined if there is no such attribute, or its characters stand for others
+   */
+  readAttribute<T>(local: string, read: (codes: Uint16Array, start: number, end: number) => T): T | undefined;
   /** The decoded value of an attribute in namespace `uri`. */
   attributeNs(uri: string, local: string): string | undefined;
   /** All attributes in order, without namespace declarations. */
@@ -160,6 +167,8 @@ class Tag implements XmlElement {
   uri = '';
   depth = 0;
   source = '';
+  /** the characters of `source` as numbers */
+  codes = new Uint16Array(0);
   count = 0;
   readonly names: XmlName[] = [];
   readonly starts: number[] = [];
@@ -183,6 +192,20 @@ class Tag implements XmlElement {
     for (let i = 0; i < this.count; i++) {
       const name = this.names[i] as XmlName;
       if (name.local === local && name.prefix === '' && name.declares === undefined) return this.value(i);
+    }
+    return undefined;
+  }
+
+  readAttribute<T>(
+    local: string,
+    read: (codes: Uint16Array, start: number, end: number) => T,
+  ): T | undefined {
+    for (let i = 0; i < this.count; i++) {
+      const name = this.names[i] as XmlName;
+      if (name.local === local && name.prefix === '' && name.declares === undefined) {
+        if (this.encoded[i] === true) return undefined;
+        return read(this.codes, this.starts[i] as number, this.ends[i] as number);
+      }
     }
     return undefined;
   }
@@ -285,7 +308,7 @@ export class XmlReader {
     this.undoFrom.length = 0;
     this.buffer = this.carry = this.tag.source = '';
     if (this.codes.length > MAX_KEPT_CODES) {
-      this.codes = new Uint16Array(0);
+      this.codes = this.tag.codes = new Uint16Array(0);
       this.codeBytes = Buffer.alloc(0);
     }
     this.base = this.depth = this.skipDepth = this.rawDepth = this.rawFrom = this.pendingQuote = 0;
@@ -705,6 +728,7 @@ export class XmlReader {
 
     tag.count = count;
     tag.source = buffer;
+    tag.codes = codes;
     this.openElement(at, name);
     this.undoFrom.push(this.undo.length);
     if (declarations > 0) this.declare(at);
@@ -766,24 +790,32 @@ export class XmlReader {
 
   /** Inside `raw` only the name and the end of a tag matter. */
   private readRawStartTag(at: number): number {
-    const buffer = this.buffer;
-    const codes = this.codes;
+    const { codes } = this;
+    const { length } = this.buffer;
     this.names.trim();
-    this.pendingQuote = 0;
-    const end = this.findTagEnd(buffer, at + 1);
-    if (end === INCOMPLETE) return INCOMPLETE;
-    this.checkTokenLength(at, end + 1);
     let i = at + 1;
     let hash = 0;
-    for (; i < end; i++) {
-      const code = codes[i] as number;
+    let code = 0;
+    for (; i < length; i++) {
+      code = codes[i] as number;
       if (code < 128 && NAME_ENDS[code] === 1) break;
       hash = (Math.imul(hash, 31) + code) | 0;
     }
-    const name = this.nameAt(at + 1, i, hash);
+    const nameEnd = i;
+    let quote = 0;
+    for (; i < length; i++) {
+      code = codes[i] as number;
+      if (quote !== 0) {
+        if (code === quote) quote = 0;
+      } else if (code === GT) break;
+      else if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) quote = code;
+    }
+    if (i >= length) return INCOMPLETE;
+    this.checkTokenLength(at, i + 1);
+    const name = this.nameAt(at + 1, nameEnd, hash);
     this.openElement(at, name);
-    if ((codes[end - 1] as number) === SLASH) this.depth--;
-    return end + 1;
+    if ((codes[i - 1] as number) === SLASH) this.depth--;
+    return i + 1;
   }
 
   private readRawText(at: number): number {

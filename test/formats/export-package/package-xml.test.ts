@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WsusutilError } from '../../../src/errors.js';
 import {
+  type PackageXmlExtent,
   type PackageXmlForm,
   PackageXmlReader,
 } from '../../../src/formats/export-package/package-xml-reader.js';
@@ -28,6 +29,7 @@ function read(
   size = Number.POSITIVE_INFINITY,
   form: PackageXmlForm = 'package.xml',
   limits = {},
+  extent: PackageXmlExtent = 'full',
 ): Result {
   const result: Result = { header: undefined, files: [], entries: [], warnings: [], records: 0 };
   const reader = new PackageXmlReader(
@@ -45,6 +47,8 @@ function read(
       warn: (code) => result.warnings.push(code),
     },
     limits,
+    undefined,
+    extent,
   );
   const bytes = Buffer.from(text as string);
   for (let at = 0; at < bytes.length; at += size) reader.write(bytes.subarray(at, at + size));
@@ -71,6 +75,36 @@ test('the layout is the one of real packages', async () => {
       '<Categories><Category Value="22222222-3333-4444-8555-666666666601" /></Categories><Classifications><Classification Value="0fa1201d-4330-4fa8-8ae9-b877473b6441" /></Classifications></Update></Updates></ExportPackage>',
   );
 });
+
+test('where only identities are wanted the rest of an entry is passed over, in pieces of any size', async () => {
+  const bytes = await packageXmlOf(sampleParts(300));
+  const full = read(bytes);
+  const empty = { fileSha1s: [], categories: [], classifications: [] };
+  for (const size of [1, 7, 4096, bytes.length]) {
+    const result = read(bytes, size, 'package.xml', {}, 'identities');
+    expect(result).toEqual({
+      ...full,
+      entries: full.entries.map(({ identity }) => ({ identity, ...empty })),
+    });
+  }
+});
+
+test.each(['package.xml', 'xml.gz'] as const)(
+  'a list that is passed over may hold nonsense, but its elements nest: %s',
+  (form) => {
+    const metadata = form === 'xml.gz' ? '<metadata>&lt;x/></metadata>' : '';
+    const nonsense = update(
+      `${metadata}<Files><File Digest="none"/></Files><Categories><Category/></Categories>`,
+    );
+    expect(read(nonsense, 3, form, {}, 'identities')).toMatchObject({
+      entries: [{ identity: { updateId: ID, revisionNumber: 26 }, fileSha1s: [] }],
+      records: form === 'xml.gz' ? 1 : 0,
+    });
+    expect(() => read(nonsense, 3, form)).toThrow('Digest is "none"');
+    const crossed = update(`${metadata}<Files><File></Files></File>`);
+    expect(() => read(crossed, 3, form, {}, 'identities')).toThrow('</Files> where </File> is expected');
+  },
+);
 
 test('what was written is read back, in pieces of any size', async () => {
   const parts = sampleParts(2500);

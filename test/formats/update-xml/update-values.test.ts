@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseInstant, readBoolean, readUpdateId } from '../../../src/formats/update-xml/update-values.js';
+import {
+  parseInstant,
+  readBoolean,
+  readFamiliarUpdateId,
+  readUpdateId,
+} from '../../../src/formats/update-xml/update-values.js';
+import { XmlReader } from '../../../src/formats/xml/xml-reader.js';
 
 test.each([
   ['2004-02-28T18:17:34.1032476-08:00', '2004-02-29T02:17:34.103Z'],
@@ -47,6 +53,23 @@ test('booleans are read with any capitals, and nothing else', () => {
 
 test('an id is the same however it is written and however often it is asked for', () => {
   const id = '0fa1201d-4330-4fa8-8ae9-b877473b6441';
-  for (const text of [id, id.toUpperCase(), `{${id}}`, id]) expect(readUpdateId(text, 'x')).toBe(id);
-  expect(() => readUpdateId(undefined, 'Prerequisites')).toThrow('Prerequisites: UpdateID is missing');
+  const forms = [id, id.toUpperCase(), `{${id}}`, id, `&#x30;${id.slice(1)}`, id];
+  const xml = `<r>${forms.map((text) => `<a UpdateID="${text}"/>`).join('')}<b/><c UpdateID="${id}0"/></r>`;
+  for (const read of [readUpdateId, readFamiliarUpdateId]) {
+    const found: string[] = [];
+    const reader = new XmlReader({
+      start(element) {
+        if (element.local === 'a') found.push(read(element, 'x'));
+        if (element.local === 'b') {
+          expect(() => read(element, 'Prerequisites')).toThrow('Prerequisites: UpdateID is missing');
+        }
+        if (element.local === 'c') expect(() => read(element, 'x')).toThrow(`UpdateID is "${id}0"`);
+      },
+      end() {},
+      text() {},
+    });
+    reader.write(xml);
+    reader.end();
+    expect(found).toEqual(forms.map(() => id));
+  }
 });
