@@ -45,6 +45,11 @@ export interface FolderExpectation extends ContentTotals {
   readonly listing: string;
 }
 
+/** A file, and which revisions list it. */
+export interface FileUsers extends Pick<WantedFile, 'size' | 'kind'> {
+  readonly users: readonly RevisionKey[];
+}
+
 /** A check of the content directory that was begun: one that was broken off goes on under the same start. */
 export interface ContentRun {
   /** milliseconds since 1970 */
@@ -66,10 +71,8 @@ export interface ContentIndex {
   ): Promise<
     ReadonlyMap<Sha1Hex, { readonly revisions: readonly RevisionSummary[]; readonly count: number }>
   >;
-  /** Files of revisions, as their documents list them (express and licences too), in runs of revisions. */
-  filesOf(
-    keys: readonly RevisionKey[],
-  ): AsyncIterable<ReadonlyMap<RevisionKey, readonly Pick<WantedFile, 'sha1' | 'size' | 'kind'>[]>>;
+  /** Files of a scope and the revisions of the scope that list them; each file once, some thousand at a time. */
+  filesByDigest(scope: ContentScope): AsyncIterable<readonly FileUsers[]>;
   /** Writes down what a check found; in one transaction. Needs a store opened to write. */
   record(entries: readonly { readonly sha1: Sha1Hex; readonly record: ContentRecord }[]): Promise<void>;
   /** How many files are in which state, over all the metadata calls for. */
