@@ -1,10 +1,12 @@
 /** Which content files a set of revisions needs: how many, how large, for what, and whether they fit a place. */
 import { throwIfInterrupted } from '../errors.js';
+import type { Report } from '../events.js';
 import type { ContentFileKind, ContentState } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import type { UpdateId } from '../model/update-identity.js';
-import type { ContentIndex, ContentScope } from '../store/content-index.js';
+import type { ContentIndex, ContentScope, ContentSelection } from '../store/content-index.js';
 import type { MetadataStore, RevisionKey } from '../store/metadata-store.js';
+import { checkContent } from './check-content.js';
 import type { ContentRunner } from './content-runner.js';
 import { type Amount, NONE, plus } from './content-tally.js';
 import { openContentTree } from './content-tree.js';
@@ -18,8 +20,12 @@ export interface PlanOptions {
   readonly scope: ContentScope;
   /** content folder at the destination; undefined: none was named */
   readonly target: string | undefined;
+  /** own content folder, to be looked at; undefined: the store's records say what is there */
+  readonly here: string | undefined;
   readonly runner: ContentRunner;
+  readonly now: () => Date;
   readonly signal: AbortSignal;
+  readonly report: Report;
 }
 
 export interface CategoryPlan extends Amount {
@@ -31,7 +37,7 @@ export interface CategoryPlan extends Amount {
 
 export interface ContentPlan {
   readonly wanted: Amount & Readonly<Record<ContentFileKind, Amount>>;
-  /** by what the last check found; `unchecked`: never looked for */
+  /** by what the last check found, or as they lie on disk; `unchecked`: never looked for */
   readonly states: Readonly<Record<ContentState | 'unchecked', Amount>>;
   /** most bytes first; a file counts once in each */
   readonly products: readonly CategoryPlan[];
@@ -51,50 +57,91 @@ export interface ContentPlan {
 
 /** @throws WsusutilError `INTERRUPTED`, `READ_FAILED` */
 export async function planContent(options: PlanOptions): Promise<ContentPlan> {
-  const { store, scope, signal } = options;
+  const { store, scope, target, here } = options;
   const index = await store.contentIndex();
   const selection = await index.select(scope);
   try {
-    const states: Record<ContentState | 'unchecked', Amount> = {
-      absent: NONE,
-      verified: NONE,
-      unverified: NONE,
-      corrupt: NONE,
-      unchecked: NONE,
-    };
-    const tree =
-      options.target === undefined ? undefined : await openContentTree(options.target, options.runner);
-    let present = NONE;
-    for (let folder = 0; folder < FOLDER_COUNT; folder++) {
-      throwIfInterrupted(signal, 'planning content');
-      const there = (await tree?.readFolder(folder))?.files;
-      let after: Sha1Hex | undefined;
-      for (;;) {
-        const page = await selection.page(folder, after);
-        if (page.length === 0) break;
-        after = page.at(-1)?.sha1;
-        for (const { sha1, size, record } of page) {
-          const state = record?.state ?? 'unchecked';
-          states[state] = plus(states[state], size);
-          if (there?.get(sha1)?.stamp.size === size) present = plus(present, size);
-        }
-      }
-    }
-    const wanted = selection.totals;
-    const toCopy = { files: wanted.files - present.files, bytes: wanted.bytes - present.bytes };
-    const free = options.target === undefined ? undefined : await freeSpaceAt(options.target);
+    const states =
+      here === undefined ? await recordedStates(selection) : await lookHere(here, selection, index, options);
     return {
-      wanted,
+      wanted: selection.totals,
       states,
       ...(await byCategory(options, index)),
-      target:
-        options.target === undefined
-          ? undefined
-          : { path: options.target, present, toCopy, free, fits: free === undefined || toCopy.bytes <= free },
+      target: target === undefined ? undefined : await planTarget(target, selection, options),
     };
   } finally {
     await selection.close();
   }
+}
+
+type States = Record<ContentState | 'unchecked', Amount>;
+
+function noStates(): States {
+  return { absent: NONE, verified: NONE, unverified: NONE, corrupt: NONE, unchecked: NONE };
+}
+
+async function recordedStates(selection: ContentSelection): Promise<States> {
+  const states = noStates();
+  for (const { state, files, bytes } of await selection.states()) {
+    states[state] = { files: states[state].files + files, bytes: states[state].bytes + bytes };
+  }
+  return states;
+}
+
+/** Presence and size on disk; what earlier checks found counts for files that are unchanged since. */
+async function lookHere(
+  folder: string,
+  selection: ContentSelection,
+  index: ContentIndex,
+  { runner, now, signal, report }: PlanOptions,
+): Promise<States> {
+  const states = noStates();
+  const findings = checkContent({
+    tree: await openContentTree(folder, runner),
+    selection,
+    index,
+    records: 'of-this-tree',
+    depth: 'quick',
+    strays: false,
+    runner,
+    now,
+    signal,
+    report,
+  });
+  for await (const batch of findings) {
+    for (const finding of batch) {
+      if (finding.type !== 'file') continue;
+      const { state } = finding.record;
+      states[state] = plus(states[state], finding.file.size);
+    }
+  }
+  return states;
+}
+
+async function planTarget(
+  path: string,
+  selection: ContentSelection,
+  { runner, signal }: PlanOptions,
+): Promise<NonNullable<ContentPlan['target']>> {
+  const tree = await openContentTree(path, runner);
+  let present = NONE;
+  for (let folder = 0; folder < FOLDER_COUNT; folder++) {
+    throwIfInterrupted(signal, 'planning content');
+    const { files } = await tree.readFolder(folder);
+    if (files.size === 0) continue;
+    let after: Sha1Hex | undefined;
+    for (;;) {
+      const page = await selection.page(folder, after);
+      if (page.length === 0) break;
+      after = page.at(-1)?.sha1;
+      for (const { sha1, size } of page)
+        if (files.get(sha1)?.stamp.size === size) present = plus(present, size);
+    }
+  }
+  const { totals } = selection;
+  const toCopy = { files: totals.files - present.files, bytes: totals.bytes - present.bytes };
+  const free = await freeSpaceAt(path);
+  return { path, present, toCopy, free, fits: free === undefined || toCopy.bytes <= free };
 }
 
 interface Group {

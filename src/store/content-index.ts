@@ -20,6 +20,12 @@ export interface ContentTotals {
   readonly bytes: number;
 }
 
+/** How many files of a kind are in a state; `unchecked`: nobody ever looked. */
+export interface StateTotals extends ContentTotals {
+  readonly kind: ContentFileKind;
+  readonly state: ContentRecord['state'] | 'unchecked';
+}
+
 /** The files of one scope, as they were when it was selected. */
 export interface ContentSelection {
   readonly totals: ContentTotals & Readonly<Record<ContentFileKind, ContentTotals>>;
@@ -37,6 +43,8 @@ export interface ContentSelection {
    * then.
    */
   expectation(folder: number): Promise<FolderExpectation | undefined>;
+  /** The files by what the last check found; combinations without a file are left out. */
+  states(): Promise<readonly StateTotals[]>;
   close(): Promise<void>;
 }
 

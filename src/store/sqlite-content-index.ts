@@ -17,6 +17,7 @@ import type {
   ContentTotals,
   FolderExpectation,
   FileUsers,
+  StateTotals,
 } from './content-index.js';
 import { runsOf } from './document-reader.js';
 import type { RevisionKey, RevisionSummary } from './metadata-store.js';
@@ -70,10 +71,13 @@ export class SqliteContentIndex implements ContentIndex {
       this.#database.exec(
         `CREATE TEMP TABLE ${table} (folder BLOB, sha1 BLOB, PRIMARY KEY (folder, sha1)) WITHOUT ROWID`,
       );
-      const insert = this.#database.prepare(`
-        INSERT OR IGNORE INTO ${table} SELECT substr(sha1, 20, 1), sha1 FROM revision_files
-        WHERE revision_key IN (SELECT value FROM json_each(?))`);
-      for (const run of runsOf(scope.keys, KEYS_PER_QUERY)) insert.run(jsonKeys(run));
+      // Sorted first, rows go behind one another: a third of the time of inserting them where they belong.
+      this.#database
+        .prepare(
+          `INSERT INTO ${table} SELECT DISTINCT substr(sha1, 20, 1) AS folder, sha1 FROM revision_files
+           WHERE revision_key IN (SELECT value FROM json_each(?)) ORDER BY folder, sha1`,
+        )
+        .run(jsonKeys(scope.keys));
       return new Selection(
         this.#database,
         `${table} s CROSS JOIN content_files f ON f.folder = s.folder AND f.sha1 = s.sha1 WHERE 1${ofKind}`,
@@ -319,6 +323,7 @@ class Selection implements ContentSelection {
   readonly totals: ContentSelection['totals'];
   readonly #page: SqlStatement;
   readonly #expectation: SqlStatement;
+  readonly #states: SqlStatement;
   readonly #guard: Guard;
   readonly #onClose: () => void;
 
@@ -349,6 +354,10 @@ class Selection implements ContentSelection {
        FROM (SELECT sha1, stamp, size, ${isVerified} AS verified FROM (
          SELECT f.* FROM ${from} AND ${place}.folder = ? ORDER BY ${place}.sha1))`,
     );
+    this.#states = database.prepare(
+      `SELECT f.kind, f.state, f.checked_at IS NULL AS unchecked, count(*) AS files, sum(f.size) AS bytes
+       FROM ${from} GROUP BY f.kind, f.state, f.checked_at IS NULL`,
+    );
     this.#onClose = onClose;
   }
 
@@ -368,6 +377,17 @@ class Selection implements ContentSelection {
         bytes: numberOf(row.bytes),
       };
     });
+  }
+
+  async states(): Promise<readonly StateTotals[]> {
+    return this.#guard(() =>
+      this.#states.all().map((row) => ({
+        kind: kindOf(row.kind),
+        state: row.unchecked === 1 ? 'unchecked' : stateOf(row.state),
+        files: numberOf(row.files),
+        bytes: numberOf(row.bytes),
+      })),
+    );
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { contentAdd } from '../../src/commands/content-add.js';
 import { contentPlan } from '../../src/commands/content-plan.js';
 import { contentPrune } from '../../src/commands/content-prune.js';
+import type { View } from '../../src/commands/outcome.js';
 import { reset } from '../../src/commands/reset.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
@@ -71,6 +72,64 @@ describe('content plan', () => {
     });
     const chosen = await runCommand(contentPlan, storePath, { options: { 'exclude-superseded': true } });
     expect(chosen.result).toMatchObject({ wanted: { files: 3, bytes: 9040 } });
+  });
+
+  test('a file of several updates counts once in each category of any of them', async () => {
+    const { storePath, shared } = await setUp();
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    await importUpdates(store, [
+      makeUpdate(92, { categoryType: 'Product', title: 'Windows 10' }),
+      updateWith(3, [shared, shared, makeFile('third', 100)], {
+        prerequisites: [{ anyOf: [idOf(90), idOf(92)], isCategory: true }],
+        express: [makeFile('delta', 7, 'delta.psf')],
+      }),
+      updateWith(4, [makeFile('nowhere', 11)]),
+    ]);
+    await store.close();
+    const { result, view } = await runCommand(contentPlan, storePath);
+    expect(result).toMatchObject({
+      wanted: { files: 7, bytes: 12_158 },
+      products: [
+        { title: 'Windows 11', files: 6, bytes: 12_147, licences: 1 },
+        { title: 'Windows 10', files: 3, bytes: 5107, licences: 0 },
+      ],
+      classifications: [{ title: 'Security Updates', files: 4, bytes: 12_040 }],
+    });
+    const table = (view as readonly View[]).find((each) => each.kind === 'table' && each.forCsv === true);
+    expect(table).toMatchObject({
+      rows: [
+        ['product', idOf(90), 'Windows 11', '6', '1', '12147'],
+        ['product', idOf(92), 'Windows 10', '3', '0', '5107'],
+        ['classification', idOf(91), 'Security Updates', '4', '1', '12040'],
+      ],
+    });
+    const payload = await runCommand(contentPlan, storePath, { options: { 'no-express': true } });
+    expect(payload.result).toMatchObject({
+      wanted: { files: 6, express: { files: 0 } },
+      products: [{ files: 5 }, { files: 2, bytes: 5100 }],
+    });
+  });
+
+  test('tells from the records what is here, and from the disk with --check', async () => {
+    const { storePath, tree, old, current, shared } = await setUp();
+    placeFile(tree, old);
+    placeFile(tree, current, current.path, current.bytes.subarray(1));
+    await runCommand(reset, storePath, { options: { offline: true } });
+    placeFile(tree, shared);
+    const states = async (options: Readonly<Record<string, boolean>>) =>
+      (await runCommand(contentPlan, storePath, { options })).result.states;
+    expect(await states({})).toMatchObject({
+      verified: { files: 1, bytes: 3000 },
+      corrupt: { files: 1 },
+      absent: { files: 2 },
+      unchecked: { files: 0 },
+    });
+    expect(await states({ check: true })).toMatchObject({
+      verified: { files: 1 },
+      unverified: { files: 1, bytes: 5000 },
+      corrupt: { files: 1 },
+      absent: { files: 1 },
+    });
   });
 
   test('says what a target has, what is to be copied and whether it fits', async () => {
