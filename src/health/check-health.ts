@@ -302,7 +302,7 @@ async function checkUnfinished({ store, contentFolder }: WithStore): Promise<Fin
   return partial.length > 0
     ? warning(
         `${groupDigits(partial.length)} downloads or copies were broken off`,
-        'Run the command again that was interrupted; it goes on with them.',
+        'Run the interrupted command again; what is not needed any more goes with "wsusutil content prune".',
       )
     : ok('none');
 }

@@ -15,8 +15,8 @@ import type {
   ContentScope,
   ContentSelection,
   ContentTotals,
-  FolderExpectation,
   FileUsers,
+  FolderExpectation,
   StateTotals,
 } from './content-index.js';
 import { runsOf } from './document-reader.js';

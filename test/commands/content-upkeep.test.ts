@@ -9,14 +9,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { contentAdd } from '../../src/commands/content-add.js';
 import { contentPlan } from '../../src/commands/content-plan.js';
 import { contentPrune } from '../../src/commands/content-prune.js';
 import type { View } from '../../src/commands/outcome.js';
 import { reset } from '../../src/commands/reset.js';
+import { pruneContent } from '../../src/content/prune-content.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
-import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
+import { type BuiltFile, makeFile, placeFile, testRunner, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { idOf, importUpdates, makeUpdate, now, testFolder } from '../store/update-builder.js';
 import { runCommand } from './command-context.js';
@@ -193,6 +194,66 @@ describe('content prune', () => {
       options: { grace: '0', yes: true, 'empty-quarantine': true },
     });
     expect(emptied.result).toMatchObject({ quarantine: { files: 2 } });
+  });
+
+  test('takes out what killed processes left, but no download that goes on and nothing still being written', async () => {
+    const { storePath, tree, old } = await setUp();
+    placeFile(tree, old);
+    const gone = makeFile('gone');
+    const left = [
+      '.wsusutil-4711-0a1b2c3d.tmp',
+      `${gone.path.slice(0, 2)}/.wsusutil-4711-0a1b2c3e.tmp`,
+      `.wsusutil/partial/${old.sha1}.4711.copy`,
+      `.wsusutil/partial/${gone.sha1}`,
+      '.wsusutil/partial/archive-4711/member-1',
+    ];
+    const stays = [`.wsusutil/partial/${old.sha1}`, `.wsusutil/partial/${gone.sha1}.4712.copy`];
+    for (const path of [...left, ...stays]) placeFile(tree, gone, path);
+    const before = new Date(now().getTime() - 7_200_000);
+    for (const path of [...left, stays[0] as string]) utimesSync(join(tree, path), before, before);
+    utimesSync(join(tree, stays[1] as string), now(), now());
+    const { result } = await runCommand(contentPrune, storePath, {
+      options: { ...NO_GRACE, yes: true, delete: true },
+    });
+    expect(result).toMatchObject({
+      removed: { files: left.length },
+      found: { temporary: { files: left.length } },
+    });
+    expect(left.filter((path) => existsSync(join(tree, path)))).toEqual([]);
+    expect(stays.filter((path) => !existsSync(join(tree, path)))).toEqual([]);
+  });
+
+  test('broken off, the store knows what went', async () => {
+    const { storePath, tree, old, current, shared } = await setUp();
+    for (const file of [old, current, shared]) placeFile(tree, file);
+    await runCommand(reset, storePath, { options: { offline: true } });
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    onTestFinished(() => store.close());
+    const index = await store.contentIndex();
+    const interruption = new AbortController();
+    const newest = (await store.listKeys({ updateIds: [idOf(2)] })) as readonly number[];
+    const error = await failureOf(() =>
+      pruneContent({
+        index,
+        contentFolder: tree,
+        scope: { keys: newest },
+        keepSince: Number.POSITIVE_INFINITY,
+        action: 'delete',
+        force: false,
+        runner: testRunner(),
+        now,
+        signal: interruption.signal,
+        report: (event) => {
+          if (event.type === 'step') interruption.abort();
+        },
+      }),
+    );
+    expect(error.code).toBe('INTERRUPTED');
+    expect(existsSync(join(tree, old.path))).toBe(false);
+    expect((await index.find([old.sha1])).get(old.sha1)?.record).toMatchObject({
+      state: 'absent',
+      problem: undefined,
+    });
   });
 
   test('what came within the grace time stays, though its own time is old', async () => {
