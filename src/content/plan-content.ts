@@ -82,10 +82,14 @@ function noStates(): States {
 
 async function recordedStates(selection: ContentSelection): Promise<States> {
   const states = noStates();
-  for (const { state, files, bytes } of await selection.states()) {
-    states[state] = { files: states[state].files + files, bytes: states[state].bytes + bytes };
+  for (const totals of await selection.states()) {
+    states[totals.state] = sum(states[totals.state], totals);
   }
   return states;
+}
+
+function sum(one: Amount, other: Amount): Amount {
+  return { files: one.files + other.files, bytes: one.bytes + other.bytes };
 }
 
 /** Presence and size on disk; what earlier checks found counts for files that are unchanged since. */
@@ -110,6 +114,10 @@ async function lookHere(
   });
   for await (const batch of findings) {
     for (const finding of batch) {
+      if (finding.type === 'unchanged') {
+        states.verified = sum(states.verified, finding.verified);
+        states.absent = sum(states.absent, finding.absent);
+      }
       if (finding.type !== 'file') continue;
       const { state } = finding.record;
       states[state] = plus(states[state], finding.file.size);

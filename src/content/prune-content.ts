@@ -2,6 +2,7 @@
  * Takes out of the content directory what no kept revision needs. Files often arrive before the metadata that calls for
  * them, so what came into the directory a short while ago stays, whatever the metadata says.
  */
+import type { Dirent } from 'node:fs';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
@@ -225,7 +226,7 @@ async function candidatesOf(
 async function leftoversOf(tree: ContentTree, { index, now }: PruneOptions): Promise<readonly Candidate[]> {
   const paths = tree.strays.flatMap(({ path, reason }) => (reason === 'temporary' ? [path] : []));
   const partial = join(tree.path, OWN_FOLDER, 'partial');
-  for (const entry of await readdir(partial, { recursive: true, withFileTypes: true }).catch(() => [])) {
+  for (const entry of await listOwnFolder(tree.path, partial)) {
     if (!entry.isFile()) continue;
     const sha1 = sha1Of(entry.name);
     const isDownload = sha1 !== undefined && entry.name.length === sha1.length;
@@ -239,6 +240,14 @@ async function leftoversOf(tree: ContentTree, { index, now }: PruneOptions): Pro
     found.push({ path, stamp: stampOf(facts), reason: 'temporary', sha1: undefined });
   }
   return found;
+}
+
+/** All below a folder of ours. A link in its place, or above it, leads to somebody else's files: nothing is listed. */
+async function listOwnFolder(contentFolder: string, folder: string): Promise<readonly Dirent[]> {
+  for (const path of [join(contentFolder, OWN_FOLDER), folder]) {
+    if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true) return [];
+  }
+  return readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
 }
 
 class Remover {
@@ -304,10 +313,7 @@ export async function emptyQuarantine(
 ): Promise<Amount> {
   const folder = quarantineFolderOf(contentFolder);
   let removed = NONE;
-  for (const each of [dirname(folder), folder]) {
-    if ((await lstat(each).catch(() => undefined))?.isDirectory() !== true) return removed; // none, or a link
-  }
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
+  for (const entry of await listOwnFolder(contentFolder, folder)) {
     throwIfInterrupted(signal, 'emptying the quarantine');
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);

@@ -8,7 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { contentAdd } from '../../src/commands/content-add.js';
 import { contentPlan } from '../../src/commands/content-plan.js';
@@ -133,6 +133,21 @@ describe('content plan', () => {
     });
   });
 
+  test('--check counts folders that are as the last reset left them too', async () => {
+    const { storePath, tree } = await setUp();
+    const files = Array.from({ length: 300 }, (_, n) => makeFile(`many${n}`, 100 + n));
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    await importUpdates(store, [updateWith(7, files)]);
+    await store.close();
+    for (const file of files.slice(0, 200)) placeFile(tree, file);
+    await runCommand(reset, storePath, { options: { offline: true } });
+    const [recorded, seen] = await Promise.all(
+      [{}, { check: true }].map((options) => runCommand(contentPlan, storePath, { options })),
+    );
+    expect(seen?.result.states).toEqual(recorded?.result.states);
+    expect(seen?.result.states).toMatchObject({ verified: { files: 200 }, absent: { files: 104 } });
+  });
+
   test('says what a target has, what is to be copied and whether it fits', async () => {
     const { storePath, shared } = await setUp();
     const target = testFolder();
@@ -221,6 +236,23 @@ describe('content prune', () => {
     });
     expect(left.filter((path) => existsSync(join(tree, path)))).toEqual([]);
     expect(stays.filter((path) => !existsSync(join(tree, path)))).toEqual([]);
+  });
+
+  test.each(['partial', 'quarantine', '.'])('follows no link in the place of its folder %s', async (name) => {
+    const { storePath, tree, old } = await setUp();
+    placeFile(tree, old);
+    const elsewhere = testFolder();
+    const kept = ['mine.txt', 'partial/mine.txt', 'quarantine/mine.txt'].map((path) =>
+      placeFile(elsewhere, old, path),
+    );
+    for (const path of kept) utimesSync(path, new Date(0), new Date(0));
+    const link = join(tree, '.wsusutil', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(elsewhere, link);
+    const options = { grace: '0', force: true, yes: true };
+    await runCommand(contentPrune, storePath, { options: { ...options, delete: true } });
+    await runCommand(contentPrune, storePath, { options: { ...options, 'empty-quarantine': true } });
+    expect(kept.filter((path) => !existsSync(path))).toEqual([]);
   });
 
   test('broken off, the store knows what went', async () => {
