@@ -114,10 +114,7 @@ async function lookHere(
   });
   for await (const batch of findings) {
     for (const finding of batch) {
-      if (finding.type === 'unchanged') {
-        states.verified = sum(states.verified, finding.verified);
-        states.absent = sum(states.absent, finding.absent);
-      }
+      if (finding.type === 'unchanged') states.verified = sum(states.verified, finding);
       if (finding.type !== 'file') continue;
       const { state } = finding.record;
       states[state] = plus(states[state], finding.file.size);
