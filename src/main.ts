@@ -447,6 +447,10 @@ function createContext(
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     dataDirectory,
+    async findDataDirectory() {
+      const { findDataDirectory } = await import('./settings/data-directory.js');
+      return findDataDirectory(place.dataDirectoryPath);
+    },
     async hasStore() {
       if (!existsSync(place.dataDirectoryPath)) return false;
       const { readDataDirectory } = await import('./settings/data-directory.js');

@@ -51,6 +51,7 @@ export async function renderViews(
       continue;
     }
     if (options.csv && view.kind !== 'table') continue; // a CSV file holds one table and nothing else
+    if (view.kind === 'table' && view.forCsv === !options.csv) continue;
     if (!isFirst && !options.csv) gathered += '\n';
     isFirst = false;
     for await (const line of linesOf(view, output, options)) {

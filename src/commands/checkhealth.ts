@@ -1,8 +1,13 @@
+import { join } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
+import { CONTENT_FOLDER } from '../content/layout.js';
+import { isWsusutilError, type WsusutilError } from '../errors.js';
 import { checkHealth, type HealthFinding, type HealthLevel } from '../health/check-health.js';
 import { selectWithNeeds } from '../packages/select-revisions.js';
 import { readSettings } from '../settings/settings.js';
+import { openMetadataStore } from '../store/open-store.js';
 import { ownContentFolder } from './content-folder.js';
+import type { DataDirectory } from './context.js';
 import { defineCommand } from './declaration.js';
 import type { View } from './outcome.js';
 import { formatQuantity } from './quantities.js';
@@ -14,11 +19,14 @@ const LEVEL_TEXTS: Readonly<Record<HealthLevel, string>> = {
   off: 'off',
 };
 
+/** Updates whose files are wanted. */
+const WANTED = { superseded: false, expired: false, deployableOnly: true } as const;
+
 export const checkhealth = defineCommand({
   name: 'checkhealth',
   summary: 'Say on one page whether everything is fit to carry, and what to do where it is not',
   description: [
-    'Looks at the metadata store, the settings, the last import, licence texts and files of current updates, disk space, unfinished work, the writer lock and the clock. Nothing is changed. "healthmonitoring" sets thresholds and switches checks off.',
+    'Looks at the metadata store, the settings, the last import, licence texts and files of current updates, disk space, unfinished work, the writer lock and the clock. Nothing is changed or made, so it also works on read-only media and while another process writes. "healthmonitoring" sets thresholds and switches checks off.',
     'Files are judged by what the last reset found; current updates are those that are neither expired nor superseded.',
   ],
   inRealTool: true,
@@ -31,23 +39,23 @@ export const checkhealth = defineCommand({
   examples: ['wsusutil checkhealth', 'wsusutil checkhealth --json'],
   async run({ options }, context) {
     const { now, signal } = context;
-    const directory = await context.dataDirectory();
-    const { healthMonitoring } = await readSettings(directory.settingsPath);
-    const store = await context.openStore('read');
-    const runner = openContentRunner(0);
+    const directory = await context.findDataDirectory();
+    const settings = await readSettings(directory.settingsPath).catch((error: unknown) => ({
+      settingsError: expected(error),
+    }));
+    // Not by the context, which makes a store where there is none.
+    const store = await openMetadataStore(directory.storePath, { mode: 'read', now }).catch(
+      (error: unknown) => ({
+        storeError: expected(error),
+      }),
+    );
     try {
-      const contentFolder = await ownContentFolder(directory, runner);
-      const wantedKeys = await selectWithNeeds(store, {
-        superseded: false,
-        expired: false,
-        deployableOnly: true,
-      });
       const findings = await checkHealth({
         directory,
-        contentFolder,
+        settings,
+        contentFolder: 'settingsError' in settings ? undefined : await contentFolderOf(directory),
         store,
-        monitoring: healthMonitoring,
-        wantedKeys,
+        selectWanted: (opened) => selectWithNeeds(opened, WANTED),
         full: options.full,
         now,
         signal,
@@ -60,11 +68,29 @@ export const checkhealth = defineCommand({
         view: viewOf(findings, errors, warnings),
       };
     } finally {
-      await runner.close();
-      await store.close();
+      if (!('storeError' in store)) await store.close();
     }
   },
 });
+
+/** What went wrong as a finding; a defect of the program stays what it is. */
+function expected(error: unknown): WsusutilError {
+  if (isWsusutilError(error)) return error;
+  throw error;
+}
+
+/** What cannot be listed is judged where its permissions are. */
+async function contentFolderOf(directory: DataDirectory): Promise<string> {
+  const runner = openContentRunner(0);
+  try {
+    return await ownContentFolder(directory, runner);
+  } catch (error) {
+    expected(error);
+    return join(directory.contentRoot, CONTENT_FOLDER);
+  } finally {
+    await runner.close();
+  }
+}
 
 function viewOf(findings: readonly HealthFinding[], errors: number, warnings: number): readonly View[] {
   const toDo = findings.flatMap(({ name, level, whatToDo }) =>

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CategoryPlan, type ContentPlan, planContent } from '../content/plan-content.js';
+import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
 import { defineCommand } from './declaration.js';
@@ -13,7 +14,7 @@ export const contentPlan = defineCommand({
   name: 'content plan',
   summary: 'Show which content files an export or a target needs, and whether they fit',
   description: [
-    'Counts the files and bytes that the chosen updates call for: payload, express files and licence texts apart, by product and by classification, and how many of them the last reset found here.',
+    'Counts the files and bytes that the chosen updates call for: payload, express files and licence texts apart, by product and by classification, and how many of them the last reset found here (--check looks).',
     'With a target it also says what is there already, what is to be copied, and whether there is room for it.',
   ],
   inRealTool: false,
@@ -27,7 +28,14 @@ export const contentPlan = defineCommand({
       kind: 'directory',
     },
   ],
-  options: CONTENT_SCOPE_OPTIONS,
+  options: {
+    check: {
+      type: 'boolean',
+      description:
+        'Look at the content directory here, by presence and size, instead of what the last reset found',
+    },
+    ...CONTENT_SCOPE_OPTIONS,
+  },
   notes: ['A file that several products need counts in each of them; the total counts it once.'],
   examples: [
     'wsusutil content plan',
@@ -51,8 +59,11 @@ export const contentPlan = defineCommand({
         store,
         scope: await resolveContentScope(store, options, context),
         target,
+        here: options.check ? await ownContentFolder(await context.dataDirectory(), runner) : undefined,
         runner,
+        now: context.now,
         signal: context.signal,
+        report: context.report,
       });
       const fits = plan.target?.fits !== false;
       return {
@@ -80,9 +91,7 @@ function viewOf(plan: ContentPlan): readonly View[] {
     ['Missing', ifAny(states.absent)],
     [
       'Never checked',
-      states.unchecked.files === 0
-        ? undefined
-        : `${formatAmount(states.unchecked)}; "wsusutil reset --check" looks`,
+      states.unchecked.files === 0 ? undefined : `${formatAmount(states.unchecked)}; --check looks`,
     ],
     ['Target', target?.path],
     ['There already', ifAny(target?.present)],
@@ -98,6 +107,7 @@ function viewOf(plan: ContentPlan): readonly View[] {
             : `It does not fit: ${formatSize(target.toCopy.bytes - (target.free ?? 0))} more are needed. Choose fewer updates or another disk.`,
         ];
   return [
+    csvTable(plan),
     ...tableOf('Product', plan.products),
     ...tableOf('Classification', plan.classifications),
     { kind: 'fields', fields },
@@ -110,6 +120,7 @@ function tableOf(title: string, rows: readonly CategoryPlan[]): readonly TableVi
   return [
     {
       kind: 'table',
+      forCsv: false,
       columns: [
         { title, flexible: true },
         { title: 'Files', align: 'right' },
@@ -125,4 +136,25 @@ function tableOf(title: string, rows: readonly CategoryPlan[]): readonly TableVi
       emptyText: '',
     },
   ];
+}
+
+/** Both tables in one, with sizes in bytes. */
+function csvTable(plan: ContentPlan): TableView {
+  const columns = ['Kind', 'Id', 'Title', 'Files', 'Licences', 'Bytes'];
+  const rowsOf = (kind: string, rows: readonly CategoryPlan[]) =>
+    rows.map(({ updateId, title, files, licences, bytes }) => [
+      kind,
+      updateId,
+      title,
+      String(files),
+      String(licences),
+      String(bytes),
+    ]);
+  return {
+    kind: 'table',
+    forCsv: true,
+    columns: columns.map((title) => ({ title })),
+    rows: [...rowsOf('product', plan.products), ...rowsOf('classification', plan.classifications)],
+    emptyText: 'No file that is called for belongs to a product or classification.',
+  };
 }

@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly processors: number;
   /** Resolves, and creates on first use (with a DATA_DIRECTORY_CREATED warning event). */
   dataDirectory(): Promise<DataDirectory>;
+  /** Where it and its things lie; creates nothing, and takes settings that are not valid for the defaults. */
+  findDataDirectory(): Promise<DataDirectory>;
   /** Whether there is a store already; creates nothing. */
   hasStore(): Promise<boolean>;
   /**

@@ -42,6 +42,8 @@ export interface TableView {
   readonly rows: AsyncIterable<readonly string[]> | Iterable<readonly string[]>;
   /** shown instead of an empty table; in a pipe and with --csv on standard error */
   readonly emptyText: string;
+  /** true: shown with --csv only; false: never there, where one table stands for several */
+  readonly forCsv?: boolean;
   /** below the table, on a terminal only; read after the last row */
   readonly footer?: () => string;
 }

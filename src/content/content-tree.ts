@@ -193,13 +193,18 @@ function sortEntries(
 
 const TEMPORARY_NAME = /^\.wsusutil-.*\.tmp$/;
 
+/** True for names of files that are being written (platform/atomic-file.ts), or were when the process was killed. */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY_NAME.test(name);
+}
+
 /** @param reason for a regular file */
 function strayOf(place: string, listing: FolderListing, index: number, reason: StrayReason): Stray {
   const name = listing.names[index] as string;
   const kind = listing.kinds[index] as EntryKind;
   return {
     path: join(place, name),
-    reason: kind !== 'file' ? kind : TEMPORARY_NAME.test(name) ? 'temporary' : reason,
+    reason: kind !== 'file' ? kind : isTemporaryName(name) ? 'temporary' : reason,
     size: kind === 'file' ? (listing.sizes[index] as number) : 0,
     modifiedAt: listing.modified[index] as number,
   };

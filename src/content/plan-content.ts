@@ -1,10 +1,12 @@
 /** Which content files a set of revisions needs: how many, how large, for what, and whether they fit a place. */
 import { throwIfInterrupted } from '../errors.js';
+import type { Report } from '../events.js';
 import type { ContentFileKind, ContentState } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import type { UpdateId } from '../model/update-identity.js';
-import type { ContentScope } from '../store/content-index.js';
+import type { ContentIndex, ContentScope, ContentSelection } from '../store/content-index.js';
 import type { MetadataStore, RevisionKey } from '../store/metadata-store.js';
+import { checkContent } from './check-content.js';
 import type { ContentRunner } from './content-runner.js';
 import { type Amount, NONE, plus } from './content-tally.js';
 import { openContentTree } from './content-tree.js';
@@ -18,8 +20,12 @@ export interface PlanOptions {
   readonly scope: ContentScope;
   /** content folder at the destination; undefined: none was named */
   readonly target: string | undefined;
+  /** own content folder, to be looked at; undefined: the store's records say what is there */
+  readonly here: string | undefined;
   readonly runner: ContentRunner;
+  readonly now: () => Date;
   readonly signal: AbortSignal;
+  readonly report: Report;
 }
 
 export interface CategoryPlan extends Amount {
@@ -31,7 +37,7 @@ export interface CategoryPlan extends Amount {
 
 export interface ContentPlan {
   readonly wanted: Amount & Readonly<Record<ContentFileKind, Amount>>;
-  /** by what the last check found; `unchecked`: never looked for */
+  /** by what the last check found, or as they lie on disk; `unchecked`: never looked for */
   readonly states: Readonly<Record<ContentState | 'unchecked', Amount>>;
   /** most bytes first; a file counts once in each */
   readonly products: readonly CategoryPlan[];
@@ -51,111 +57,186 @@ export interface ContentPlan {
 
 /** @throws WsusutilError `INTERRUPTED`, `READ_FAILED` */
 export async function planContent(options: PlanOptions): Promise<ContentPlan> {
-  const { store, scope, signal } = options;
+  const { store, scope, target, here } = options;
   const index = await store.contentIndex();
   const selection = await index.select(scope);
   try {
-    const states: Record<ContentState | 'unchecked', Amount> = {
-      absent: NONE,
-      verified: NONE,
-      unverified: NONE,
-      corrupt: NONE,
-      unchecked: NONE,
-    };
-    const tree =
-      options.target === undefined ? undefined : await openContentTree(options.target, options.runner);
-    let present = NONE;
-    for (let folder = 0; folder < FOLDER_COUNT; folder++) {
-      throwIfInterrupted(signal, 'planning content');
-      const there = (await tree?.readFolder(folder))?.files;
-      let after: Sha1Hex | undefined;
-      for (;;) {
-        const page = await selection.page(folder, after);
-        if (page.length === 0) break;
-        after = page.at(-1)?.sha1;
-        for (const { sha1, size, record } of page) {
-          const state = record?.state ?? 'unchecked';
-          states[state] = plus(states[state], size);
-          if (there?.get(sha1)?.stamp.size === size) present = plus(present, size);
-        }
-      }
-    }
-    const wanted = selection.totals;
-    const toCopy = { files: wanted.files - present.files, bytes: wanted.bytes - present.bytes };
-    const free = options.target === undefined ? undefined : await freeSpaceAt(options.target);
+    const states =
+      here === undefined ? await recordedStates(selection) : await lookHere(here, selection, index, options);
     return {
-      wanted,
+      wanted: selection.totals,
       states,
-      ...(await byCategory(options)),
-      target:
-        options.target === undefined
-          ? undefined
-          : { path: options.target, present, toCopy, free, fits: free === undefined || toCopy.bytes <= free },
+      ...(await byCategory(options, index)),
+      target: target === undefined ? undefined : await planTarget(target, selection, options),
     };
   } finally {
     await selection.close();
   }
 }
 
-/** Files of one category. Each file has a number, so that a set of them is small. */
+type States = Record<ContentState | 'unchecked', Amount>;
+
+function noStates(): States {
+  return { absent: NONE, verified: NONE, unverified: NONE, corrupt: NONE, unchecked: NONE };
+}
+
+async function recordedStates(selection: ContentSelection): Promise<States> {
+  const states = noStates();
+  for (const totals of await selection.states()) {
+    states[totals.state] = sum(states[totals.state], totals);
+  }
+  return states;
+}
+
+function sum(one: Amount, other: Amount): Amount {
+  return { files: one.files + other.files, bytes: one.bytes + other.bytes };
+}
+
+/** Presence and size on disk; what earlier checks found counts for files that are unchanged since. */
+async function lookHere(
+  folder: string,
+  selection: ContentSelection,
+  index: ContentIndex,
+  { runner, now, signal, report }: PlanOptions,
+): Promise<States> {
+  const states = noStates();
+  const findings = checkContent({
+    tree: await openContentTree(folder, runner),
+    selection,
+    index,
+    records: 'of-this-tree',
+    depth: 'quick',
+    strays: false,
+    runner,
+    now,
+    signal,
+    report,
+  });
+  for await (const batch of findings) {
+    for (const finding of batch) {
+      if (finding.type === 'unchanged') states.verified = sum(states.verified, finding);
+      if (finding.type !== 'file') continue;
+      const { state } = finding.record;
+      states[state] = plus(states[state], finding.file.size);
+    }
+  }
+  return states;
+}
+
+async function planTarget(
+  path: string,
+  selection: ContentSelection,
+  { runner, signal }: PlanOptions,
+): Promise<NonNullable<ContentPlan['target']>> {
+  const tree = await openContentTree(path, runner);
+  let present = NONE;
+  for (let folder = 0; folder < FOLDER_COUNT; folder++) {
+    throwIfInterrupted(signal, 'planning content');
+    const { files } = await tree.readFolder(folder);
+    if (files.size === 0) continue;
+    let after: Sha1Hex | undefined;
+    for (;;) {
+      const page = await selection.page(folder, after);
+      if (page.length === 0) break;
+      after = page.at(-1)?.sha1;
+      for (const { sha1, size } of page)
+        if (files.get(sha1)?.stamp.size === size) present = plus(present, size);
+    }
+  }
+  const { totals } = selection;
+  const toCopy = { files: totals.files - present.files, bytes: totals.bytes - present.bytes };
+  const free = await freeSpaceAt(path);
+  return { path, present, toCopy, free, fits: free === undefined || toCopy.bytes <= free };
+}
+
 interface Group {
-  readonly files: Set<number>;
+  readonly updateId: UpdateId;
+  readonly isProduct: boolean;
+  files: number;
   bytes: number;
   licences: number;
 }
 
-async function byCategory({
-  store,
-  scope,
-  signal,
-}: PlanOptions): Promise<Pick<ContentPlan, 'products' | 'classifications'>> {
-  const index = await store.contentIndex();
-  const keys = scope.keys ?? (await store.listKeys());
-  const numbers = new Map<Sha1Hex, number>();
-  const products = new Map<UpdateId, Group>();
-  const classifications = new Map<UpdateId, Group>();
-  for (let first = 0; first < keys.length; first += KEYS_PER_QUERY) {
+/**
+ * Memory grows with revisions and categories, not with files: files come one after the other with the revisions that
+ * list them, and a revision is no more than the number of the set of categories it is in.
+ */
+async function byCategory(
+  { store, scope, signal }: PlanOptions,
+  index: ContentIndex,
+): Promise<Pick<ContentPlan, 'products' | 'classifications'>> {
+  const { groups, sets, setOf } = await loadCategories(scope.keys ?? (await store.listKeys()), store, signal);
+  for await (const files of index.filesByDigest(scope)) {
     throwIfInterrupted(signal, 'planning content');
-    const run = keys.slice(first, first + KEYS_PER_QUERY);
-    const files = new Map<RevisionKey, readonly { sha1: Sha1Hex; size: number; kind: ContentFileKind }[]>();
-    for await (const lists of index.filesOf(run)) for (const [key, list] of lists) files.set(key, list);
-    const withFiles = run.filter((key) => files.has(key));
-    for await (const rows of store.exportRows(withFiles)) {
-      for (const row of rows) {
-        for (const file of files.get(row.key) ?? []) {
-          if (scope.kinds?.includes(file.kind) === false) continue;
-          const number = numbers.get(file.sha1) ?? numbers.size;
-          numbers.set(file.sha1, number);
-          for (const id of row.categories) count(products, id, number, file);
-          for (const id of row.classifications) count(classifications, id, number, file);
-        }
+    for (const { users, size, kind } of files) {
+      const [first, ...others] = new Set(users.map((key) => setOf.get(key) ?? 0));
+      const members = sets[first ?? 0] ?? [];
+      for (const group of others.length === 0
+        ? members
+        : new Set([...members, ...others.flatMap((set) => sets[set] ?? [])])) {
+        group.files++;
+        group.bytes += size;
+        if (kind === 'licence') group.licences++;
       }
     }
   }
-  const titles = await store.titlesOf([...products.keys(), ...classifications.keys()]);
-  const listed = (groups: ReadonlyMap<UpdateId, Group>): CategoryPlan[] =>
-    [...groups]
-      .map(([updateId, { files, bytes, licences }]) => ({
+  const used = groups.filter(({ files }) => files > 0);
+  const titles = await store.titlesOf(used.map(({ updateId }) => updateId));
+  const listed = (isProduct: boolean): CategoryPlan[] =>
+    used
+      .filter((group) => group.isProduct === isProduct)
+      .map(({ updateId, files, bytes, licences }) => ({
         updateId,
         title: titles.get(updateId) ?? updateId,
-        files: files.size,
+        files,
         bytes,
         licences,
       }))
       .sort((a, b) => b.bytes - a.bytes || (a.title < b.title ? -1 : 1));
-  return { products: listed(products), classifications: listed(classifications) };
+  return { products: listed(true), classifications: listed(false) };
 }
 
-function count(
-  groups: Map<UpdateId, Group>,
-  id: UpdateId,
-  number: number,
-  { size, kind }: { size: number; kind: ContentFileKind },
-): void {
-  const group = groups.get(id) ?? { files: new Set<number>(), bytes: 0, licences: 0 };
-  groups.set(id, group);
-  if (group.files.has(number)) return;
-  group.files.add(number);
-  group.bytes += size;
-  if (kind === 'licence') group.licences++;
+/** Which revision is in which categories; a revision that is in none is left out. */
+async function loadCategories(
+  keys: readonly RevisionKey[],
+  store: MetadataStore,
+  signal: AbortSignal,
+): Promise<{
+  readonly groups: readonly Group[];
+  /** the first one is empty */
+  readonly sets: readonly (readonly Group[])[];
+  /** place in `sets` */
+  readonly setOf: ReadonlyMap<RevisionKey, number>;
+}> {
+  const groups = new Map<UpdateId, Group>();
+  const groupOf = (updateId: UpdateId, isProduct: boolean): Group => {
+    const known = groups.get(updateId);
+    if (known !== undefined) return known;
+    const group = { updateId, isProduct, files: 0, bytes: 0, licences: 0 };
+    groups.set(updateId, group);
+    return group;
+  };
+  const sets: (readonly Group[])[] = [[]];
+  const numbers = new Map<string, number>();
+  const setOf = new Map<RevisionKey, number>();
+  for (let first = 0; first < keys.length; first += KEYS_PER_QUERY) {
+    throwIfInterrupted(signal, 'planning content');
+    for await (const rows of store.exportRows(keys.slice(first, first + KEYS_PER_QUERY))) {
+      for (const { key, categories, classifications } of rows) {
+        if (categories.length + classifications.length === 0) continue;
+        const name = [...categories, ...classifications].join();
+        let number = numbers.get(name);
+        if (number === undefined) {
+          number = sets.length;
+          numbers.set(name, number);
+          sets.push([
+            ...categories.map((id) => groupOf(id, true)),
+            ...classifications.map((id) => groupOf(id, false)),
+          ]);
+        }
+        setOf.set(key, number);
+      }
+    }
+  }
+  return { groups: [...groups.values()], sets, setOf };
 }

@@ -2,6 +2,7 @@
  * Takes out of the content directory what no kept revision needs. Files often arrive before the metadata that calls for
  * them, so what came into the directory a short while ago stays, whatever the metadata says.
  */
+import type { Dirent } from 'node:fs';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
@@ -13,14 +14,17 @@ import type { ContentIndex, ContentScope, ContentSelection } from '../store/cont
 import type { ContentRunner } from './content-runner.js';
 import { type Amount, MAX_LISTED, NONE, plus } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
-import { openContentTree, type TreeFolder } from './content-tree.js';
-import { FOLDER_COUNT, quarantineFolderOf } from './layout.js';
+import { type ContentTree, openContentTree, type TreeFolder } from './content-tree.js';
+import { FOLDER_COUNT, OWN_FOLDER, quarantineFolderOf, sha1Of } from './layout.js';
 import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { freeName } from './quarantine.js';
 import { RecordBuffer } from './record-buffer.js';
 
 /** Beyond this share of the files, pruning is more likely a mistake than wanted. */
 const MAX_SHARE = 0.5;
+
+/** A file that is being written is written to more often than this. */
+const IN_USE_MS = 3_600_000;
 
 /**
  * `orphan`: no revision calls for it; `not-kept`: only revisions outside the scope do; `duplicate`: the same file is
@@ -95,7 +99,7 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
   const kept = await index.select(options.scope);
   try {
     const tree = await openContentTree(contentFolder, runner);
-    const survey = await look(options, kept, (folder) => tree.readFolder(folder), undefined);
+    const survey = await look(options, kept, tree, undefined);
     const going = Object.values(survey.found).reduce((files, amount) => files + amount.files, 0);
     if (action !== 'preview') {
       if (!force && going > survey.present.files * MAX_SHARE) {
@@ -109,8 +113,12 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
         );
       }
       const remover = new Remover(options);
-      const acted = await look(options, kept, (folder) => tree.readFolder(folder), remover);
-      await remover.finish();
+      let acted: Survey;
+      try {
+        acted = await look(options, kept, tree, remover);
+      } finally {
+        await remover.finish(); // interrupted or not, the store is told what went
+      }
       return { ...acted, contentFolder, action, removed: remover.removed, leftAlone: remover.leftAlone };
     }
     return { ...survey, contentFolder, action, removed: NONE, leftAlone: 0 };
@@ -119,13 +127,15 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
   }
 }
 
+type Survey = Pick<PruneSummary, 'present' | 'found' | 'withinGrace' | 'files'>;
+
 /** Goes through the directory; what may go is handed to the remover. */
 async function look(
   options: PruneOptions,
   kept: ContentSelection,
-  readFolder: (folder: number) => Promise<TreeFolder>,
+  tree: ContentTree,
   remover: Remover | undefined,
-): Promise<Pick<PruneSummary, 'present' | 'found' | 'withinGrace' | 'files'>> {
+): Promise<Survey> {
   const { index, contentFolder, keepSince, signal, report } = options;
   const found: Record<PruneReason, Amount> = {
     orphan: NONE,
@@ -136,12 +146,8 @@ async function look(
   let present = NONE;
   let withinGrace = NONE;
   const files: PrunedFile[] = [];
-  report({ type: 'stage-started', stage: 'pruning', unit: 'files', total: undefined });
-  for (let folder = 0; folder < FOLDER_COUNT; folder++) {
-    throwIfInterrupted(signal, 'looking for files to prune');
-    const listing = await readFolder(folder);
-    for (const { stamp } of listing.files.values()) present = plus(present, stamp.size);
-    for (const candidate of await candidatesOf(listing, folder, kept, index)) {
+  const take = async (candidates: readonly Candidate[]) => {
+    for (const candidate of candidates) {
       const { path, stamp, reason } = candidate;
       // The time of the last change to the directory entry or the file, whichever is later: when it came here.
       const facts = await lstat(path).catch(() => undefined);
@@ -155,6 +161,13 @@ async function look(
         files.push({ path: relative(contentFolder, path), reason, size: stamp.size });
       await remover?.remove(candidate);
     }
+  };
+  report({ type: 'stage-started', stage: 'pruning', unit: 'files', total: undefined });
+  for (let folder = 0; folder < FOLDER_COUNT; folder++) {
+    throwIfInterrupted(signal, 'looking for files to prune');
+    const listing = await tree.readFolder(folder);
+    for (const { stamp } of listing.files.values()) present = plus(present, stamp.size);
+    await take(await candidatesOf(listing, folder, kept, index));
     report({
       type: 'progress',
       stage: 'pruning',
@@ -164,6 +177,7 @@ async function look(
       totalBytes: undefined,
     });
   }
+  await take(await leftoversOf(tree, options));
   report({ type: 'stage-finished', stage: 'pruning', done: present.files });
   return { present, found, withinGrace, files };
 }
@@ -201,6 +215,39 @@ async function candidatesOf(
     candidates.push({ path: stray.path, stamp: stampOf(facts), reason: stray.reason, sha1: undefined });
   }
   return candidates;
+}
+
+/**
+ * What killed processes left outside the folders of content files: temporary files beside them, and in
+ * `.wsusutil/partial` half of a copy, an unpacked archive, a download of a file that no revision calls for any more.
+ * Downloads of files that are called for stay, they go on; what was written to a short while ago may still be in use,
+ * whatever the grace period.
+ */
+async function leftoversOf(tree: ContentTree, { index, now }: PruneOptions): Promise<readonly Candidate[]> {
+  const paths = tree.strays.flatMap(({ path, reason }) => (reason === 'temporary' ? [path] : []));
+  const partial = join(tree.path, OWN_FOLDER, 'partial');
+  for (const entry of await listOwnFolder(tree.path, partial)) {
+    if (!entry.isFile()) continue;
+    const sha1 = sha1Of(entry.name);
+    const isDownload = sha1 !== undefined && entry.name.length === sha1.length;
+    if (isDownload && (await index.find([sha1])).has(sha1)) continue;
+    paths.push(join(entry.parentPath, entry.name));
+  }
+  const found: Candidate[] = [];
+  for (const path of paths) {
+    const facts = await lstat(path).catch(() => undefined);
+    if (facts?.isFile() !== true || now().getTime() - facts.mtimeMs < IN_USE_MS) continue;
+    found.push({ path, stamp: stampOf(facts), reason: 'temporary', sha1: undefined });
+  }
+  return found;
+}
+
+/** All below a folder of ours. A link in its place, or above it, leads to somebody else's files: nothing is listed. */
+async function listOwnFolder(contentFolder: string, folder: string): Promise<readonly Dirent[]> {
+  for (const path of [join(contentFolder, OWN_FOLDER), folder]) {
+    if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true) return [];
+  }
+  return readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
 }
 
 class Remover {
@@ -266,10 +313,7 @@ export async function emptyQuarantine(
 ): Promise<Amount> {
   const folder = quarantineFolderOf(contentFolder);
   let removed = NONE;
-  for (const each of [dirname(folder), folder]) {
-    if ((await lstat(each).catch(() => undefined))?.isDirectory() !== true) return removed; // none, or a link
-  }
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
+  for (const entry of await listOwnFolder(contentFolder, folder)) {
     throwIfInterrupted(signal, 'emptying the quarantine');
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);

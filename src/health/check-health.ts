@@ -2,23 +2,40 @@
  * `wsusutil checkhealth`: is it fit to carry? Each check is small, looks at one thing and says what to do. Nothing is
  * changed, so that it runs on read-only media and while another process writes.
  */
-import { access, constants, lstat, readdir } from 'node:fs/promises';
+import { access, constants, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freeSpaceAt } from '../content/free-space.js';
+import { isTemporaryName } from '../content/content-tree.js';
+import { freeSpaceAt, nearestFolder } from '../content/free-space.js';
 import { OWN_FOLDER } from '../content/layout.js';
-import { errorText, isWsusutilError, throwIfInterrupted } from '../errors.js';
+import { errorText, isWsusutilError, throwIfInterrupted, type WsusutilError } from '../errors.js';
+import { groupDigits } from '../formats/group-digits.js';
+import type { ContentFileKind } from '../model/content-file.js';
 import { readLockState } from '../platform/writer-lock.js';
 import type { DataDirectory } from '../settings/data-directory.js';
-import { type HealthMonitoring, isSwitchedOn, numericValues } from '../settings/health-monitoring.js';
-import type { ContentIndex } from '../store/content-index.js';
-import type { HistoryEntry, MetadataStore, RevisionKey } from '../store/metadata-store.js';
+import {
+  type HealthMonitoring,
+  isSwitchedOn,
+  numericValues,
+  type SwitchName,
+} from '../settings/health-monitoring.js';
+import type { Settings } from '../settings/settings.js';
+import type { StateTotals } from '../store/content-index.js';
+import type { MetadataStore, RevisionKey } from '../store/metadata-store.js';
 
 const MEGABYTE = 1_000_000;
 const DAY_MS = 86_400_000;
 /** A clock may be this far behind what was written before. */
 const CLOCK_TOLERANCE_MS = 300_000;
+/** Runs whose times are compared with the clock. */
+const RECENT_RUNS = 100;
+/** A write that takes longer without a byte is over. */
+const LEFTOVER_AGE_MS = 3_600_000;
 /** Problems of the store that are told one by one. */
 const MAX_STORE_PROBLEMS = 5;
+
+const IMPORT = 'Import a package with "wsusutil import".';
+const RESTORE = 'Restore the store from a backup, or move it away and import the packages again.';
+const NO_SETTINGS = 'not looked at: the settings that say where it is are not valid';
 
 /** `off`: switched off by healthmonitoring, or there is nothing to look at. */
 export type HealthLevel = 'ok' | 'warning' | 'error' | 'off';
@@ -35,55 +52,83 @@ export interface HealthFinding {
 
 export interface HealthOptions {
   readonly directory: DataDirectory;
-  /** the content folder itself */
-  readonly contentFolder: string;
-  readonly store: MetadataStore;
-  readonly monitoring: HealthMonitoring | undefined;
+  readonly settings: Settings | SettingsProblem;
+  /** the content folder itself; undefined: the settings that say where it is are not valid */
+  readonly contentFolder: string | undefined;
+  readonly store: MetadataStore | StoreProblem;
   /** revisions whose files are wanted: newest, neither expired nor superseded, with all they need */
-  readonly wantedKeys: readonly RevisionKey[];
+  readonly selectWanted: (store: MetadataStore) => Promise<readonly RevisionKey[]>;
   /** every document too, as checkstore does */
   readonly full: boolean;
   readonly now: () => Date;
   readonly signal: AbortSignal;
 }
 
+/** Why the settings cannot be read: a finding like any other, and no reason to leave the rest unseen. */
+export interface SettingsProblem {
+  readonly settingsError: WsusutilError;
+}
+
+/** Why there is no store to look into. */
+export interface StoreProblem {
+  readonly storeError: WsusutilError;
+}
+
 type Finding = Omit<HealthFinding, 'name'>;
+
+/** What the checks share, with what could be read at all. */
+interface Facts extends HealthOptions {
+  readonly monitoring: HealthMonitoring | undefined;
+  /** files of wanted updates, as the last check of the content directory found them; counted once */
+  readonly countWanted: (store: MetadataStore) => Promise<readonly StateTotals[]>;
+}
+
+type Check = (facts: Facts) => Promise<Finding>;
+
+/** Each check with the switch of healthmonitoring that turns it off. */
+const CHECKS: readonly (readonly [name: string, offSwitch: SwitchName | undefined, check: Check])[] = [
+  ['Metadata store', undefined, checkStore],
+  ['Settings', undefined, checkSettings],
+  ['Last import', 'CheckForCatalogSyncFailures', withStore(checkLastImport)],
+  ['Licence texts', 'CheckForContentSyncFailures', withStore(checkLicences)],
+  ['Wanted files', 'CheckForContentSyncFailures', withStore(checkPayload)],
+  ['Damaged files', 'CheckForContentSyncFailures', withStore(checkDamaged)],
+  ['Unfinished work', undefined, withStore(checkUnfinished)],
+  ['Leftovers', undefined, checkLeftovers],
+  ['Content directory', 'CheckAcls', checkAccess],
+  ['Disk space', 'CheckForLowDiskSpace', checkSpace],
+  ['Writer lock', undefined, checkLock],
+  ['Clock', undefined, checkClock],
+];
 
 /** @throws WsusutilError `INTERRUPTED`; anything else that goes wrong in a check is a finding */
 export async function checkHealth(options: HealthOptions): Promise<readonly HealthFinding[]> {
-  const { monitoring } = options;
-  const checks: readonly (readonly [name: string, isOn: boolean, check: () => Promise<Finding>])[] = [
-    ['Metadata store', true, () => checkStore(options)],
-    ['Settings', true, async () => ok(`${options.directory.settingsPath} is valid`)],
-    ['Last import', isSwitchedOn(monitoring, 'CheckForCatalogSyncFailures'), () => checkLastImport(options)],
-    [
-      'Licence texts',
-      isSwitchedOn(monitoring, 'CheckForContentSyncFailures'),
-      () => checkFiles(options, 'licence'),
-    ],
-    [
-      'Wanted files',
-      isSwitchedOn(monitoring, 'CheckForContentSyncFailures'),
-      () => checkFiles(options, 'payload'),
-    ],
-    ['Damaged files', isSwitchedOn(monitoring, 'CheckForContentSyncFailures'), () => checkDamaged(options)],
-    ['Unfinished work', true, () => checkUnfinished(options)],
-    ['Content directory', isSwitchedOn(monitoring, 'CheckAcls'), () => checkAccess(options)],
-    ['Disk space', isSwitchedOn(monitoring, 'CheckForLowDiskSpace'), () => checkSpace(options)],
-    ['Writer lock', true, () => checkLock(options)],
-    ['Clock', true, () => checkClock(options)],
-  ];
+  const { settings } = options;
+  const monitoring = 'settingsError' in settings ? undefined : settings.healthMonitoring;
+  let counting: Promise<readonly StateTotals[]> | undefined;
+  const facts: Facts = {
+    ...options,
+    monitoring,
+    countWanted: (store) => {
+      counting ??= countWanted(store, options);
+      return counting;
+    },
+  };
   const findings: HealthFinding[] = [];
-  for (const [name, isOn, check] of checks) {
+  for (const [name, offSwitch, check] of CHECKS) {
     throwIfInterrupted(options.signal, 'checking health');
-    if (!isOn) {
-      findings.push({ name, level: 'off', says: 'switched off with healthmonitoring', whatToDo: undefined });
+    if (offSwitch !== undefined && !isSwitchedOn(monitoring, offSwitch)) {
+      findings.push({ name, ...off(`switched off (healthmonitoring ${offSwitch})`) });
       continue;
     }
     try {
-      findings.push({ name, ...(await check()) });
+      findings.push({ name, ...(await check(facts)) });
     } catch (error) {
       if (isWsusutilError(error, 'INTERRUPTED')) throw error;
+      if (isWsusutilError(error, 'STORE_CORRUPT') && findings[0]?.level === 'error') {
+        findings.push({ name, ...off('not to be told from a damaged store') }); // which is said once
+        continue;
+      }
       findings.push({
         name,
         level: 'error',
@@ -107,173 +152,251 @@ function problem(says: string, whatToDo: string): Finding {
   return { level: 'error', says, whatToDo };
 }
 
-async function checkStore({ store, full, signal }: HealthOptions): Promise<Finding> {
-  if (await store.isEmpty()) return problem('it is empty', 'Import a package with "wsusutil import".');
-  const problems: string[] = [];
-  const found = full ? store.check(() => {}, signal) : store.quickCheck(signal);
-  for await (const { message } of found) {
-    problems.push(message);
-    if (problems.length === MAX_STORE_PROBLEMS) break;
-  }
-  return problems.length === 0
-    ? ok(full ? 'sound, every document checked' : 'sound ("checkstore" also reads every document)')
-    : problem(
-        problems.join('; '),
-        'Restore the store from a backup, or move it away and import the packages again.',
-      );
+function off(says: string): Finding {
+  return { level: 'off', says, whatToDo: undefined };
 }
 
-async function checkLastImport({ store, monitoring, now }: HealthOptions): Promise<Finding> {
-  const [last] = (await store.listHistory(1000)).filter(({ action }) => action === 'import');
-  if (last === undefined)
-    return problem('nothing was ever imported', 'Import a package with "wsusutil import".');
-  const said = `${new Date(last.finishedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${last.package}: ${last.outcome}`;
-  if (last.outcome !== 'complete' && last.outcome !== 'incomplete') {
+type WithStore = Facts & { readonly store: MetadataStore };
+
+function hasStore(facts: Facts): facts is WithStore {
+  return !('storeError' in facts.store);
+}
+
+/** A check that has nothing to look at without a store; why there is none is said by the check of the store. */
+function withStore(check: (facts: WithStore) => Promise<Finding>): Check {
+  return async (facts) => (hasStore(facts) ? check(facts) : off('not looked at without the metadata store'));
+}
+
+async function checkStore({ store, full, signal }: Facts): Promise<Finding> {
+  if ('storeError' in store) {
+    const { message, hint } = store.storeError;
+    return problem(message, hint ?? RESTORE);
+  }
+  if (await store.isEmpty()) return problem('it is empty', IMPORT);
+  const problems: string[] = [];
+  let count = 0;
+  for await (const { message } of full ? store.check(() => {}, signal) : store.quickCheck(signal)) {
+    count++;
+    if (problems.length < MAX_STORE_PROBLEMS) problems.push(message);
+  }
+  if (count > problems.length)
+    problems.push(`${groupDigits(count - problems.length)} more, see "checkstore"`);
+  return count === 0
+    ? ok(full ? 'sound, every document checked' : 'sound (--full also reads every document)')
+    : problem(problems.join('; '), RESTORE);
+}
+
+async function checkSettings({ settings, directory }: Facts): Promise<Finding> {
+  if ('settingsError' in settings) {
+    const { message, hint } = settings.settingsError;
+    return problem(message, hint ?? 'Correct the file, or remove it to start from the defaults.');
+  }
+  const isThere = (await lstat(directory.settingsPath).catch(() => undefined)) !== undefined;
+  return ok(isThere ? `${directory.settingsPath} is valid` : 'none; the defaults apply');
+}
+
+async function checkLastImport({ store, monitoring, now }: WithStore): Promise<Finding> {
+  const { lastImport } = await store.status();
+  if (lastImport === undefined) return problem('nothing was ever imported', IMPORT);
+  const { finishedAt, outcome } = lastImport;
+  const said = `${formatMinute(finishedAt)}, ${lastImport.package}: ${outcome}`;
+  if (outcome !== 'complete' && outcome !== 'incomplete') {
     return problem(said, 'Import the package again; its log says what was wrong.');
   }
   const [days = 0] = numericValues(monitoring, 'CatalogSyncIntervalInDays');
-  const age = Math.floor((now().getTime() - last.finishedAt) / DAY_MS);
+  const age = Math.floor((now().getTime() - finishedAt) / DAY_MS);
   if (days > 0 && age > days) {
-    return warning(`${said}; that was ${age} days ago`, 'Bring a newer package.');
+    return warning(`${said}; that was ${groupDigits(age)} days ago`, 'Bring a newer package.');
   }
-  return last.outcome === 'incomplete'
+  return outcome === 'incomplete'
     ? warning(said, 'Something the updates need was missing; its log lists it.')
     : ok(said);
 }
 
-/** Files of wanted updates, as the last check of the content directory found them. */
-async function checkFiles(options: HealthOptions, what: 'licence' | 'payload'): Promise<Finding> {
-  const index = await options.store.contentIndex();
-  const scope = { keys: options.wantedKeys, kinds: [what] } as const;
-  const counts = await countStates(index, scope, options.signal);
-  const words = what === 'licence' ? 'licence texts' : 'files of current updates';
-  if (counts.all === 0) return ok('none are called for');
-  if (counts.unchecked === counts.all) {
-    return warning(`${counts.all} ${words} were never checked`, 'Run "wsusutil reset --check".');
-  }
-  if (counts.missing > 0) {
-    const says = `${counts.missing} of ${counts.all} ${words} are missing or damaged`;
-    return what === 'licence'
-      ? problem(
-          says,
-          'Clients fetch them while they scan. Run "wsusutil reset", or bring them with "wsusutil content add".',
-        )
-      : problem(
-          says,
-          'Run "wsusutil reset", or "wsusutil reset --offline --missing-list need.json" and bring the files.',
-        );
-  }
-  return counts.unchecked > 0
-    ? warning(
-        `${counts.all - counts.unchecked} of ${counts.all} there, ${counts.unchecked} never checked`,
-        'Run "wsusutil reset --check".',
-      )
-    : ok(`all ${counts.all} there`);
+async function checkLicences({ store, countWanted }: WithStore): Promise<Finding> {
+  return judgeFiles(
+    await countWanted(store),
+    'licence',
+    'licence texts',
+    'Clients fetch them while they scan. Run "wsusutil reset", or bring them with "wsusutil content add".',
+  );
 }
 
-async function countStates(
-  index: ContentIndex,
-  scope: Parameters<ContentIndex['select']>[0],
-  signal: AbortSignal,
-): Promise<{ all: number; missing: number; unchecked: number }> {
-  const selection = await index.select(scope);
+async function checkPayload({ store, countWanted }: WithStore): Promise<Finding> {
+  return judgeFiles(
+    await countWanted(store),
+    'payload',
+    'files of current updates',
+    'Run "wsusutil reset", or "wsusutil reset --offline --missing-list need.json" and bring the files.',
+  );
+}
+
+function judgeFiles(
+  totals: readonly StateTotals[],
+  kind: ContentFileKind,
+  what: string,
+  whatToDo: string,
+): Finding {
+  const count = (...states: readonly StateTotals['state'][]) =>
+    totals.reduce(
+      (files, each) => files + (each.kind === kind && states.includes(each.state) ? each.files : 0),
+      0,
+    );
+  const missing = count('absent', 'corrupt');
+  const unchecked = count('unchecked');
+  const there = count('verified', 'unverified');
+  const all = missing + unchecked + there;
+  const look = 'Run "wsusutil reset --check".';
+  if (all === 0) return ok('none are called for');
+  if (missing > 0) {
+    return problem(`${groupDigits(missing)} of ${groupDigits(all)} ${what} are missing or damaged`, whatToDo);
+  }
+  if (unchecked === all) return warning(`${groupDigits(all)} ${what} were never checked`, look);
+  return unchecked > 0
+    ? warning(
+        `${groupDigits(there)} of ${groupDigits(all)} there, ${groupDigits(unchecked)} never checked`,
+        look,
+      )
+    : ok(`all ${groupDigits(all)} there`);
+}
+
+async function countWanted(
+  store: MetadataStore,
+  { selectWanted, signal }: HealthOptions,
+): Promise<readonly StateTotals[]> {
+  const keys = await selectWanted(store);
+  throwIfInterrupted(signal, 'checking health');
+  const selection = await (await store.contentIndex()).select({ keys });
   try {
-    const counts = { all: selection.totals.files, missing: 0, unchecked: 0 };
-    for (let folder = 0; folder < 256; folder++) {
-      throwIfInterrupted(signal, 'checking health');
-      let after: string | undefined;
-      for (;;) {
-        const page = await selection.page(folder, after);
-        if (page.length === 0) break;
-        after = page.at(-1)?.sha1;
-        for (const { record } of page) {
-          if (record === undefined) counts.unchecked++;
-          else if (record.state === 'absent' || record.state === 'corrupt') counts.missing++;
-        }
-      }
-    }
-    return counts;
+    return await selection.states();
   } finally {
     await selection.close();
   }
 }
 
-async function checkDamaged({ store }: HealthOptions): Promise<Finding> {
+async function checkDamaged({ store }: WithStore): Promise<Finding> {
   const { corrupt, verified, unverified } = await (await store.contentIndex()).states();
   if (corrupt.files > 0) {
     return problem(
-      `${corrupt.files} files are damaged`,
+      `${groupDigits(corrupt.files)} damaged when last checked`,
       'Run "wsusutil reset"; with --quarantine they are moved aside.',
     );
   }
   return ok(
     verified.files + unverified.files === 0
       ? 'none known'
-      : `none; ${verified.files} files verified, ${unverified.files} not read yet`,
+      : `none; ${groupDigits(verified.files)} files verified, ${groupDigits(unverified.files)} not read yet`,
   );
 }
 
-async function checkUnfinished({ store, contentFolder }: HealthOptions): Promise<Finding> {
+async function checkUnfinished({ store, contentFolder }: WithStore): Promise<Finding> {
   const run = await (await store.contentIndex()).unfinishedRun();
   if (run !== undefined) {
     return warning(
-      `a reset that began ${new Date(run.startedAt).toISOString().slice(0, 16).replace('T', ' ')} UTC was not finished`,
+      `a reset that began ${formatMinute(run.startedAt)} was not finished`,
       'Run "wsusutil reset" again; it goes on there.',
     );
   }
+  if (contentFolder === undefined) return ok('none');
   const partial = await readdir(join(contentFolder, OWN_FOLDER, 'partial')).catch(() => []);
   return partial.length > 0
     ? warning(
-        `${partial.length} downloads or copies were broken off`,
-        'Run the command again that was interrupted; it goes on with them.',
+        `${groupDigits(partial.length)} downloads or copies were broken off`,
+        'Run the interrupted command again; what is not needed any more goes with "wsusutil content prune".',
       )
     : ok('none');
 }
 
-async function checkAccess({ contentFolder, directory, store }: HealthOptions): Promise<Finding> {
-  const facts = await lstat(contentFolder).catch(() => undefined);
-  if (facts === undefined) {
-    const states = Object.values(await (await store.contentIndex()).states());
-    if (states.every(({ files }) => files === 0))
-      return ok(`${contentFolder} is not there, and no file is called for`);
+/** Temporary files of killed writes. Folders of content files are left to `content prune`, which lists them anyway. */
+async function checkLeftovers({ directory, contentFolder, now }: Facts): Promise<Finding> {
+  const left: string[] = [];
+  for (const folder of [directory.path, directory.contentRoot, contentFolder]) {
+    if (folder === undefined) continue;
+    for (const name of await readdir(folder).catch(() => [])) {
+      const path = join(folder, name);
+      if (!isTemporaryName(name) || left.includes(path)) continue;
+      const facts = await lstat(path).catch(() => undefined);
+      if (facts?.isFile() === true && now().getTime() - facts.mtimeMs > LEFTOVER_AGE_MS) left.push(path);
+    }
+  }
+  const [first] = left;
+  return first === undefined
+    ? ok('none')
+    : warning(
+        left.length === 1
+          ? `${first} is left of a write that was killed`
+          : `${first} and ${groupDigits(left.length - 1)} more are left of writes that were killed`,
+        'Delete them; nothing needs them any more.',
+      );
+}
+
+async function checkAccess(facts: Facts): Promise<Finding> {
+  const { contentFolder, directory } = facts;
+  if (contentFolder === undefined) return off(NO_SETTINGS);
+  const found = await stat(contentFolder).catch(() => undefined);
+  if (found === undefined) {
+    const calledFor = hasStore(facts)
+      ? Object.values(await (await facts.store.contentIndex()).states()).some(({ files }) => files > 0)
+      : false;
+    if (!calledFor) return ok(`${contentFolder} is not there, and no file is known to be called for`);
     return problem(
       `${contentFolder} is not there`,
       `Mount its disk, or set its place with "wsusutil postinstall CONTENT_DIR=<dir>" (now ${directory.contentRoot}).`,
     );
   }
+  if (!found.isDirectory()) {
+    return problem(
+      `${contentFolder} is not a folder`,
+      'Move it away; "wsusutil postinstall" makes the folder.',
+    );
+  }
   try {
     await access(contentFolder, constants.R_OK | constants.X_OK);
-  } catch {
-    return problem(`${contentFolder} cannot be read by this account`, 'Mend its permissions.');
+    await readdir(contentFolder); // Windows answers `access` without looking at permissions
+  } catch (error) {
+    return problem(
+      `${contentFolder} cannot be read by this account (${codeOf(error)})`,
+      'Mend its permissions.',
+    );
   }
   try {
     await access(contentFolder, constants.W_OK);
-  } catch {
+  } catch (error) {
     return warning(
-      `${contentFolder} cannot be written by this account`,
+      `${contentFolder} cannot be written by this account (${codeOf(error)})`,
       'Mend its permissions, unless it is meant to be read-only.',
     );
   }
   return ok(`${contentFolder} can be read and written`);
 }
 
-async function checkSpace({ directory, contentFolder, monitoring }: HealthOptions): Promise<Finding> {
+/** The disks of store and content directory, each once. */
+async function checkSpace({ directory, contentFolder, monitoring }: Facts): Promise<Finding> {
   const [errorLevel = 0, warningLevel = 0] = numericValues(monitoring, 'DiskSpaceInMegabytes');
-  const places = await Promise.all(
-    [directory.path, contentFolder].map(async (path) => ({ path, free: await freeSpaceAt(path) })),
-  );
-  const known = places.filter((place): place is { path: string; free: number } => place.free !== undefined);
-  const least = known.sort((a, b) => a.free - b.free)[0];
-  if (least === undefined) return ok('the system does not say how much is free');
-  const says = `${Math.floor(least.free / MEGABYTE)} MB free at ${least.path}`;
+  const disks = new Map<number, { path: string; free: number }>();
+  for (const path of [directory.path, contentFolder]) {
+    if (path === undefined) continue;
+    const free = await freeSpaceAt(path);
+    const { dev } = await stat(await nearestFolder(path));
+    if (free !== undefined && !disks.has(dev)) disks.set(dev, { path, free });
+  }
+  const known = [...disks.values()].sort((a, b) => a.free - b.free);
+  const [least] = known;
+  if (least === undefined) return off('the system does not say how much is free');
+  const says = known
+    .map(({ path, free }) => `${groupDigits(Math.floor(free / MEGABYTE))} MB free at ${path}`)
+    .join(', ');
   const whatToDo =
     'Free space, run "wsusutil content prune", or move the content with "wsusutil movecontent".';
-  if (least.free < errorLevel * MEGABYTE) return problem(`${says}, below ${errorLevel} MB`, whatToDo);
-  if (least.free < warningLevel * MEGABYTE) return warning(`${says}, below ${warningLevel} MB`, whatToDo);
-  return ok(says);
+  if (least.free < errorLevel * MEGABYTE) {
+    return problem(`${says}; below ${groupDigits(errorLevel)} MB is too little`, whatToDo);
+  }
+  return least.free < warningLevel * MEGABYTE
+    ? warning(`${says}; below ${groupDigits(warningLevel)} MB is little`, whatToDo)
+    : ok(says);
 }
 
-async function checkLock({ directory }: HealthOptions): Promise<Finding> {
+async function checkLock({ directory }: Facts): Promise<Finding> {
   const state = await readLockState(directory.lockPath);
   switch (state.kind) {
     case 'free':
@@ -288,16 +411,42 @@ async function checkLock({ directory }: HealthOptions): Promise<Finding> {
   }
 }
 
-async function checkClock({ store, now }: HealthOptions): Promise<Finding> {
-  const { createdAt } = await store.status();
-  const history: readonly HistoryEntry[] = await store.listHistory(100);
-  const latest = Math.max(createdAt, ...history.map(({ finishedAt }) => finishedAt));
-  const present = now().getTime();
-  if (latest > present + CLOCK_TOLERANCE_MS) {
-    return warning(
-      `it says ${now().toISOString()}, but something was written at ${new Date(latest).toISOString()}`,
-      'Set the clock; certificates, schedules and grace times depend on it.',
-    );
+/**
+ * The clock against what was written before, by this program and by the file systems: nothing can be of later than now.
+ * Nothing is written to ask a file system for its time, so one that is behind stays unseen.
+ */
+async function checkClock(facts: Facts): Promise<Finding> {
+  const { directory, contentFolder, now } = facts;
+  let latest = { time: 0, what: '' };
+  const consider = (time: number, what: string) => {
+    if (time > latest.time) latest = { time, what };
+  };
+  if (hasStore(facts)) {
+    for (const { action, finishedAt } of await facts.store.listHistory(RECENT_RUNS)) {
+      consider(finishedAt, `the last ${action} ended`);
+    }
   }
-  return ok(now().toISOString().slice(0, 16).replace('T', ' ').concat(' UTC'));
+  for (const path of [directory.storePath, directory.settingsPath, contentFolder]) {
+    if (path === undefined) continue;
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) consider(found.mtimeMs, `${path} was written`);
+  }
+  const present = now().getTime();
+  return latest.time > present + CLOCK_TOLERANCE_MS
+    ? warning(
+        `it says ${formatMinute(present)}, but ${latest.what} ${formatMinute(latest.time)}`,
+        'Set the clock of this machine, or of the file server; certificates, schedules and grace times depend on it.',
+      )
+    : ok(formatMinute(present));
+}
+
+/** `2026-11-20 12:34 UTC` */
+function formatMinute(milliseconds: number): string {
+  const time = new Date(milliseconds);
+  if (Number.isNaN(time.getTime())) return 'at no time there is';
+  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : errorText(error);
 }

@@ -68,8 +68,10 @@ function override<T extends object, K extends keyof T>(target: T, name: K, value
 
 /** SQLite's primary result code (`errcode`) of a driver error, e.g. 5 for BUSY; undefined for anything else. */
 export function sqliteErrorCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
-  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+  if (!(error instanceof Error)) return undefined;
+  if ('errcode' in error && typeof error.errcode === 'number') return error.errcode & 0xff;
+  // With @photostructure/sqlite 1.2.1 errors of `all` and `iterate` have SQLite's text, but not its code.
+  return 'code' in error && error.code === 'ERR_SQLITE_ERROR' ? CODES_BY_TEXT.get(error.message) : undefined;
 }
 
 export const SQLITE_BUSY = 5;
@@ -79,6 +81,17 @@ export const SQLITE_CORRUPT = 11;
 export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
 export const SQLITE_NOTADB = 26;
+
+/** What `sqlite3_errstr` says of each. */
+const CODES_BY_TEXT: ReadonlyMap<string, number> = new Map([
+  ['database is locked', SQLITE_BUSY],
+  ['attempt to write a readonly database', SQLITE_READONLY],
+  ['disk I/O error', SQLITE_IOERR],
+  ['database disk image is malformed', SQLITE_CORRUPT],
+  ['database or disk is full', SQLITE_FULL],
+  ['unable to open database file', SQLITE_CANTOPEN],
+  ['file is not a database', SQLITE_NOTADB],
+]);
 
 async function loadDriver(): Promise<SqliteModule> {
   const builtin = builtinDriver();

@@ -12,7 +12,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { makeDirectory } from '../platform/make-directory.js';
-import { readSettings, type Settings, writeSettings } from './settings.js';
+import { defaultSettings, readSettings, type Settings, writeSettings } from './settings.js';
 
 /** Where the things of one data directory lie. Absolute paths. */
 export interface DataDirectory {
@@ -57,6 +57,15 @@ export function logsPathOf(dataDirectoryPath: string): string {
 export async function readDataDirectory(path: string): Promise<DataDirectory> {
   const settingsPath = join(path, 'settings.json');
   const settings = await readSettings(settingsPath);
+  return locate(path, settings);
+}
+
+/**
+ * Says where the things of a data directory lie, whether it is there or not; nothing is made. Settings that cannot be
+ * read count as the defaults.
+ */
+export async function findDataDirectory(path: string): Promise<DataDirectory> {
+  const settings = await readSettings(join(path, 'settings.json')).catch(() => defaultSettings());
   return locate(path, settings);
 }
 

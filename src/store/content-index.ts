@@ -20,6 +20,12 @@ export interface ContentTotals {
   readonly bytes: number;
 }
 
+/** How many files of a kind are in a state; `unchecked`: nobody ever looked. */
+export interface StateTotals extends ContentTotals {
+  readonly kind: ContentFileKind;
+  readonly state: ContentRecord['state'] | 'unchecked';
+}
+
 /** The files of one scope, as they were when it was selected. */
 export interface ContentSelection {
   readonly totals: ContentTotals & Readonly<Record<ContentFileKind, ContentTotals>>;
@@ -37,12 +43,19 @@ export interface ContentSelection {
    * then.
    */
   expectation(folder: number): Promise<FolderExpectation | undefined>;
+  /** The files by what the last check found; combinations without a file are left out. */
+  states(): Promise<readonly StateTotals[]>;
   close(): Promise<void>;
 }
 
 export interface FolderExpectation extends ContentTotals {
   /** `<SHA-1> <stamp>` of each file, in order of SHA-1, a line each */
   readonly listing: string;
+}
+
+/** A file, and which revisions list it. */
+export interface FileUsers extends Pick<WantedFile, 'size' | 'kind'> {
+  readonly users: readonly RevisionKey[];
 }
 
 /** A check of the content directory that was begun: one that was broken off goes on under the same start. */
@@ -66,10 +79,8 @@ export interface ContentIndex {
   ): Promise<
     ReadonlyMap<Sha1Hex, { readonly revisions: readonly RevisionSummary[]; readonly count: number }>
   >;
-  /** Files of revisions, as their documents list them (express and licences too), in runs of revisions. */
-  filesOf(
-    keys: readonly RevisionKey[],
-  ): AsyncIterable<ReadonlyMap<RevisionKey, readonly Pick<WantedFile, 'sha1' | 'size' | 'kind'>[]>>;
+  /** Files of a scope and the revisions of the scope that list them; each file once, some thousand at a time. */
+  filesByDigest(scope: ContentScope): AsyncIterable<readonly FileUsers[]>;
   /** Writes down what a check found; in one transaction. Needs a store opened to write. */
   record(entries: readonly { readonly sha1: Sha1Hex; readonly record: ContentRecord }[]): Promise<void>;
   /** How many files are in which state, over all the metadata calls for. */

@@ -122,7 +122,7 @@ function prepare(database: SqlDatabase, path: string, options: OpenStoreOptions)
           hint:
             version === 0
               ? 'Point --data-dir at another data directory.'
-              : 'Run any command once where the data directory can be written.',
+              : 'Run "wsusutil status" once where the data directory can be written.',
           details: { isOld: version > 0 },
         },
       );

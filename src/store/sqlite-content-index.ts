@@ -15,7 +15,9 @@ import type {
   ContentScope,
   ContentSelection,
   ContentTotals,
+  FileUsers,
   FolderExpectation,
+  StateTotals,
 } from './content-index.js';
 import { runsOf } from './document-reader.js';
 import type { RevisionKey, RevisionSummary } from './metadata-store.js';
@@ -45,13 +47,17 @@ type Guard = <T>(work: () => T) => T;
 /** {@link ContentIndex} over the store's connection. */
 export class SqliteContentIndex implements ContentIndex {
   readonly #database: SqlDatabase;
+  readonly #mode: 'read' | 'write';
   readonly #guard: Guard;
   #selections = 0;
+  /** newest revision whose files are in the table this connection sees */
+  #indexedTo: RevisionKey | undefined;
 
+  /** To be called before each use: {@link catchUp}. */
   constructor(database: SqlDatabase, mode: 'read' | 'write', guard: Guard) {
     this.#database = database;
+    this.#mode = mode;
     this.#guard = guard;
-    this.#catchUp(mode);
   }
 
   async select(scope: ContentScope): Promise<ContentSelection> {
@@ -65,10 +71,13 @@ export class SqliteContentIndex implements ContentIndex {
       this.#database.exec(
         `CREATE TEMP TABLE ${table} (folder BLOB, sha1 BLOB, PRIMARY KEY (folder, sha1)) WITHOUT ROWID`,
       );
-      const insert = this.#database.prepare(`
-        INSERT OR IGNORE INTO ${table} SELECT substr(sha1, 20, 1), sha1 FROM revision_files
-        WHERE revision_key IN (SELECT value FROM json_each(?))`);
-      for (const run of runsOf(scope.keys, KEYS_PER_QUERY)) insert.run(jsonKeys(run));
+      // Sorted first, rows go behind one another: a third of the time of inserting them where they belong.
+      this.#database
+        .prepare(
+          `INSERT INTO ${table} SELECT DISTINCT substr(sha1, 20, 1) AS folder, sha1 FROM revision_files
+           WHERE revision_key IN (SELECT value FROM json_each(?)) ORDER BY folder, sha1`,
+        )
+        .run(jsonKeys(scope.keys));
       return new Selection(
         this.#database,
         `${table} s CROSS JOIN content_files f ON f.folder = s.folder AND f.sha1 = s.sha1 WHERE 1${ofKind}`,
@@ -150,20 +159,42 @@ export class SqliteContentIndex implements ContentIndex {
     });
   }
 
-  async *filesOf(keys: readonly RevisionKey[]) {
-    const files = this.#database.prepare(`
-      SELECT revision_key, sha1, size, kind FROM revision_files
-      WHERE revision_key IN (SELECT value FROM json_each(?)) ORDER BY revision_key, position`);
-    for (const run of runsOf(keys, KEYS_PER_QUERY)) {
-      const lists = new Map<RevisionKey, Pick<WantedFile, 'sha1' | 'size' | 'kind'>[]>();
-      for (const row of this.#guard(() => files.all(jsonKeys(run)))) {
-        const key = numberOf(row.revision_key);
-        const file = { sha1: hexOf(row.sha1), size: numberOf(row.size), kind: kindOf(row.kind) };
-        const list = lists.get(key);
-        if (list === undefined) lists.set(key, [file]);
-        else list.push(file);
+  async *filesByDigest(scope: ContentScope) {
+    const { keys, kinds } = scope;
+    const conditions = [
+      ...(keys === undefined ? [] : ['revision_key IN (SELECT value FROM json_each(?))']),
+      ...(kinds === undefined ? [] : [`kind IN (${kinds.map((kind) => FILE_KIND_CODES[kind]).join(',')})`]),
+    ];
+    // Sorted by SQLite, in its temporary file: a million files would take more memory than a command may.
+    const rows = this.#guard(() =>
+      this.#database
+        .prepare(
+          `SELECT sha1, revision_key, size, kind FROM revision_files
+           ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY sha1, revision_key`,
+        )
+        .iterate(...(keys === undefined ? [] : [jsonKeys(keys)])),
+    );
+    let batch: FileUsers[] = [];
+    let file: { digest: Uint8Array; users: RevisionKey[]; size: number; kind: ContentFileKind } | undefined;
+    for (;;) {
+      const step = this.#guard(() => rows.next());
+      const digest = step.done === true ? undefined : bytesOf(step.value.sha1);
+      if (file !== undefined && (digest === undefined || Buffer.compare(file.digest, digest) !== 0)) {
+        batch.push(file);
+        file = undefined;
       }
-      yield lists;
+      if (batch.length === FILES_PER_PAGE || (digest === undefined && batch.length > 0)) {
+        yield batch;
+        batch = [];
+      }
+      if (step.done === true || digest === undefined) return;
+      const key = numberOf(step.value.revision_key);
+      const kind = kindOf(step.value.kind);
+      if (file === undefined) file = { digest, users: [key], size: numberOf(step.value.size), kind };
+      else {
+        if (file.users.at(-1) !== key) file.users.push(key);
+        if (kind === 'licence') file.kind = kind;
+      }
     }
   }
 
@@ -230,14 +261,19 @@ export class SqliteContentIndex implements ContentIndex {
    * Brings `content_files` up to the newest revision. A connection that only reads makes a table of its own of that
    * name, in SQLite's temporary file, which hides the stored one.
    */
-  #catchUp(mode: 'read' | 'write'): void {
-    const from = numberOf(this.#info(INDEXED_TO));
+  catchUp(): void {
     const to = numberOf(
       this.#database.prepare('SELECT coalesce(max(revision_key), 0) AS newest FROM revisions').get()?.newest,
     );
+    if (this.#indexedTo === to) return;
+    if (this.#mode === 'read') this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
+    this.#insertNewest(numberOf(this.#info(INDEXED_TO)), to);
+    this.#indexedTo = to;
+  }
+
+  #insertNewest(from: RevisionKey, to: RevisionKey): void {
     if (from >= to) return;
-    if (mode === 'read') {
-      this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
+    if (this.#mode === 'read') {
       const table = this.#database
         .prepare("SELECT sql FROM main.sqlite_schema WHERE name = 'content_files'")
         .get();
@@ -287,6 +323,7 @@ class Selection implements ContentSelection {
   readonly totals: ContentSelection['totals'];
   readonly #page: SqlStatement;
   readonly #expectation: SqlStatement;
+  readonly #states: SqlStatement;
   readonly #guard: Guard;
   readonly #onClose: () => void;
 
@@ -317,6 +354,10 @@ class Selection implements ContentSelection {
        FROM (SELECT sha1, stamp, size, ${isVerified} AS verified FROM (
          SELECT f.* FROM ${from} AND ${place}.folder = ? ORDER BY ${place}.sha1))`,
     );
+    this.#states = database.prepare(
+      `SELECT f.kind, f.state, f.checked_at IS NULL AS unchecked, count(*) AS files, sum(f.size) AS bytes
+       FROM ${from} GROUP BY f.kind, f.state, f.checked_at IS NULL`,
+    );
     this.#onClose = onClose;
   }
 
@@ -336,6 +377,17 @@ class Selection implements ContentSelection {
         bytes: numberOf(row.bytes),
       };
     });
+  }
+
+  async states(): Promise<readonly StateTotals[]> {
+    return this.#guard(() =>
+      this.#states.all().map((row) => ({
+        kind: kindOf(row.kind),
+        state: row.unchecked === 1 ? 'unchecked' : stateOf(row.state),
+        files: numberOf(row.files),
+        bytes: numberOf(row.bytes),
+      })),
+    );
   }
 
   async close(): Promise<void> {

@@ -43,6 +43,7 @@ import {
 } from './rows.js';
 import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
+import type { SqliteContentIndex } from './sqlite-content-index.js';
 
 const ROWS_PER_BATCH = 512;
 /** Most bytes of one block's titles when inflated. */
@@ -60,6 +61,7 @@ export class SqliteStore implements MetadataStore {
   readonly #onClose: (() => Promise<void>) | undefined;
   #isClosed = false;
   #isImporting = false;
+  #contentIndex: SqliteContentIndex | undefined;
 
   constructor(
     database: SqlDatabase,
@@ -357,7 +359,11 @@ export class SqliteStore implements MetadataStore {
 
   async contentIndex(): Promise<ContentIndex> {
     const { SqliteContentIndex } = await import('./sqlite-content-index.js');
-    return this.#guard(() => new SqliteContentIndex(this.#database, this.#mode, (work) => this.#guard(work)));
+    return this.#guard(() => {
+      this.#contentIndex ??= new SqliteContentIndex(this.#database, this.#mode, (work) => this.#guard(work));
+      this.#contentIndex.catchUp();
+      return this.#contentIndex;
+    });
   }
 
   async addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void> {

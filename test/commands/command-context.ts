@@ -1,7 +1,7 @@
 /** A command run in this process, on a store of its own. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CommandContext } from '../../src/commands/context.js';
+import type { CommandContext, DataDirectory } from '../../src/commands/context.js';
 import type {
   AssignmentSpec,
   CommandDeclaration,
@@ -31,6 +31,15 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
 ): Promise<CommandResult> {
   const announced: string[] = [];
   const warnings: string[] = [];
+  const directory: DataDirectory = {
+    path: dirname(storePath),
+    storePath,
+    settingsPath: `${storePath}.settings.json`,
+    contentRoot: dirname(storePath),
+    logsPath: dirname(storePath),
+    journalsPath: `${storePath}.copies`,
+    lockPath: `${storePath}.lock`,
+  };
   const context: CommandContext = {
     signal: new AbortController().signal,
     now: () => NOW,
@@ -42,15 +51,8 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     processors: 1,
     logPath: undefined,
     announce: (line) => announced.push(line),
-    dataDirectory: async () => ({
-      path: dirname(storePath),
-      storePath,
-      settingsPath: `${storePath}.settings.json`,
-      contentRoot: dirname(storePath),
-      logsPath: dirname(storePath),
-      journalsPath: `${storePath}.copies`,
-      lockPath: `${storePath}.lock`,
-    }),
+    dataDirectory: async () => directory,
+    findDataDirectory: async () => directory,
     hasStore: async () => existsSync(storePath),
     openStore: (mode) => openMetadataStore(storePath, { mode, now: () => NOW }),
   };

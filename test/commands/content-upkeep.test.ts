@@ -8,14 +8,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { contentAdd } from '../../src/commands/content-add.js';
 import { contentPlan } from '../../src/commands/content-plan.js';
 import { contentPrune } from '../../src/commands/content-prune.js';
+import type { View } from '../../src/commands/outcome.js';
 import { reset } from '../../src/commands/reset.js';
+import { pruneContent } from '../../src/content/prune-content.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
-import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
+import { type BuiltFile, makeFile, placeFile, testRunner, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { idOf, importUpdates, makeUpdate, now, testFolder } from '../store/update-builder.js';
 import { runCommand } from './command-context.js';
@@ -71,6 +73,79 @@ describe('content plan', () => {
     });
     const chosen = await runCommand(contentPlan, storePath, { options: { 'exclude-superseded': true } });
     expect(chosen.result).toMatchObject({ wanted: { files: 3, bytes: 9040 } });
+  });
+
+  test('a file of several updates counts once in each category of any of them', async () => {
+    const { storePath, shared } = await setUp();
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    await importUpdates(store, [
+      makeUpdate(92, { categoryType: 'Product', title: 'Windows 10' }),
+      updateWith(3, [shared, shared, makeFile('third', 100)], {
+        prerequisites: [{ anyOf: [idOf(90), idOf(92)], isCategory: true }],
+        express: [makeFile('delta', 7, 'delta.psf')],
+      }),
+      updateWith(4, [makeFile('nowhere', 11)]),
+    ]);
+    await store.close();
+    const { result, view } = await runCommand(contentPlan, storePath);
+    expect(result).toMatchObject({
+      wanted: { files: 7, bytes: 12_158 },
+      products: [
+        { title: 'Windows 11', files: 6, bytes: 12_147, licences: 1 },
+        { title: 'Windows 10', files: 3, bytes: 5107, licences: 0 },
+      ],
+      classifications: [{ title: 'Security Updates', files: 4, bytes: 12_040 }],
+    });
+    const table = (view as readonly View[]).find((each) => each.kind === 'table' && each.forCsv === true);
+    expect(table).toMatchObject({
+      rows: [
+        ['product', idOf(90), 'Windows 11', '6', '1', '12147'],
+        ['product', idOf(92), 'Windows 10', '3', '0', '5107'],
+        ['classification', idOf(91), 'Security Updates', '4', '1', '12040'],
+      ],
+    });
+    const payload = await runCommand(contentPlan, storePath, { options: { 'no-express': true } });
+    expect(payload.result).toMatchObject({
+      wanted: { files: 6, express: { files: 0 } },
+      products: [{ files: 5 }, { files: 2, bytes: 5100 }],
+    });
+  });
+
+  test('tells from the records what is here, and from the disk with --check', async () => {
+    const { storePath, tree, old, current, shared } = await setUp();
+    placeFile(tree, old);
+    placeFile(tree, current, current.path, current.bytes.subarray(1));
+    await runCommand(reset, storePath, { options: { offline: true } });
+    placeFile(tree, shared);
+    const states = async (options: Readonly<Record<string, boolean>>) =>
+      (await runCommand(contentPlan, storePath, { options })).result.states;
+    expect(await states({})).toMatchObject({
+      verified: { files: 1, bytes: 3000 },
+      corrupt: { files: 1 },
+      absent: { files: 2 },
+      unchecked: { files: 0 },
+    });
+    expect(await states({ check: true })).toMatchObject({
+      verified: { files: 1 },
+      unverified: { files: 1, bytes: 5000 },
+      corrupt: { files: 1 },
+      absent: { files: 1 },
+    });
+  });
+
+  test('--check counts folders that are as the last reset left them too', async () => {
+    const { storePath, tree } = await setUp();
+    const files = Array.from({ length: 300 }, (_, n) => makeFile(`many${n}`, 100 + n));
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    await importUpdates(store, [updateWith(7, files)]);
+    await store.close();
+    for (const file of files.slice(0, 200)) placeFile(tree, file);
+    await runCommand(reset, storePath, { options: { offline: true } });
+    const [recorded, seen] = await Promise.all(
+      [{}, { check: true }].map((options) => runCommand(contentPlan, storePath, { options })),
+    );
+    expect(seen?.result.states).toEqual(recorded?.result.states);
+    expect(seen?.result.states).toMatchObject({ verified: { files: 200 }, absent: { files: 104 } });
   });
 
   test('says what a target has, what is to be copied and whether it fits', async () => {
@@ -134,6 +209,83 @@ describe('content prune', () => {
       options: { grace: '0', yes: true, 'empty-quarantine': true },
     });
     expect(emptied.result).toMatchObject({ quarantine: { files: 2 } });
+  });
+
+  test('takes out what killed processes left, but no download that goes on and nothing still being written', async () => {
+    const { storePath, tree, old } = await setUp();
+    placeFile(tree, old);
+    const gone = makeFile('gone');
+    const left = [
+      '.wsusutil-4711-0a1b2c3d.tmp',
+      `${gone.path.slice(0, 2)}/.wsusutil-4711-0a1b2c3e.tmp`,
+      `.wsusutil/partial/${old.sha1}.4711.copy`,
+      `.wsusutil/partial/${gone.sha1}`,
+      '.wsusutil/partial/archive-4711/member-1',
+    ];
+    const stays = [`.wsusutil/partial/${old.sha1}`, `.wsusutil/partial/${gone.sha1}.4712.copy`];
+    for (const path of [...left, ...stays]) placeFile(tree, gone, path);
+    const before = new Date(now().getTime() - 7_200_000);
+    for (const path of [...left, stays[0] as string]) utimesSync(join(tree, path), before, before);
+    utimesSync(join(tree, stays[1] as string), now(), now());
+    const { result } = await runCommand(contentPrune, storePath, {
+      options: { ...NO_GRACE, yes: true, delete: true },
+    });
+    expect(result).toMatchObject({
+      removed: { files: left.length },
+      found: { temporary: { files: left.length } },
+    });
+    expect(left.filter((path) => existsSync(join(tree, path)))).toEqual([]);
+    expect(stays.filter((path) => !existsSync(join(tree, path)))).toEqual([]);
+  });
+
+  test.each(['partial', 'quarantine', '.'])('follows no link in the place of its folder %s', async (name) => {
+    const { storePath, tree, old } = await setUp();
+    placeFile(tree, old);
+    const elsewhere = testFolder();
+    const kept = ['mine.txt', 'partial/mine.txt', 'quarantine/mine.txt'].map((path) =>
+      placeFile(elsewhere, old, path),
+    );
+    for (const path of kept) utimesSync(path, new Date(0), new Date(0));
+    const link = join(tree, '.wsusutil', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(elsewhere, link);
+    const options = { grace: '0', force: true, yes: true };
+    await runCommand(contentPrune, storePath, { options: { ...options, delete: true } });
+    await runCommand(contentPrune, storePath, { options: { ...options, 'empty-quarantine': true } });
+    expect(kept.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  test('broken off, the store knows what went', async () => {
+    const { storePath, tree, old, current, shared } = await setUp();
+    for (const file of [old, current, shared]) placeFile(tree, file);
+    await runCommand(reset, storePath, { options: { offline: true } });
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    onTestFinished(() => store.close());
+    const index = await store.contentIndex();
+    const interruption = new AbortController();
+    const newest = (await store.listKeys({ updateIds: [idOf(2)] })) as readonly number[];
+    const error = await failureOf(() =>
+      pruneContent({
+        index,
+        contentFolder: tree,
+        scope: { keys: newest },
+        keepSince: Number.POSITIVE_INFINITY,
+        action: 'delete',
+        force: false,
+        runner: testRunner(),
+        now,
+        signal: interruption.signal,
+        report: (event) => {
+          if (event.type === 'step') interruption.abort();
+        },
+      }),
+    );
+    expect(error.code).toBe('INTERRUPTED');
+    expect(existsSync(join(tree, old.path))).toBe(false);
+    expect((await index.find([old.sha1])).get(old.sha1)?.record).toMatchObject({
+      state: 'absent',
+      problem: undefined,
+    });
   });
 
   test('what came within the grace time stays, though its own time is old', async () => {

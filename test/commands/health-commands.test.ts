@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkhealth } from '../../src/commands/checkhealth.js';
@@ -132,6 +132,124 @@ describe('checkhealth', () => {
     });
     await store.close();
     expect(await levels(storePath)).toMatchObject({ Clock: 'warning' });
+  });
+});
+
+describe('checkhealth, where something cannot be read', () => {
+  interface Check {
+    readonly name: string;
+    readonly level: string;
+    readonly says: string;
+    readonly whatToDo?: string;
+  }
+
+  async function page(storePath: string): Promise<Readonly<Record<string, Check>>> {
+    const { status, result } = await runCommand(checkhealth, storePath);
+    const checks = result.checks as readonly Check[];
+    expect(status).toBe(checks.some(({ level }) => level === 'error') ? 'incomplete' : 'complete');
+    return Object.fromEntries(checks.map((check) => [check.name, check]));
+  }
+
+  test('a data directory that is not there gives a page and is not made', async () => {
+    const folder = join(testFolder(), 'nowhere');
+    const checks = await page(join(folder, 'metadata.sqlite'));
+    expect(checks['Metadata store']).toMatchObject({
+      level: 'error',
+      whatToDo: expect.stringContaining('Import'),
+    });
+    expect(checks['Wanted files']?.level).toBe('off');
+    expect(checks['Disk space']?.level).not.toBe('off');
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test('settings that are not valid are a finding; only what they place is not looked at', async () => {
+    const { storePath } = await setUp();
+    writeFileSync(`${storePath}.settings.json`, '{"formatVersion":1,"contentDirector":"/srv"}');
+    const checks = await page(storePath);
+    expect(checks.Settings).toMatchObject({
+      level: 'error',
+      says: expect.stringContaining('contentDirector'),
+      whatToDo: expect.stringContaining('contentDirectory'),
+    });
+    expect(checks['Content directory']?.level).toBe('off');
+    expect(checks['Metadata store']?.level).toBe('ok');
+  });
+
+  test('a damaged store is said once, whichever of its pages is damaged, and the rest is still looked at', async () => {
+    const { storePath } = await setUp();
+    const whole = readFileSync(storePath);
+    const pageSize = 16_384;
+    let found = 0;
+    for (let n = 0; n < whole.length / pageSize; n++) {
+      const damaged = join(testFolder(), 'metadata.sqlite');
+      writeFileSync(damaged, Buffer.from(whole).fill(0xa5, n * pageSize, (n + 1) * pageSize));
+      const checks = await page(damaged);
+      expect(checks['Writer lock']?.level).toBe('ok');
+      const damage = Object.values(checks).filter(({ says }) => /damaged or is not/.test(says));
+      expect(damage.length).toBeLessThanOrEqual(1);
+      if (checks['Metadata store']?.level === 'error') found++;
+    }
+    expect(found).toBeGreaterThan(10);
+  });
+
+  test('it looks on while an import is going on, and sees the state before', async () => {
+    const { storePath } = await setUp();
+    const writer = await openMetadataStore(storePath, { mode: 'write', now });
+    const transaction = await writer.beginImport();
+    await transaction.setLanguages([]);
+    expect((await page(storePath))['Metadata store']?.level).toBe('ok');
+    await transaction.rollback();
+    await writer.close();
+  });
+
+  test('a file in the place of the content directory is an error', async () => {
+    const { storePath, tree } = await setUp();
+    writeFileSync(tree, '');
+    expect((await page(storePath))['Content directory']).toMatchObject({ level: 'error' });
+  });
+
+  test('what a killed write left is told once it is old; what is being written is not', async () => {
+    const { storePath, folder } = await setUp();
+    const left = join(folder, '.wsusutil-4711-0a1b2c3d.tmp');
+    writeFileSync(left, 'half');
+    utimesSync(left, now(), now());
+    expect((await page(storePath)).Leftovers?.level).toBe('ok');
+    const yesterday = new Date(now().getTime() - 86_400_000);
+    utimesSync(left, yesterday, yesterday);
+    expect((await page(storePath)).Leftovers).toMatchObject({
+      level: 'warning',
+      says: expect.stringContaining(left),
+    });
+  });
+
+  test('a file that is newer than the clock says is a warning', async () => {
+    const { storePath } = await setUp();
+    utimesSync(storePath, now(), now());
+    expect((await page(storePath)).Clock?.level).toBe('ok');
+    const tomorrow = new Date(now().getTime() + 86_400_000);
+    utimesSync(storePath, tomorrow, tomorrow);
+    expect((await page(storePath)).Clock).toMatchObject({
+      level: 'warning',
+      says: expect.stringContaining(storePath),
+    });
+  });
+
+  test('an import is remembered, however many runs of other commands came after it', async () => {
+    const { storePath } = await setUp();
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    const at = now().getTime();
+    for (let n = 0; n < 1100; n++) {
+      await store.addHistory({
+        action: 'export',
+        package: 'x',
+        startedAt: at,
+        finishedAt: at,
+        outcome: 'complete',
+        details: {},
+      });
+    }
+    await store.close();
+    expect((await page(storePath))['Last import']?.level).toBe('ok');
   });
 });
 

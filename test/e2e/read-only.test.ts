@@ -71,6 +71,18 @@ describe.skipIf(reason !== '').each(STATES)(
       expect(JSON.parse(stdout)).toMatchObject({ updates: 2 });
     });
 
+    test('is looked through by checkhealth and content plan without a trace', async () => {
+      const before = readdirSync(home);
+      const { stdout, stderr } = await runProgram(['checkhealth', '--json'], home);
+      expect(stderr).toBe('');
+      const { checks } = JSON.parse(stdout) as { checks: readonly { name: string; level: string }[] };
+      // What is mounted for this test is small.
+      const wrong = checks.filter(({ name, level }) => name !== 'Disk space' && level !== 'ok');
+      expect(wrong).toEqual([]);
+      expect((await runProgram(['content', 'plan'], home)).exitCode).toBe(0);
+      expect(readdirSync(home)).toEqual(before);
+    });
+
     test('can be exported', async () => {
       const path = join(folder.path, `${state}.cab`);
       const { exitCode } = await runProgram(['export', path, join(folder.path, `${state}.out.log`)], home);

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/platform/sqlite.js';
+import type { MetadataStore } from '../../src/store/metadata-store.js';
 import { openMetadataStore, openTemporaryStore } from '../../src/store/open-store.js';
 import { SCHEMA_VERSION } from '../../src/store/schema.js';
 import { failureOf } from '../helpers/package-builder.js';
@@ -15,6 +16,10 @@ async function closedStore(): Promise<string> {
   await importUpdates(store, [makeUpdate(1)]);
   await store.close();
   return path;
+}
+
+async function drain(rows: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of rows);
 }
 
 async function execute(path: string, sql: string): Promise<void> {
@@ -129,6 +134,42 @@ test('a truncated store gives a store error, never another one', async () => {
       ('code' in error && error.code === 'STORE_CORRUPT') || ('errcode' in error && error.errcode === 11),
     ).toBe(true);
   }
+});
+
+test('whichever page of a store is overwritten, nothing but a store error comes of reading it', async () => {
+  const path = await closedStore();
+  const whole = readFileSync(path);
+  const pageSize = 16_384;
+  let refused = 0;
+  for (let page = 1; page < whole.length / pageSize; page++) {
+    const damaged = join(testFolder(), 'damaged.sqlite');
+    writeFileSync(damaged, Buffer.from(whole).fill(0xa5, page * pageSize, (page + 1) * pageSize));
+    const store = await openMetadataStore(damaged, { mode: 'read', now }).catch((error: Error) => error);
+    const ways: readonly ((opened: MetadataStore) => Promise<unknown>)[] = [
+      (opened) => opened.listKeys(),
+      (opened) => opened.status(),
+      (opened) => opened.fingerprint(),
+      (opened) => opened.listCategories(),
+      (opened) => opened.dependencyGraph(),
+      (opened) => drain(opened.quickCheck(new AbortController().signal)),
+      (opened) => drain(opened.listRevisions({})),
+    ];
+    if (store instanceof Error) {
+      expect(store).toMatchObject({ code: 'STORE_CORRUPT' });
+      continue;
+    }
+    for (const way of ways) {
+      const error = await way(store).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      if (error === undefined) continue;
+      refused++;
+      expect(error).toMatchObject({ code: 'STORE_CORRUPT' });
+    }
+    await store.close();
+  }
+  expect(refused).toBeGreaterThan(0);
 });
 
 test('while an import is open, readers see the state before it, and afterwards the state after it', async () => {
