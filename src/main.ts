@@ -442,7 +442,7 @@ function createContext(
     now,
     report,
     toolVersion,
-    threads: processors > 1 ? Math.min(MAX_THREADS, processors) : 0,
+    threads: Math.min(MAX_THREADS, processors - 1),
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
