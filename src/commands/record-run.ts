@@ -1,12 +1,12 @@
 import { isWsusutilError } from '../errors.js';
-import type { HistoryEntry } from '../store/metadata-store.js';
+import type { HistoryRecord } from '../store/metadata-store.js';
 import type { CommandContext } from './context.js';
 
 /**
  * Adds a run that only read the store to its history. What it wrote is there and whole: that the store cannot note it
  * (read-only media, a running import) is no failure.
  */
-export async function recordRun(context: CommandContext, entry: Omit<HistoryEntry, 'id'>): Promise<void> {
+export async function recordRun(context: CommandContext, entry: HistoryRecord): Promise<void> {
   try {
     const store = await context.openStore('write');
     try {

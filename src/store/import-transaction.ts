@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Sha1Hex } from '../model/digest.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
@@ -9,7 +10,7 @@ import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
   AddedRevisions,
-  HistoryEntry,
+  HistoryRecord,
   ImportTransaction,
   KnownRevision,
   RevisionKey,
@@ -26,6 +27,8 @@ import {
 import { bytesOf, clausesOf, numberOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
+import { writeSyncChange } from './sqlite-sync-state.js';
+import type { SyncChange } from './sync-state.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
 
 type Writable<T> = {
@@ -274,10 +277,33 @@ export class SqliteImportTransaction implements ImportTransaction {
     }
   }
 
-  async commit(history: Omit<HistoryEntry, 'id'>): Promise<void> {
+  async rememberSync(change: SyncChange): Promise<void> {
+    this.#guard(() => writeSyncChange(this.#database, change));
+  }
+
+  async addDecryptionKeys(keys: ReadonlyMap<Sha1Hex, Uint8Array>): Promise<void> {
+    this.#guard(() => {
+      const insert = this.#database.prepare('INSERT OR REPLACE INTO decryption_keys VALUES (?, ?)');
+      for (const [sha1, key] of keys) insert.run(Buffer.from(sha1, 'hex'), key);
+    });
+  }
+
+  async checkpoint(signal: AbortSignal): Promise<void> {
+    try {
+      this.#flush();
+      await this.#linkLateCategories(new Pacer(signal));
+      this.#lateCategoryKeys.clear();
+      this.#database.exec('COMMIT');
+      this.#database.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
+  }
+
+  async commit(history?: HistoryRecord): Promise<void> {
     this.#guard(() => {
       this.#flush();
-      insertHistory(this.#database, history);
+      if (history !== undefined) insertHistory(this.#database, history);
       this.#database.exec('COMMIT');
     });
     this.#onEnd();

@@ -9,6 +9,7 @@ import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
 import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
+import type { SyncChange, SyncState } from './sync-state.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
 export type RevisionKey = number;
@@ -126,22 +127,24 @@ export interface StoreStatus {
   readonly languages: readonly PackageLanguage[];
   readonly lastImport: HistoryEntry | undefined;
   readonly lastExport: HistoryEntry | undefined;
+  readonly lastSync: HistoryEntry | undefined;
 }
 
 export type HistoryAction =
   | 'import'
   | 'export'
+  | 'sync'
   | 'reset'
   | 'movecontent'
   | 'content copy'
   | 'content prune'
   | 'content add';
 
-/** One run that read or wrote a package or changed the content directory. */
+/** One run that read or wrote a package, synchronised, or changed the content directory. */
 export interface HistoryEntry {
   readonly id: number;
   readonly action: HistoryAction;
-  /** the package, folder or file it was about */
+  /** the package, folder, file or upstream it was about */
   readonly package: string;
   /** milliseconds since 1970 */
   readonly startedAt: number;
@@ -150,6 +153,20 @@ export interface HistoryEntry {
   readonly outcome: string;
   /** counts and facts of the run; plain JSON */
   readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** One thing a run said. */
+export interface HistoryMessage {
+  /** milliseconds since 1970 */
+  readonly at: number;
+  readonly level: 'step' | 'warning' | 'error';
+  readonly message: string;
+}
+
+/** A run about to enter the history. */
+export interface HistoryRecord extends Omit<HistoryEntry, 'id'> {
+  /** in order; default: none */
+  readonly messages?: readonly HistoryMessage[];
 }
 
 /** What became of a batch. */
@@ -202,7 +219,13 @@ export interface ImportTransaction {
     limit: number,
     signal: AbortSignal,
   ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }>;
-  commit(history: Omit<HistoryEntry, 'id'>): Promise<void>;
+  /** Anchors and debts of an upstream: stored together with what they stand for. */
+  rememberSync(change: SyncChange): Promise<void>;
+  /** Keys of encrypted files, SHA-1 → key; a newer key takes the place of the old. */
+  addDecryptionKeys(keys: ReadonlyMap<Sha1Hex, Uint8Array>): Promise<void>;
+  /** Makes all so far permanent and seen, and goes on with a new atomic change. */
+  checkpoint(signal: AbortSignal): Promise<void>;
+  commit(history?: HistoryRecord): Promise<void>;
   rollback(): Promise<void>;
 }
 
@@ -256,8 +279,15 @@ export interface MetadataStore {
   beginImport(): Promise<ImportTransaction>;
   /** What the metadata calls for in the content directory, up to the newest revision. */
   contentIndex(): Promise<ContentIndex>;
-  addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void>;
-  listHistory(limit: number): Promise<readonly HistoryEntry[]>;
+  /** What is remembered of upstreams. */
+  syncState(): SyncState;
+  addHistory(entry: HistoryRecord): Promise<void>;
+  /** Newest first. */
+  listHistory(limit: number, action?: HistoryAction): Promise<readonly HistoryEntry[]>;
+  /** @returns undefined if there is no such run */
+  findHistory(
+    id: number,
+  ): Promise<(HistoryEntry & { readonly messages: readonly HistoryMessage[] }) | undefined>;
   /** SQLite's own check and the store's invariants; documents are inflated and hashed. */
   check(onProgress: (done: number, total: number) => void, signal: AbortSignal): AsyncIterable<StoreProblem>;
   /** What {@link check} does, without reading the documents. */

@@ -26,6 +26,10 @@
  *                       as one text, to be compared as such). Drawn from `revision_files` when a
  *                       command about content needs it, up to revision `content_files_to` in `store_info`: an import
  *                       does not pay for it
+ * - `sync_state`        upstream, name → value: anchors and what else is remembered of an upstream between two runs
+ * - `owed_revisions`    what an upstream listed and has not given out, in the order of its list
+ * - `history_messages`  what a run said, in order
+ * - `decryption_keys`   SHA-1 of an encrypted file → its key; `driver_sets`: XML as Microsoft Update gives it
  */
 import type { SqlDatabase } from '../platform/sqlite.js';
 
@@ -88,6 +92,21 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   INSERT INTO store_info VALUES ('content_files_to', '0');
   `,
+  `
+  CREATE TABLE sync_state (
+    upstream TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (upstream, name)
+  ) WITHOUT ROWID;
+  CREATE TABLE owed_revisions (
+    upstream TEXT NOT NULL, pass INTEGER NOT NULL, position INTEGER NOT NULL, update_id BLOB NOT NULL,
+    revision_number INTEGER NOT NULL, reason TEXT, PRIMARY KEY (upstream, pass, position)
+  ) WITHOUT ROWID;
+  CREATE TABLE history_messages (
+    history_key INTEGER NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL,
+    message TEXT NOT NULL, PRIMARY KEY (history_key, position)
+  ) WITHOUT ROWID;
+  CREATE TABLE decryption_keys (sha1 BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
+  CREATE TABLE driver_sets (driver_set_id BLOB PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -108,6 +127,8 @@ export const ARTICLE_CODES = { kb: 1, bulletin: 2, cve: 3 } as const;
 export const FILE_KIND_CODES = { payload: 0, express: 1, licence: 2 } as const;
 /** `content_files.state` */
 export const CONTENT_STATE_CODES = { absent: 0, verified: 1, unverified: 2, corrupt: 3 } as const;
+/** `owed_revisions.pass` */
+export const SYNC_PASS_CODES = { categories: 1, updates: 2 } as const;
 /** `content_files.problem` */
 export const CONTENT_PROBLEM_CODES = {
   lost: 1,

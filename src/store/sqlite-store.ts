@@ -13,12 +13,15 @@ import {
 import type { SqlDatabase, SqlValue } from '../platform/sqlite.js';
 import type { ContentIndex } from './content-index.js';
 import { DocumentReader, runsOf } from './document-reader.js';
-import { insertHistory, readHistory } from './history.js';
+import { findHistory, insertHistory, readHistory } from './history.js';
 import type {
   CategoryRow,
   DependencyGraph,
   ExportRow,
+  HistoryAction,
   HistoryEntry,
+  HistoryMessage,
+  HistoryRecord,
   ImportTransaction,
   MetadataStore,
   RevisionFilter,
@@ -44,6 +47,8 @@ import {
 import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
 import type { SqliteContentIndex } from './sqlite-content-index.js';
+import { readOwed, readSyncValues } from './sqlite-sync-state.js';
+import type { SyncState } from './sync-state.js';
 
 const ROWS_PER_BATCH = 512;
 /** Most bytes of one block's titles when inflated. */
@@ -111,6 +116,7 @@ export class SqliteStore implements MetadataStore {
         languages: this.#languages(),
         lastImport: this.#lastOf('import'),
         lastExport: this.#lastOf('export'),
+        lastSync: this.#lastOf('sync'),
       };
     });
   }
@@ -366,12 +372,32 @@ export class SqliteStore implements MetadataStore {
     });
   }
 
-  async addHistory(entry: Omit<HistoryEntry, 'id'>): Promise<void> {
-    this.#guard(() => insertHistory(this.#database, entry));
+  syncState(): SyncState {
+    return {
+      values: async (upstream) => this.#guard(() => readSyncValues(this.#database, upstream)),
+      owed: async (upstream, pass) => this.#guard(() => readOwed(this.#database, upstream, pass)),
+    };
   }
 
-  async listHistory(limit: number): Promise<readonly HistoryEntry[]> {
-    return this.#guard(() => readHistory(this.#database, limit));
+  async addHistory(entry: HistoryRecord): Promise<void> {
+    this.#guard(() => {
+      this.#database.exec('SAVEPOINT history');
+      try {
+        insertHistory(this.#database, entry);
+      } finally {
+        this.#database.exec('RELEASE history'); // an entry without all its messages is better than none
+      }
+    });
+  }
+
+  async listHistory(limit: number, action?: HistoryAction): Promise<readonly HistoryEntry[]> {
+    return this.#guard(() => readHistory(this.#database, limit, action));
+  }
+
+  async findHistory(
+    id: number,
+  ): Promise<(HistoryEntry & { readonly messages: readonly HistoryMessage[] }) | undefined> {
+    return this.#guard(() => findHistory(this.#database, id));
   }
 
   async *check(
