@@ -27,7 +27,7 @@ interface SettingKey<T> {
 }
 
 const SETTING_KEYS = {
-  /** Root of the content files, without `WsusContent`; undefined: inside the data directory. */
+  /** Root of the content files, holds `WsusContent` or is it; undefined: inside the data directory. */
   contentDirectory: optional(absolutePath),
   /** Thresholds and switches of checkhealth that differ from the defaults. */
   healthMonitoring: optional(parseHealthMonitoring),
