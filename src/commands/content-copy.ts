@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CopySummary, copyContent, type WantedFiles } from '../content/copy-content.js';
+import { CopyJournal } from '../content/copy-journal.js';
 import { readMissingList, wantedOf } from '../content/missing-list.js';
 import { WsusutilError } from '../errors.js';
 import { ownContentFolder } from './content-folder.js';
@@ -78,12 +79,13 @@ export const contentCopy = defineCommand({
           ? await (await store.contentIndex()).select(await resolveContentScope(store, options, context))
           : undefined;
       const wanted: WantedFiles = selection ?? wantedOf(await readMissingList(resolve(options.list ?? '')));
+      const journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: target });
       try {
         summary = await copyContent({
           source,
           target,
           wanted,
-          journals: directory.journalsPath,
+          journal,
           link: options.link !== 'never',
           dryRun: options['dry-run'],
           runner,
@@ -91,6 +93,7 @@ export const contentCopy = defineCommand({
           report: context.report,
         });
       } finally {
+        await journal.close();
         await selection?.close();
       }
     } finally {

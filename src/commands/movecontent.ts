@@ -4,6 +4,7 @@ import { type AdoptSummary, adoptContent } from '../content/adopt-content.js';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CopySummary, copyContent } from '../content/copy-content.js';
+import { CopyJournal } from '../content/copy-journal.js';
 import { relateFolders } from '../content/same-place.js';
 import { WsusutilError } from '../errors.js';
 import { setUpContentDirectory } from '../settings/data-directory.js';
@@ -71,6 +72,7 @@ export const movecontent = defineCommand({
     const directory = await context.dataDirectory();
     const store = await context.openStore('write');
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
+    let journal: CopyJournal | undefined;
     try {
       const from = await ownContentFolder(directory, runner);
       const to = await findContentFolder(root, runner);
@@ -89,6 +91,7 @@ export const movecontent = defineCommand({
       context.announce(START);
       report({ type: 'step', message: `Beginning content file location change to ${to}` });
       const index = await store.contentIndex();
+      journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: to });
       let copy: CopySummary | undefined;
       if (options.skipcopy) report({ type: 'step', message: 'Did not copy files due to -skipcopy flag.' });
       else if (await hasContentFolder(from)) {
@@ -98,7 +101,7 @@ export const movecontent = defineCommand({
             source: from,
             target: to,
             wanted: selection,
-            journals: directory.journalsPath,
+            journal,
             link: false, // the old place may be taken away: nothing is shared with it
             dryRun: false,
             runner,
@@ -116,7 +119,7 @@ export const movecontent = defineCommand({
       const check = await adoptContent({
         index,
         contentFolder: to,
-        journals: directory.journalsPath,
+        journal,
         runner,
         now,
         signal,
@@ -174,6 +177,7 @@ export const movecontent = defineCommand({
           : `Successfully changed content file location; ${formatQuantity(missing.files, 'file')} missing there.`,
       };
     } finally {
+      await journal?.close();
       await runner.close();
       await store.close();
     }

@@ -19,7 +19,7 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, MAX_LISTED, NONE, plus } from './content-tally.js';
 import { type FileCopy, type FileReading, stampOf } from './content-tasks.js';
 import { type ContentTree, openContentTree, type TreeFile } from './content-tree.js';
-import { CopyJournal } from './copy-journal.js';
+import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
 import { FOLDER_COUNT, OWN_FOLDER, pathOf } from './layout.js';
 import { makeOwnFolder } from './own-folder.js';
@@ -50,8 +50,8 @@ export interface CopyOptions {
   readonly source: string;
   readonly target: string;
   readonly wanted: WantedFiles;
-  /** folder of the data directory in which what was copied is remembered */
-  readonly journals: string;
+  /** of the target; the caller closes it */
+  readonly journal: CopyJournal;
   /** reflinks or hard links where both share a file system */
   readonly link: boolean;
   readonly dryRun: boolean;
@@ -94,7 +94,7 @@ export interface CopySummary {
  *   `INTERRUPTED`. What was copied until then stays; another run goes on.
  */
 export async function copyContent(options: CopyOptions): Promise<CopySummary> {
-  const copy = new Copy(options, await CopyJournal.open(options.journals, options.target));
+  const copy = new Copy(options);
   try {
     return await copy.perform();
   } finally {
@@ -111,7 +111,6 @@ interface Candidate {
 
 class Copy {
   readonly #options: CopyOptions;
-  readonly #journal: CopyJournal;
   readonly #running = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
   #done = 0;
@@ -123,9 +122,8 @@ class Copy {
   #licencesNotCopied: Amount = NONE;
   readonly #notCopiedFiles: NotCopied[] = [];
 
-  constructor(options: CopyOptions, journal: CopyJournal) {
+  constructor(options: CopyOptions) {
     this.#options = options;
-    this.#journal = journal;
   }
 
   async close(): Promise<void> {
@@ -133,7 +131,6 @@ class Copy {
       this.#options.runner.stop();
       await Promise.allSettled(this.#running);
     }
-    await this.#journal.close();
   }
 
   async perform(): Promise<CopySummary> {
@@ -227,7 +224,7 @@ class Copy {
       for await (const { file, source, there } of this.#candidates(trees)) {
         throwIfInterrupted(signal, 'copying content files');
         const isSized = there?.stamp.size === file.size;
-        if (isSized && this.#journal.knows(file.sha1, there.stamp)) {
+        if (isSized && this.#options.journal.knows(file.sha1, there.stamp)) {
           this.#done++;
           skippedBytes += file.size;
           this.#present = plus(this.#present, file.size);
@@ -333,7 +330,7 @@ class Copy {
       this.#present = plus(this.#present, file.size);
       finished.push({ sha1: file.sha1, stamp });
     }
-    if (finished.length > 0) await this.#journal.add(finished);
+    if (finished.length > 0) await this.#options.journal.add(finished);
   }
 
   #refuse(file: Wanted, copy: Exclude<FileCopy, { outcome: 'copied' }>, target: string): void {
