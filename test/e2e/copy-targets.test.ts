@@ -94,6 +94,7 @@ describe.skipIf(reason !== '')(`two disks at one path${reason === '' ? '' : ` (s
       stamp.ctimeNs,
     ]);
     expect(readFileSync(place).equals(files[0]?.bytes as Buffer)).toBe(false);
+    expect(await foretell()).toMatchObject({ present: { files: 0 }, unread: { target: { files: 3 } } });
     expect((await copy()).document).toMatchObject({ replaced: { files: 1 }, present: { files: 2 } });
     expect(readFileSync(place).equals(files[0]?.bytes as Buffer)).toBe(true);
     unmount();
