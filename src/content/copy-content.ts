@@ -4,7 +4,7 @@
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { errorText, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
   type ContentFileKind,
@@ -120,6 +120,9 @@ export async function copyContent(options: CopyOptions): Promise<CopySummary> {
   const copy = new Copy(options);
   try {
     return await copy.perform();
+  } catch (error) {
+    await copy.close(); // what is being named now counts too
+    throw isWsusutilError(error, 'INTERRUPTED') ? copy.interruption(error) : error;
   } finally {
     await copy.close();
   }
@@ -175,6 +178,17 @@ class Copy {
       this.#options.runner.stop();
       await Promise.allSettled(this.#running);
     }
+  }
+
+  /** What was copied stays, unlike what other commands had begun. */
+  interruption(error: WsusutilError): WsusutilError {
+    const { files } = this.#copied;
+    const done = `${error.message}; ${files} ${files === 1 ? 'file was' : 'files were'} copied until then`;
+    return new WsusutilError('INTERRUPTED', this.#options.dryRun ? error.message : done, {
+      hint: 'Nothing half-finished was left behind; the same command goes on.',
+      details: { copied: this.#copied },
+      cause: error.cause,
+    });
   }
 
   async perform(): Promise<CopySummary> {
