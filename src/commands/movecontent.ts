@@ -184,11 +184,7 @@ export const movecontent = defineCommand({
             kind: 'lines',
             lines: [
               FINISH,
-              ...(left === undefined || left.files === 0
-                ? []
-                : [
-                    `${formatAmount(left)} that no update calls for ${left.files === 1 ? 'was' : 'were'} not moved and ${left.files === 1 ? 'stays' : 'stay'} at the old place.`,
-                  ]),
+              ...leftLines(left),
               ...(isWhole
                 ? []
                 : [
@@ -220,6 +216,15 @@ async function lookAtOldPlace(
     options.report({ type: 'step', message: `What stays at the old place is not known: ${error.message}` });
     return undefined;
   }
+}
+
+function leftLines(left: LeftBehind | undefined): readonly string[] {
+  const unreadable = left?.reasons.unreadable ?? { files: 0, bytes: 0 };
+  const files = (left?.files ?? 0) - unreadable.files;
+  if (left === undefined || files === 0) return [];
+  const [was, stays] = files === 1 ? ['was', 'stays'] : ['were', 'stay'];
+  const amount = formatAmount({ files, bytes: left.bytes - unreadable.bytes });
+  return [`${amount} that no update calls for ${was} not moved and ${stays} at the old place.`];
 }
 
 function amountOf(left: LeftBehind | undefined): { files: number; bytes: number } | null {

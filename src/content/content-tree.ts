@@ -60,6 +60,7 @@ export interface TreeFolder {
   readonly files: ReadonlyMap<Sha1Hex, TreeFile>;
   /** names of SHA-1s of this folder that are links, folders, sockets or cannot be looked at */
   readonly notFiles: ReadonlyMap<Sha1Hex, Stray>;
+  /** a folder that cannot be listed is one of them, as `unreadable` */
   readonly strays: readonly Stray[];
 }
 
@@ -246,6 +247,11 @@ function strayOf(place: string, listing: FolderListing, index: number, reason: S
 async function list(path: string, runner: ContentRunner): Promise<FolderListing> {
   const listing = await runner.list(path);
   if ('reason' in listing) {
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === false) {
+      throw new WsusutilError('INPUT_NOT_FOUND', `${path} is not a folder`, {
+        hint: 'Move it away, or name another place.',
+      });
+    }
     throw new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${listing.reason}`, {
       hint: 'Mend its permissions; it must be readable by the account that runs this command.',
     });

@@ -2,8 +2,8 @@
  * Copies content files by list, never by date: what the metadata calls for and the source holds. Every byte is
  * verified while it is copied. A file has its name only when it is whole, right and on the disk; nothing is deleted.
  */
-import { lstat, readdir, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { access, constants, lstat, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
@@ -26,11 +26,12 @@ import {
   type Stray,
   type StrayReason,
   type TreeFile,
+  type TreeFolder,
 } from './content-tree.js';
 import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
-import { FOLDER_COUNT, OWN_FOLDER, pathOf } from './layout.js';
-import { makeOwnFolder } from './own-folder.js';
+import { FOLDER_COUNT, folderName, OWN_FOLDER, pathOf } from './layout.js';
+import { makeOwnFolder, noRealFolder } from './own-folder.js';
 import { publishFile } from './publish-file.js';
 
 /** One task of a copying thread. */
@@ -110,6 +111,8 @@ export interface CopySummary {
   readonly free: number | undefined;
   /** whether what is to be copied finds room; a run that finds none copies nothing */
   readonly fits: boolean;
+  /** whether this account may write at the target, as far as the system says without trying */
+  readonly writable: boolean;
 }
 
 /**
@@ -134,6 +137,10 @@ interface Pair {
   readonly source: TreeFile | Stray | undefined;
   /** what has to be looked at before it counts as there, or is in the way */
   readonly there: TreeFile | Stray | undefined;
+  /** why the folder at the source cannot be listed */
+  readonly unlisted: string | undefined;
+  /** what is in the place of the folder at the target, and none */
+  readonly obstacle: string | undefined;
 }
 
 /** What becomes of a file, as far as names, sizes, stamps and the journal tell. */
@@ -197,6 +204,8 @@ class Copy {
       source: await openContentTree(source, runner),
       target: await openContentTree(target, runner),
     };
+    const ownStray = trees.target.strays.find(({ path }) => basename(path) === OWN_FOLDER);
+    if (ownStray !== undefined) throw noRealFolder(ownStray.path);
     const { toCopy, unread } = await this.#measure(trees);
     const free = await freeSpaceAt(target);
     const fits = free === undefined || toCopy.bytes <= free || (await this.#takesNoSpace());
@@ -220,6 +229,7 @@ class Copy {
       unread,
       free,
       fits,
+      writable: await mayWrite(target),
     };
   }
 
@@ -251,14 +261,19 @@ class Copy {
     return { toCopy, unread: { source: unreadSource, target: unreadTarget } };
   }
 
-  #foretell({ file, source: found, there }: Pair): Fate {
-    const source = sourceOf(file, found);
+  /** @throws WsusutilError `WRITE_FAILED` if the file has to go into a folder that is none */
+  #foretell({ file, source: found, there, unlisted, obstacle }: Pair): Fate {
+    const source: TreeFile | Lack =
+      found === undefined && unlisted !== undefined
+        ? { problem: 'unreadable', detail: unlisted }
+        : sourceOf(file, found);
     if (there !== undefined && 'stamp' in there && there.stamp.size === file.size) {
       return this.#options.journal.knows(file.sha1, there.stamp)
         ? { type: 'present' }
         : { type: 'unread', source, there };
     }
     if ('problem' in source) return { type: 'missing', ...source };
+    if (obstacle !== undefined && there === undefined) throw noRealFolder(obstacle);
     if (there === undefined || 'stamp' in there || there.reason === 'link') {
       return { type: 'copy', source, place: there?.path };
     }
@@ -485,16 +500,22 @@ class Copy {
         trees.source.readFolder(folder),
         trees.target.readFolder(folder),
       ]);
+      const unlisted = unlistedFolder(source, trees.source)?.detail;
+      const closed = unlistedFolder(target, trees.target);
+      const obstacle = trees.target.strays.find(({ path }) => basename(path) === folderName(folder))?.path;
       let after: Sha1Hex | undefined;
       for (;;) {
         const page = await this.#options.wanted.page(folder, after);
         if (page.length === 0) break;
+        if (closed !== undefined) throw cannotList(closed);
         after = page.at(-1)?.sha1;
         for (const file of page) {
           yield {
             file,
             source: source.files.get(file.sha1) ?? source.notFiles.get(file.sha1),
             there: target.files.get(file.sha1) ?? target.notFiles.get(file.sha1),
+            unlisted,
+            obstacle,
           };
         }
       }
@@ -548,6 +569,24 @@ function knownProblem({ record }: Wanted, source: TreeFile): ContentProblem | un
 
 function isKnownGood({ record }: Wanted, source: TreeFile): boolean {
   return record?.state === 'verified' && sameStamp(record.stamp, source.stamp);
+}
+
+async function mayWrite(target: string): Promise<boolean> {
+  return access(await nearestFolder(join(target, OWN_FOLDER)), constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function unlistedFolder({ strays }: TreeFolder, tree: ContentTree): Stray | undefined {
+  return strays.find(({ reason, path }) => reason === 'unreadable' && dirname(path) === tree.path);
+}
+
+/** What is there has to be known before anything is written beside it. */
+function cannotList({ path, detail }: Stray): WsusutilError {
+  return new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${detail}`, {
+    hint: 'Mend its permissions; it must be readable by the account that runs this command.',
+  });
 }
 
 function tooLarge(target: string, toCopy: Amount, free: number | undefined): WsusutilError {
