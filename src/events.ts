@@ -16,7 +16,11 @@ export type WarningCode =
   | 'ARGUMENT_IGNORED'
   | 'LOG_NOT_WRITTEN'
   | 'CONTENT_NOT_RENAMED'
-  | 'CONTENT_FOLDER_EMPTY';
+  | 'CONTENT_FOLDER_EMPTY'
+  | 'CONTENT_NOT_HELD'
+  | 'CONTENT_NOT_DOWNLOADED'
+  | 'CONTENT_ENCRYPTED'
+  | 'CONTENT_WITHOUT_SHA256';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

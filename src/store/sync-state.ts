@@ -1,3 +1,4 @@
+import type { Sha1Hex } from '../model/digest.js';
 import type { UpdateIdentity } from '../model/update-identity.js';
 
 /** The two lists of an upstream: categories and detectoids, then software and drivers (server-sync-protocol 0.4). */
@@ -20,6 +21,8 @@ export interface SyncState {
   values(upstream: string): Promise<ReadonlyMap<string, string>>;
   /** In the order they were listed. */
   owed(upstream: string, pass: SyncPass): Promise<readonly OwedRevision[]>;
+  /** Those of these files for which a decryption key is stored, of whatever upstream it came. */
+  withDecryptionKey(sha1s: readonly Sha1Hex[]): Promise<ReadonlySet<Sha1Hex>>;
 }
 
 export interface SyncChange {
