@@ -20,12 +20,16 @@ export type WarningCode =
   | 'CONTENT_NOT_HELD'
   | 'CONTENT_NOT_DOWNLOADED'
   | 'CONTENT_ENCRYPTED'
-  | 'CONTENT_WITHOUT_SHA256';
+  | 'CONTENT_WITHOUT_SHA256'
+  | 'REVISION_UNAVAILABLE'
+  | 'NEW_PRODUCTS'
+  | 'DECRYPTION_KEYS_REFUSED';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =
   | 'reading'
   | 'importing'
+  | 'synchronising'
   | 'verifying'
   | 'planning'
   | 'exporting'
