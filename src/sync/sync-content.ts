@@ -312,6 +312,9 @@ class ContentSync {
   /** handed out, without an outcome yet */
   readonly #underWay = new Map<Sha1Hex, WantedFile>();
   readonly #left = new Map<Sha1Hex, Left>();
+  readonly #soughtElsewhere = new Set<Sha1Hex>();
+  /** ends what is under way once nothing more can be kept */
+  readonly #stop = new AbortController();
   #arrivedBytes = 0;
   #settled = 0;
   #downloaded: ContentSyncSummary['downloaded'] = { ...NONE, licences: NONE };
@@ -379,8 +382,11 @@ class ContentSync {
       unit: 'files',
       total: this.#survey.missing.files,
     });
-    await this.#fetchAll(this.#firstRequests(), source.contentUrl === undefined);
-    await this.#fetchElsewhere();
+    // Licence texts first, whoever has them: clients ask for them during the scan.
+    for (const selection of this.#survey.selections) {
+      await this.#fetchAll(this.#firstRequests(selection), source.contentUrl === undefined);
+      await this.#fetchElsewhere();
+    }
     await this.#fetchThroughUpstream();
     for (const { file, url, problem, reason } of this.#left.values()) this.#miss(file, problem, url, reason);
     report({ type: 'stage-finished', stage: 'downloading', done: this.#downloaded.files });
@@ -401,19 +407,17 @@ class ContentSync {
     );
   }
 
-  async *#firstRequests(): AsyncGenerator<DownloadRequest, void, undefined> {
+  async *#firstRequests(selection: ContentSelection): AsyncGenerator<DownloadRequest, void, undefined> {
     const { store, source } = this.#options;
-    for (const selection of this.#survey.selections) {
-      for await (const files of missingFilesOf(selection)) {
-        const urls = await urlsOf(files, source.contentUrl, store);
-        for (const file of files) {
-          const url = urls.get(file.sha1);
-          if (await this.#failedAsEncrypted(file)) {
-            this.#miss(file, 'encrypted', url, 'it is served encrypted and did not verify before');
-          } else if (url === undefined) {
-            this.#miss(file, 'no-source', undefined, 'the metadata gives no address for it');
-          } else yield this.#requestOf(file, url);
-        }
+    for await (const files of missingFilesOf(selection)) {
+      const urls = await urlsOf(files, source.contentUrl, store);
+      for (const file of files) {
+        const url = urls.get(file.sha1);
+        if (await this.#failedAsEncrypted(file)) {
+          this.#miss(file, 'encrypted', url, 'it is served encrypted and did not verify before');
+        } else if (url === undefined) {
+          this.#miss(file, 'no-source', undefined, 'the metadata gives no address for it');
+        } else yield this.#requestOf(file, url);
       }
     }
   }
@@ -433,12 +437,15 @@ class ContentSync {
   }
 
   async *#microsoftRequests(): AsyncGenerator<DownloadRequest, void, undefined> {
-    const files = licencesFirst([...this.#left.values()].map(({ file }) => file));
+    const files = [...this.#left.values()]
+      .map(({ file }) => file)
+      .filter(({ sha1 }) => !this.#soughtElsewhere.has(sha1));
     for (let first = 0; first < files.length; first += FILES_PER_LOOKUP) {
       const some = files.slice(first, first + FILES_PER_LOOKUP);
       const urls = await urlsOf(some, undefined, this.#options.store);
       for (const file of some) {
         const url = urls.get(file.sha1);
+        this.#soughtElsewhere.add(file.sha1);
         if (url !== undefined) yield this.#requestOf(file, url);
       }
     }
@@ -562,7 +569,10 @@ class ContentSync {
 
   /** @param isSecond why it was not had before is the better reason */
   async #takeFailure(file: WantedFile, url: string, error: unknown, isSecond: boolean): Promise<void> {
-    if (isWsusutilError(error, 'DISK_FULL') || isWsusutilError(error, 'READ_ONLY')) throw error;
+    if (isWsusutilError(error, 'DISK_FULL') || isWsusutilError(error, 'READ_ONLY')) {
+      this.#stop.abort();
+      throw error;
+    }
     const reason = errorText(error);
     const { store, report, source } = this.#options;
     report({ type: 'step', message: `not downloaded: ${printableUrl(url)}: ${reason}` });
@@ -593,7 +603,8 @@ class ContentSync {
   async *#fetch(
     requests: AsyncGenerator<DownloadRequest, void, undefined>,
   ): AsyncGenerator<DownloadOutcome, void, undefined> {
-    const { http, signal, random = Math.random, concurrency } = this.#options;
+    const { http, random = Math.random, concurrency } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#stop.signal]);
     const tools = {
       http,
       random,
