@@ -36,14 +36,8 @@ export interface Arrivals {
   readonly revisedUpdates: number;
   /** whose newest revision came and says that they are expired */
   readonly expiredUpdates: number;
-}
-
-/** A content file of a revision that came in this transaction. */
-export interface ArrivedFile {
-  readonly sha1: Sha1Hex;
-  /** bytes */
-  readonly size: number;
-  readonly muUrl: string | undefined;
+  /** that a server declines by itself: what expired and nobody has approved. Without approvals, all of those. */
+  readonly declinedUpdates: number;
 }
 
 export interface SyncChange {
