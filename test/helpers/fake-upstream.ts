@@ -12,9 +12,20 @@ import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.j
 import { digestToBase64 } from '../../src/model/digest.js';
 import type { RevisionFacts } from '../../src/model/revision.js';
 import { formatIdentity, type UpdateId, type UpdateIdentity } from '../../src/model/update-identity.js';
-import { buildCabinet, lzxFolder, mszipFolder } from './cabinet-builder.js';
 import { type CatalogueOptions, generateCatalogue } from './catalogue/generate-catalogue.js';
 import { bodyOf, childNamed, type TreeElement } from './soap-tree.js';
+import {
+  cabinetOf,
+  compressedBlob,
+  escaped,
+  identityFields,
+  identityXml,
+  isSentPlain,
+  list,
+  plainBlob,
+  updateData,
+  urlData,
+} from './update-wire.js';
 
 export interface UpstreamItem {
   readonly identity: UpdateIdentity;
@@ -108,7 +119,6 @@ const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 const SYNC_PATH = '/serversyncwebservice/serversyncwebservice.asmx';
 const AUTH_PATH = '/dssauthwebservice/dssauthwebservice.asmx';
 const DEFAULT_MAX_UPDATES = 100;
-const PLAIN_LIMIT = 5_120;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The sequences of appendix B; `*` repeats. What is out of order or unknown is refused, as a strict server would. */
@@ -562,38 +572,26 @@ class Upstream {
       const other = [...this.#items.values()].find((item) => !found.includes(item));
       if (other !== undefined) sent.unshift(other);
     }
-    const updates = sent.map((item) => {
-      const { plain, compressed } = this.#blob(item);
-      const digests = item.files.map(({ sha1 }) => `<base64Binary>${digestToBase64(sha1)}</base64Binary>`);
-      return `<ServerSyncUpdateData><Id>${identityFields(item.identity)}</Id>${plain}${digests.length === 0 ? '' : list('FileDigestList', digests)}${compressed}</ServerSyncUpdateData>`;
-    });
-    const urls = sent.flatMap(({ files }) =>
-      files.map(
-        ({ sha1, muUrl }) =>
-          `<ServerSyncUrlData><FileDigest>${digestToBase64(sha1)}</FileDigest><MUUrl>${escaped(muUrl)}</MUUrl><UssUrl /></ServerSyncUrlData>`,
-      ),
-    );
+    const updates = sent.map((item) => updateData(item.identity, this.#blob(item), item.files));
+    const urls = sent.flatMap(({ files }) => files.map(urlData));
     return list('updates', updates) + list('fileUrls', urls);
   }
 
-  #blob(item: StoredItem): { readonly plain: string; readonly compressed: string } {
+  #blob(item: StoredItem): { readonly plain: string } | { readonly compressed: string } {
     const text = Buffer.from(item.document).toString('utf8');
     const { documents, compression = 'lzx', damaged = [] } = this.quirks;
     const key = formatIdentity(item.identity);
     const isDamaged = damaged.some((identity) => formatIdentity(identity) === key);
-    const isPlain = documents === 'plain' || (documents !== 'compressed' && text.length * 2 <= PLAIN_LIMIT);
-    if (isPlain && !isDamaged)
-      return { plain: `<XmlUpdateBlob>${escaped(text)}</XmlUpdateBlob>`, compressed: '' };
-    let base64 = isDamaged ? undefined : this.#cabinets.get(`${compression} ${key}`);
-    if (base64 === undefined) {
-      const utf16 = Buffer.from(text, 'utf16le');
-      const folder = compression === 'lzx' ? lzxFolder(utf16, { windowBits: 21 }) : mszipFolder(utf16);
-      const cabinet = buildCabinet({ folders: [folder], members: [{ name: 'blob', size: utf16.length }] });
+    const isPlain = documents === 'plain' || (documents !== 'compressed' && isSentPlain(text));
+    if (isPlain && !isDamaged) return { plain: plainBlob(text) };
+    let blob = isDamaged ? undefined : this.#cabinets.get(`${compression} ${key}`);
+    if (blob === undefined) {
+      const cabinet = cabinetOf(text, compression);
       if (isDamaged) cabinet.fill(0xaa, 75);
-      base64 = cabinet.toString('base64');
-      if (!isDamaged) this.#cabinets.set(`${compression} ${key}`, base64);
+      blob = compressedBlob(cabinet);
+      if (!isDamaged) this.#cabinets.set(`${compression} ${key}`, blob);
     }
-    return { plain: '', compressed: `<XmlUpdateBlobCompressed>${base64}</XmlUpdateBlobCompressed>` };
+    return { compressed: blob };
   }
 
   #decryptionData(identities: readonly UpdateIdentity[]): string {
@@ -719,26 +717,6 @@ function idsOf(element: TreeElement | undefined): ReadonlyMap<string, boolean> |
       childNamed(each, 'Delta')?.text === 'true',
     ]),
   );
-}
-
-function list(name: string, items: readonly string[]): string {
-  return items.length === 0 ? `<${name} />` : `<${name}>${items.join('')}</${name}>`;
-}
-
-function identityXml(identity: UpdateIdentity): string {
-  return `<UpdateIdentity>${identityFields(identity)}</UpdateIdentity>`;
-}
-
-function identityFields({ updateId, revisionNumber }: UpdateIdentity): string {
-  return `<UpdateID>${updateId}</UpdateID><RevisionNumber>${revisionNumber}</RevisionNumber>`;
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('\r', '&#xD;');
 }
 
 function sendPage(
