@@ -132,8 +132,12 @@ class Run {
     const plan = async () => {
       if (wantsContent) contentPlan = await planContentSync(await this.#contentOptions());
     };
-    if (parts !== 'content') this.#metadata = await this.#synchroniseMetadata(plan);
-    else if (dryRun) await plan();
+    if (parts !== 'content') {
+      this.#metadata = await this.#synchroniseMetadata(async (summary) => {
+        this.#metadata = summary;
+        await plan();
+      });
+    } else if (dryRun) await plan();
     if (wantsContent && !dryRun) {
       const { http, window } = this.#options;
       this.#content = await synchroniseContent({
@@ -179,7 +183,7 @@ class Run {
     };
   }
 
-  #synchroniseMetadata(onRehearsed: () => Promise<void>): Promise<SyncSummary> {
+  #synchroniseMetadata(onRehearsed: (summary: SyncSummary) => Promise<void>): Promise<SyncSummary> {
     const { upstream, content, ...rest } = this.#options;
     return synchroniseMetadata({
       ...rest,
