@@ -52,7 +52,7 @@ export function formatTimeWindow({ from, to }: TimeWindow): string {
  * @throws WsusutilError `USAGE` if there is no such zone
  */
 export function zoneOffsetOf(timeZone?: string): ZoneOffset {
-  if (timeZone === undefined) return (at) => -new Date(at).getTimezoneOffset() * MINUTE_MS;
+  if (timeZone === undefined) return (at) => 0 - new Date(at).getTimezoneOffset() * MINUTE_MS;
   let format: Intl.DateTimeFormat;
   try {
     format = new Intl.DateTimeFormat('en-US', {
