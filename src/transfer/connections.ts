@@ -9,6 +9,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { errorText, isWsusutilError } from '../errors.js';
+import { hostOf, type PeerFacts, readPeer } from './peer.js';
 import {
   type ProxyServer,
   type ProxySettings,
@@ -65,6 +66,13 @@ export interface Connections {
    *   `READ_FAILED`, `SETTINGS_INVALID`
    */
   send(request: SentRequest): Promise<Dispatcher.ResponseData>;
+  /**
+   * Whom a server of https says to be, whether it is believed or not: for telling what went wrong. A handshake and
+   * nothing more; fails as the connection does.
+   *
+   * @param url https
+   */
+  inspect(url: URL, signal: AbortSignal): Promise<PeerFacts>;
   /** The body, no faster than the limit of rate. */
   pace(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -115,6 +123,10 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       if (reply.statusCode !== 407) return reply;
       await reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
       throw proxyAuthenticationError(proxy, reply.headers['proxy-authenticate']);
+    },
+    async inspect(url, signal) {
+      opening ??= open();
+      return (await opening).tunnels.inspect(url, signal);
     },
     pace(body, signal) {
       return limiter === undefined ? body : paced(body, limiter, signal);
@@ -171,9 +183,21 @@ class Tunnels {
     return this.#undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS, secureContext });
   }
 
+  /** See {@link Connections.inspect}. */
+  async inspect(url: URL, signal: AbortSignal): Promise<PeerFacts> {
+    const proxy = proxyFor(url, this.#options.proxies);
+    const port = url.port === '' ? '443' : url.port;
+    const hop =
+      proxy === undefined
+        ? { host: hostOf(url), port: Number(port) }
+        : { socket: await this.#tunnel(proxy, `${url.hostname}:${port}`, signal) };
+    return readPeer(hop, hostOf(url), signal);
+  }
+
   async #tunnel(
     proxy: ProxyServer,
     target: string,
+    signal?: AbortSignal,
   ): Promise<NonNullable<buildConnector.Options['httpSocket']>> {
     const origin = proxyOrigin(proxy);
     let pool = this.#pools.get(origin);
@@ -190,13 +214,15 @@ class Tunnels {
       reply = await pool.connect({
         origin,
         path: target,
+        signal: signal ?? null,
         headers: { host: target, 'user-agent': this.#options.userAgent, ...proxyAuthorization(proxy) },
       });
     } catch (error) {
       throw isWsusutilError(error) ? error : toProxyError(proxy, error);
     }
     const { socket, statusCode, headers } = reply;
-    if (statusCode === 200) return socket as NonNullable<buildConnector.Options['httpSocket']>;
+    if (statusCode >= 200 && statusCode < 300)
+      return socket as NonNullable<buildConnector.Options['httpSocket']>;
     socket.on('error', () => {}).destroy();
     throw statusCode === 407
       ? proxyAuthenticationError(proxy, headers['proxy-authenticate'])
