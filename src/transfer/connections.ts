@@ -109,17 +109,18 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
         headers: { 'user-agent': options.userAgent, ...headers },
       };
       const path = `${url.pathname}${url.search}`;
-      if (proxy === undefined) return agent.request({ ...common, origin: url.origin, path });
-      const reply = await agent
-        .request({
-          ...common,
-          origin: proxyOrigin(proxy),
-          path: `${url.origin}${path}`,
-          headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
-        })
-        .catch((error: unknown) => {
-          throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
-        });
+      if (proxy === undefined) {
+        return unlessAborted(agent.request({ ...common, origin: url.origin, path }), signal);
+      }
+      const asking = agent.request({
+        ...common,
+        origin: proxyOrigin(proxy),
+        path: `${url.origin}${path}`,
+        headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
+      });
+      const reply = await unlessAborted(asking, signal).catch((error: unknown) => {
+        throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
+      });
       if (reply.statusCode !== 407) return reply;
       await reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
       throw proxyAuthenticationError(proxy, reply.headers['proxy-authenticate']);
@@ -138,6 +139,22 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       await opened?.tunnels.close();
     },
   };
+}
+
+/** undici lets go of a request that waits for its connection only when that is made or has failed. */
+function unlessAborted(
+  asking: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      asking.then(({ body }) => body.on('error', () => {}).destroy()).catch(() => {});
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    asking.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** Makes the connections: plain, TLS, or TLS through a tunnel of a proxy. */
