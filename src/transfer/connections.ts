@@ -11,6 +11,7 @@ import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { errorText, isWsusutilError } from '../errors.js';
 import { hostOf, type PeerFacts, readPeer } from './peer.js';
 import {
+  isSaidByProxy,
   type ProxyServer,
   type ProxySettings,
   proxyAuthenticationError,
@@ -121,9 +122,10 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       const reply = await unlessAborted(asking, signal).catch((error: unknown) => {
         throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
       });
-      if (reply.statusCode !== 407) return reply;
+      const { statusCode, headers: said } = reply;
+      if (statusCode !== 407 && !(statusCode === 401 && isSaidByProxy(said))) return reply;
       await reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
-      throw proxyAuthenticationError(proxy, reply.headers['proxy-authenticate']);
+      throw proxyAuthenticationError(proxy, challengesOf(statusCode, said));
     },
     async inspect(url, signal) {
       opening ??= open();
@@ -241,14 +243,18 @@ class Tunnels {
     if (statusCode >= 200 && statusCode < 300)
       return socket as NonNullable<buildConnector.Options['httpSocket']>;
     socket.on('error', () => {}).destroy();
-    throw statusCode === 407
-      ? proxyAuthenticationError(proxy, headers['proxy-authenticate'])
+    throw statusCode === 407 || statusCode === 401
+      ? proxyAuthenticationError(proxy, challengesOf(statusCode, headers))
       : tunnelError(proxy, target, statusCode);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy().catch(() => {})));
   }
+}
+
+function challengesOf(status: number, headers: Dispatcher.ResponseData['headers']) {
+  return headers[status === 407 ? 'proxy-authenticate' : 'www-authenticate'];
 }
 
 function toProxyError(proxy: ProxyServer, error: unknown) {
