@@ -1,6 +1,6 @@
 /** A content folder as it really lies on disk: odd names, links and strangers included. Nothing is changed here. */
 import { lstat, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
@@ -192,6 +192,14 @@ export async function openContentTree(path: string, runner: ContentRunner): Prom
       return { files, notFiles, strays };
     },
   };
+}
+
+/** What a folder of the layout, or one of its spellings, is told as if it cannot be listed. */
+export function unlistedFolder(
+  { strays }: Pick<TreeFolder, 'strays'>,
+  tree: Pick<ContentTree, 'path'>,
+): Stray | undefined {
+  return strays.find(({ reason, path }) => reason === 'unreadable' && dirname(path) === tree.path);
 }
 
 function sortEntries(

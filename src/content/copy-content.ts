@@ -26,7 +26,7 @@ import {
   type Stray,
   type StrayReason,
   type TreeFile,
-  type TreeFolder,
+  unlistedFolder,
 } from './content-tree.js';
 import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
@@ -576,10 +576,6 @@ async function mayWrite(target: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function unlistedFolder({ strays }: TreeFolder, tree: ContentTree): Stray | undefined {
-  return strays.find(({ reason, path }) => reason === 'unreadable' && dirname(path) === tree.path);
 }
 
 /** What is there has to be known before anything is written beside it. */
