@@ -7,6 +7,7 @@ import { readMissingList, wantedOf } from '../content/missing-list.js';
 import { relateFolders } from '../content/same-place.js';
 import { WsusutilError } from '../errors.js';
 import type { ContentIndex } from '../store/content-index.js';
+import type { MetadataStore } from '../store/metadata-store.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny, PROBLEM_TEXTS } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
@@ -98,8 +99,7 @@ export const contentCopy = defineCommand({
           ? await (await store.contentIndex()).select(await resolveContentScope(store, options, context))
           : undefined;
       const wanted: WantedFiles =
-        selection ??
-        withRecords(wantedOf(await readMissingList(resolve(options.list ?? ''))), await store.contentIndex());
+        selection ?? (await listedFiles(resolve(options.list ?? ''), options['dry-run'], store));
       const journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: target });
       try {
         summary = await copyContent({
@@ -135,6 +135,12 @@ export const contentCopy = defineCommand({
     return outcome;
   },
 });
+
+/** @param isForetold what is known of the files here is asked for too */
+async function listedFiles(path: string, isForetold: boolean, store: MetadataStore): Promise<WantedFiles> {
+  const wanted = wantedOf(await readMissingList(path));
+  return isForetold ? withRecords(wanted, await store.contentIndex()) : wanted;
+}
 
 /** Listed files with what the last check here found out about them. */
 function withRecords(wanted: WantedFiles, index: ContentIndex): WantedFiles {

@@ -21,7 +21,7 @@ import {
   tallyJson,
 } from './content-report.js';
 import { defineCommand } from './declaration.js';
-import { formatQuantity } from './quantities.js';
+import { formatQuantity, formatSize } from './quantities.js';
 
 // English wording of the real tool unknown (cli-surface 8): these are ours.
 const START = 'The content file location is being moved. Please do not stop this program.';
@@ -222,9 +222,8 @@ function leftLines(left: LeftBehind | undefined): readonly string[] {
   const unreadable = left?.reasons.unreadable ?? { files: 0, bytes: 0 };
   const files = (left?.files ?? 0) - unreadable.files;
   if (left === undefined || files === 0) return [];
-  const [was, stays] = files === 1 ? ['was', 'stays'] : ['were', 'stay'];
-  const amount = formatAmount({ files, bytes: left.bytes - unreadable.bytes });
-  return [`${amount} that no update calls for ${was} not moved and ${stays} at the old place.`];
+  const what = `${formatQuantity(files, 'entry', 'entries')}, ${formatSize(left.bytes - unreadable.bytes)}`;
+  return [`What no update calls for (${what}) was not moved and stays at the old place.`];
 }
 
 function amountOf(left: LeftBehind | undefined): { files: number; bytes: number } | null {

@@ -255,7 +255,13 @@ function strayOf(place: string, listing: FolderListing, index: number, reason: S
 async function list(path: string, runner: ContentRunner): Promise<FolderListing> {
   const listing = await runner.list(path);
   if ('reason' in listing) {
-    if ((await stat(path).catch(() => undefined))?.isDirectory() === false) {
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined && (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) {
+      throw new WsusutilError('INPUT_NOT_FOUND', `${path} is a link that leads nowhere`, {
+        hint: 'Check where it leads; a network share or disk may not be mounted.',
+      });
+    }
+    if (facts?.isDirectory() === false) {
       throw new WsusutilError('INPUT_NOT_FOUND', `${path} is not a folder`, {
         hint: 'Move it away, or name another place.',
       });

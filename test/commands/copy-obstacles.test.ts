@@ -89,6 +89,15 @@ describe.each([
     expect(error.message).toContain('is not a folder');
   });
 
+  test.each(['not mounted', 'WsusContent'])('tells a link that leads nowhere (%s)', async (to) => {
+    const { target, disk, run } = await setUp();
+    rmSync(target, { recursive: true });
+    symlinkSync(join(disk, to), target);
+    const error = await failureOf(() => run(disk, dryRun));
+    expect(error).toMatchObject({ code: 'INPUT_NOT_FOUND', hint: expect.stringContaining('mounted') });
+    expect(readdirSync(disk)).toEqual(['WsusContent']);
+  });
+
   test('refuses the content directory itself, whatever leads to it, and what lies in it or around it', async () => {
     const { folder, tree, run } = await setUp();
     const link = join(testFolder(), 'link');
