@@ -167,7 +167,7 @@ async function runArguments(
   }
   let input: AnyCommandInput;
   try {
-    input = await parseInput(scanned, declaration);
+    input = await parseInput(scanned, declaration, names);
     declaration.check?.(input as Parameters<CommandDeclaration['run']>[0], new Date());
   } catch (error) {
     return refuse(declaration, error);
@@ -517,7 +517,7 @@ function createManual(commands: readonly CommandEntry[]): Manual {
       const wanted = topic.toLowerCase();
       if (wanted === 'exit-codes') return exitCodesHelp();
       const entry = commands.find((each) => each.name === wanted);
-      if (entry !== undefined) return commandHelp(await entry.load());
+      if (entry !== undefined) return commandHelp(await entry.load(), commands);
       const groups = groupsOf(names);
       if (groups.includes(wanted)) return groupHelp(wanted, commands);
       const most = groups.includes((words[0] as string).toLowerCase()) ? 2 : 1;
