@@ -100,12 +100,15 @@ test('the content folder lies in the data directory until it is set elsewhere, a
   const path = join(root, 'deep', 'data');
   expect(createDataDirectory(path)).toBe(true);
   expect(createDataDirectory(path)).toBe(false);
-  const first = await setUpContentDirectory(await readDataDirectory(path), undefined);
-  expect(first.contentPath).toBe(join(path, 'WsusContent'));
-  await setUpContentDirectory(first.directory, join(root, 'content'));
-  expect(existsSync(join(root, 'content', 'WsusContent'))).toBe(true);
-  const kept = await setUpContentDirectory(await readDataDirectory(path), undefined);
-  expect(kept.directory.contentRoot).toBe(join(root, 'content'));
+  const inside = join(path, 'WsusContent');
+  const first = await setUpContentDirectory(await readDataDirectory(path), undefined, inside);
+  expect(first.contentRoot).toBe(path);
+  expect(existsSync(inside)).toBe(true);
+  const elsewhere = join(root, 'content', 'WsusContent');
+  await setUpContentDirectory(first, join(root, 'content'), elsewhere);
+  expect(existsSync(elsewhere)).toBe(true);
+  const kept = await setUpContentDirectory(await readDataDirectory(path), undefined, elsewhere);
+  expect(kept.contentRoot).toBe(join(root, 'content'));
   expect(JSON.parse(readFileSync(join(path, 'settings.json'), 'utf8'))).toEqual({
     formatVersion: 1,
     contentDirectory: join(root, 'content'),
