@@ -22,11 +22,12 @@ import {
 } from './cli/parse-argv.js';
 import type { Reporter } from './cli/reporter.js';
 import type { Finished } from './cli/tell-end.js';
-import type { CommandContext, DataDirectory, Manual } from './commands/context.js';
+import type { CommandContext, DataDirectory, Manual, SecretInput } from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
 import { commands as allCommands, type CommandEntry } from './commands/index.js';
 import { isWsusutilError, WsusutilError } from './errors.js';
 import type { ProgressEvent } from './events.js';
+import type { SecretStream } from './platform/secret-input.js';
 import type { MetadataStore } from './store/metadata-store.js';
 
 /** What main() needs of Node's `process`; a test hands in its own. */
@@ -36,6 +37,8 @@ export interface ProcessLike {
   readonly platform: NodeJS.Platform;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** left out: nothing can be asked, and nothing is piped in */
+  readonly stdin?: SecretStream;
   cwd(): string;
   on(event: NodeJS.Signals, listener: () => void): unknown;
   exit(code: number): void;
@@ -446,6 +449,7 @@ function createContext(
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
+    secrets: createSecretInput(run),
     dataDirectory,
     async findDataDirectory() {
       const { findDataDirectory } = await import('./settings/data-directory.js');
@@ -489,6 +493,27 @@ function createContext(
       log?.line(line);
       onAnnounced();
     },
+  };
+}
+
+/** Touches standard input only when something is asked for: to look at it would keep the process waiting. */
+function createSecretInput({ process, stderr, signal }: Run): SecretInput {
+  const open = async () => {
+    const [{ openSecretInput }, { Readable }] = await Promise.all([
+      import('./platform/secret-input.js'),
+      import('node:stream'),
+    ]);
+    return openSecretInput({
+      input: process.stdin ?? Readable.from([]),
+      prompt: (text) => void stderr.write(text),
+      env: process.env,
+      signal,
+    });
+  };
+  return {
+    ask: async (question) => (await open()).ask(question),
+    fromVariable: async (name) => (await open()).fromVariable(name),
+    fromFile: async (path) => (await open()).fromFile(path),
   };
 }
 
