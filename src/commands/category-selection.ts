@@ -74,7 +74,7 @@ export async function listSelection(
     const lines = [
       ...(roots.length === 0
         ? [nothingText(list, rows.length, text, options.selected)]
-        : [legendOf(roots, marks)]),
+        : legendOf(roots, marks)),
       ...(unknownIds.length === 0 ? [] : [`Selected and not in the store: ${unknownIds.join(', ')}`]),
       summaryOf(list, settings, rows),
     ];
@@ -148,9 +148,13 @@ export async function deselectCategories(
     for (const id of removed) {
       if (chosen.includes(id) || stillIncluded.get(id) !== 'included') continue;
       const above = left.filter((each) => markSelection(ours, [each]).get(id) === 'included');
-      throw new WsusutilError('USAGE', `${titleOf(id, rows)} is selected with ${titlesOf(above, rows)}`, {
-        hint: 'Deselect that, and select what you want of it.',
-      });
+      throw new WsusutilError(
+        'SAFETY_REFUSED',
+        `${titleOf(id, rows)} is selected with ${titlesOf(above, rows)}`,
+        {
+          hint: 'Deselect that, and select what you want of it.',
+        },
+      );
     }
     return left;
   });
@@ -236,13 +240,14 @@ function flatten(nodes: readonly CategoryNode[]): readonly CategoryRow[] {
 }
 
 /** Explains the marks that are shown. */
-function legendOf(nodes: readonly CategoryNode[], marks: ReadonlyMap<UpdateId, SelectionMark>): string {
+function legendOf(nodes: readonly CategoryNode[], marks: ReadonlyMap<UpdateId, SelectionMark>): string[] {
   const shown = new Set(flatten(nodes).map((row) => marks.get(row.updateId)));
-  return [
-    `${MARKS.selected} selected`,
+  const meanings = [
+    ...(shown.has('selected') ? [`${MARKS.selected} selected`] : []),
     ...(shown.has('included') ? [`${MARKS.included} selected with what is above it`] : []),
     ...(shown.has('partial') ? [`${MARKS.partial} something below it is selected`] : []),
-  ].join(', ');
+  ];
+  return meanings.length === 0 ? [] : [`${meanings.join(', ')}.`];
 }
 
 function nothingText(list: ListName, count: number, text: string | undefined, onlySelected: boolean): string {

@@ -50,9 +50,13 @@ export const configuresslproxy = defineCommand({
     const { after } = await changeSettings(context, (before): Settings => {
       const settings = { ...before, ...pair, useSslProxy: options.enable };
       if (options.enable && settings.sslProxyServer === undefined) {
-        throw new WsusutilError('USAGE', 'No proxy for HTTPS is stored that could be switched on', {
-          hint: 'Write "wsusutil configuresslproxy <proxy_server> <proxy_port> -enable".',
-        });
+        throw new WsusutilError(
+          'SETTINGS_INVALID',
+          'No proxy for HTTPS is stored that could be switched on',
+          {
+            hint: 'Write "wsusutil configuresslproxy <proxy_server> <proxy_port> -enable".',
+          },
+        );
       }
       return settings;
     });

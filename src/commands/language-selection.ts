@@ -79,11 +79,11 @@ export async function selectLanguages(
 export async function deselectLanguages(names: readonly string[], context: CommandContext): Promise<Outcome> {
   return changeLanguages(context, (chosen, known) => {
     const removed = new Set(names.map((name) => requireLanguage(name, withChosen(known, chosen))));
-    const left = (chosen === ALL ? known.map(({ shortName }) => shortName) : chosen).filter(
-      (shortName) => !removed.has(shortName),
-    );
+    // All of those that the upstream has files for: it would be told of the others time and again.
+    const offered = known.filter(({ isOffered }) => isOffered !== false).map(({ shortName }) => shortName);
+    const left = (chosen === ALL ? offered : chosen).filter((shortName) => !removed.has(shortName));
     if (left.length === 0) {
-      throw new WsusutilError('USAGE', 'At least one language stays selected', {
+      throw new WsusutilError('SAFETY_REFUSED', 'At least one language stays selected', {
         hint: 'Select another one first, or all: "wsusutil languages select --all".',
       });
     }

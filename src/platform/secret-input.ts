@@ -185,7 +185,7 @@ function interrupted(signal: AbortSignal): WsusutilError {
 function onlyLine(text: string, where: string): string {
   const line = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
   if (line === '') {
-    throw new WsusutilError('USAGE', `${where} holds no secret: it is empty`, {
+    throw new WsusutilError('USAGE', `${where} is empty`, {
       hint: 'Type it at the prompt, pipe it in, or name a variable with --from-env or a file with --from-file.',
     });
   }

@@ -17,7 +17,7 @@ export function categoriesOf(kind: CategoryKind, rows: readonly CategoryRow[]): 
  * @param rows all categories of the store
  * @param preferred ids one of which a name with several meanings may well mean, such as those chosen so far
  * @returns ids in the order given, each once. Of an id that is in no store without categories: as it is
- * @throws WsusutilError `NOT_FOUND` with names that are like it, `USAGE` for a name with several meanings
+ * @throws WsusutilError `NOT_FOUND` with names that are like it, or with the ids of those that have the name
  */
 export function resolveCategories(
   kind: CategoryKind,
@@ -47,7 +47,7 @@ function resolveCategory(
   if (found.length > 1) {
     const likely = found.filter((row) => preferred.includes(row.updateId));
     if (likely.length === 1) return (likely[0] as CategoryRow).updateId;
-    throw ambiguous(text, found, rows);
+    throw ambiguous(kind, text, found, rows);
   }
   if (found[0] === undefined) {
     throw unknown(kind, `named "${text}"`, rows, isNamed, suggestTitles(text, ours));
@@ -72,7 +72,12 @@ function unknown(
   return new WsusutilError('NOT_FOUND', `The store has no ${kind} ${which}`, { hint });
 }
 
-function ambiguous(text: string, found: readonly CategoryRow[], rows: readonly CategoryRow[]): WsusutilError {
+function ambiguous(
+  kind: CategoryKind,
+  text: string,
+  found: readonly CategoryRow[],
+  rows: readonly CategoryRow[],
+): WsusutilError {
   const candidates = found.map((row) => ({
     updateId: row.updateId,
     categoryType: row.categoryType ?? null,
@@ -83,7 +88,7 @@ function ambiguous(text: string, found: readonly CategoryRow[], rows: readonly C
     return `${updateId} (${kindText(categoryType)}${place})`;
   });
   const more = candidates.length > MAX_CANDIDATES ? `, and ${candidates.length - MAX_CANDIDATES} more` : '';
-  return new WsusutilError('USAGE', `"${text}" is the name of ${found.length} categories`, {
+  return new WsusutilError('NOT_FOUND', `No single ${kind} is named "${text}": ${found.length} are`, {
     hint: `Give the id of the one that is meant: ${listed.join('; ')}${more}.`,
     details: { candidates },
   });
