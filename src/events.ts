@@ -19,7 +19,8 @@ export type WarningCode =
   | 'CONTENT_FOLDER_EMPTY'
   | 'REVISION_UNAVAILABLE'
   | 'NEW_PRODUCTS'
-  | 'DECRYPTION_KEYS_REFUSED';
+  | 'DECRYPTION_KEYS_REFUSED'
+  | 'SYNC_NOT_SUCCESSFUL';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -105,6 +105,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./status.js')).status,
   },
   {
+    name: 'history',
+    summary: 'List what was imported, exported and synchronised, or tell all about one run',
+    inRealTool: false,
+    load: async () => (await import('./history.js')).history,
+  },
+  {
     name: 'checkstore',
     summary: 'Check the metadata store: database, links and every document',
     inRealTool: false,
