@@ -35,6 +35,8 @@ const MONTHS = [
   'November',
   'December',
 ];
+/** Stands in each task we write. */
+const TASK_SOURCE = 'wsusutil schedule';
 /** `/TR` takes no more (documentation of schtasks). */
 const MAX_TASK_RUN_LENGTH = 261;
 
@@ -69,6 +71,7 @@ export function writeTaskXml({ command, schedule, userName, startDay }: TaskOpti
     '<?xml version="1.0"?>',
     '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">',
     '  <RegistrationInfo>',
+    `    <Source>${TASK_SOURCE}</Source>`,
     `    <Description>${escapeXml(`WSUS synchronisation of ${command.dataDirectory}: ${describeSchedule(schedule)}`)}</Description>`,
     '  </RegistrationInfo>',
     '  <Triggers>',
@@ -102,6 +105,11 @@ export function writeTaskXml({ command, schedule, userName, startDay }: TaskOpti
 /** The XML as the Task Scheduler itself exports it: UTF-16, little-endian, with a byte order mark. */
 export function encodeTaskXml(xml: string): Buffer {
   return Buffer.from(`\ufeff${xml}`, 'utf16le');
+}
+
+/** Bytes that an encoded task of ours holds, and hardly one of somebody else's. */
+export function taskMark(): Buffer {
+  return Buffer.from(`<Source>${TASK_SOURCE}</Source>`, 'utf16le');
 }
 
 /**
