@@ -2,6 +2,7 @@
  * Composition root: reads argv, builds the one CommandContext, runs one command, draws its outcome and gives
  * back the exit code. Everything a run does not need is loaded on demand, so that `--help` starts quickly.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir, userInfo } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -78,6 +79,7 @@ export async function main(
   const stdout = openOutput(process.stdout, 'standard output');
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
+  setMaxListeners(0, interruption.signal); // every transfer under way listens
   const lastResort: LastResort = { removeUnfinishedFiles: () => {}, exitCode: undefined };
   const onSignal = () => {
     if (interruption.signal.aborted) {

@@ -39,6 +39,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.js')).verify,
   },
   {
+    name: 'sync',
+    summary: 'Synchronise with Microsoft Update or an upstream WSUS server, and say what came',
+    inRealTool: false,
+    load: async () => (await import('./sync.js')).sync,
+  },
+  {
     name: 'reset',
     summary: 'Check every content file the metadata calls for, and repair what is missing or damaged',
     inRealTool: true,

@@ -1,0 +1,266 @@
+import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { openContentRunner } from '../content/content-runner.js';
+import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
+import { openError } from '../platform/file-source.js';
+import { parseSize } from '../query/parse-size.js';
+import { expandSelection } from '../query/selection.js';
+import { defaultSettings, parseSetting, readSettings, type Settings } from '../settings/settings.js';
+import { type Upstream, upstreamOf } from '../settings/upstream.js';
+import type { CategoryRow } from '../store/metadata-store.js';
+import { type DriverInventory, parseInventory } from '../sync/inventory-drivers.js';
+import { CONTENT_CONNECTIONS, performSync } from '../sync/perform-sync.js';
+import type { SyncFilter } from '../sync/sync-filter.js';
+import { parseTimeWindow } from '../sync/time-window.js';
+import { openHttpClient, printableUrl } from '../transfer/http-client.js';
+import { openHttpPost } from '../transfer/http-post.js';
+import { ownContentFolder } from './content-folder.js';
+import type { CommandContext } from './context.js';
+import { type CommandInput, defineCommand } from './declaration.js';
+import { httpOptionsOf } from './http-options.js';
+import type { Outcome } from './outcome.js';
+import { syncOutcome } from './sync-report.js';
+
+const MAX_INVENTORY_SIZE = 64 * 1024 * 1024;
+const MICROSOFT_UPDATE = 'microsoft-update';
+const MICROSOFT_UPDATE_HOST = /(?:^|\.)update\.microsoft\.com$/i;
+
+const OPTIONS = {
+  upstream: {
+    type: 'string',
+    value: 'url',
+    description: `Synchronise from this server instead of the one of the settings: http://server:8530, or ${MICROSOFT_UPDATE}`,
+  },
+  'dry-run': {
+    type: 'boolean',
+    description: 'Say how many revisions, files and bytes would come, and from which hosts; store nothing',
+  },
+  'categories-only': {
+    type: 'boolean',
+    description: 'Only products, classifications and detectoids: what there is to choose from',
+  },
+  'metadata-only': { type: 'boolean', description: 'No content files' },
+  'content-only': {
+    type: 'boolean',
+    description: 'Only the content files that the store calls for and the content directory lacks',
+  },
+  full: { type: 'boolean', description: 'Ask for full lists instead of what changed since the last run' },
+  inventory: {
+    type: 'string',
+    value: 'file',
+    completes: 'file',
+    description:
+      'Also fetch the drivers that Microsoft Update has for these hardware ids: one id per line, e.g. PCI\\VEN_8086&DEV_15F3',
+  },
+  'limit-rate': {
+    type: 'string',
+    value: 'size',
+    description: 'Receive at most so many bytes a second, e.g. 500K or 2M',
+  },
+  'download-between': {
+    type: 'string',
+    value: 'hours',
+    description: 'Download content only in these hours, local time, e.g. 20:00-05:00; outside of them wait',
+  },
+} as const;
+
+type Options = CommandInput<readonly [], typeof OPTIONS>['options'];
+
+const CLASHES: readonly (readonly [keyof Options & string, keyof Options & string])[] = [
+  ['categories-only', 'content-only'],
+  ['metadata-only', 'content-only'],
+  ['full', 'content-only'],
+  ['inventory', 'content-only'],
+  ['inventory', 'categories-only'],
+];
+
+export const sync = defineCommand({
+  name: 'sync',
+  summary: 'Synchronise with Microsoft Update or an upstream WSUS server, and say what came',
+  description: [
+    'Fetches what the upstream has and the store lacks: products and classifications, then the updates of those that are chosen, then content files. It returns when it is finished.',
+    'Interrupted at any point, what came is kept, and the next run goes on there. Nothing is asked for twice, and nothing is deleted. Every run is in "wsusutil history".',
+  ],
+  inRealTool: false,
+  needsDataDirectory: true,
+  positionals: [
+    { name: 'logfile', description: 'Path of the log file to create', required: false, kind: 'file' },
+  ],
+  options: OPTIONS,
+  logPositional: 'logfile',
+  notes: [
+    'What is chosen: "wsusutil products select", "wsusutil classifications select", "wsusutil languages select". Of an upstream WSUS server everything is fetched if nothing is chosen. Update source, proxies, certificates and which content is downloaded: "wsusutil config".',
+    'Exit code 0: everything came. 3: something that was asked for did not. 30 to 34: the upstream cannot be reached, refuses, or answers with something else; "wsusutil checkhealth --network" looks further.',
+  ],
+  examples: [
+    'wsusutil sync --categories-only',
+    'wsusutil sync --dry-run',
+    'wsusutil sync --upstream http://wsus.corp.example:8530 --metadata-only',
+  ],
+  check({ options }) {
+    for (const [one, other] of CLASHES) {
+      if ((options[one] ?? false) !== false && (options[other] ?? false) !== false) {
+        throw new WsusutilError('USAGE', `options --${one} and --${other} exclude each other`, {
+          hint: 'Leave one of them out.',
+        });
+      }
+    }
+    upstreamFromOption(options.upstream);
+    limitFromOption(options['limit-rate']);
+    if (options['download-between'] !== undefined) parseTimeWindow(options['download-between']);
+  },
+  async run({ options }, context) {
+    return synchroniseOnce(options, context, 'manual');
+  },
+});
+
+async function synchroniseOnce(
+  options: Options,
+  context: CommandContext,
+  trigger: 'manual' | 'scheduled',
+): Promise<Outcome> {
+  const directory = await context.dataDirectory();
+  const settings = await readSettings(directory.settingsPath);
+  const upstream = upstreamFromOption(options.upstream) ?? upstreamOf(settings);
+  requireChoice(settings, upstream, options);
+  const inventory = await readInventory(options.inventory);
+  const limitRate = limitFromOption(options['limit-rate']);
+  const httpOptions = httpOptionsOf(settings, context, CONTENT_CONNECTIONS, limitRate);
+  const between = options['download-between'] ?? settings.downloadBetween;
+  const store = await context.openStore('write');
+  const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
+  const http = openHttpClient(httpOptions);
+  const { post, close: closePost } = openHttpPost(httpOptions);
+  try {
+    const name = upstream.isMicrosoftUpdate ? 'Microsoft Update' : upstream.url.href;
+    context.announce(
+      options['dry-run']
+        ? `Asking ${name} what a synchronisation would bring.`
+        : `Synchronising with ${name}.`,
+    );
+    const summary = await performSync({
+      store,
+      upstream: upstream.url,
+      isMicrosoftUpdate: upstream.isMicrosoftUpdate,
+      account: { name: settings.accountName ?? hostname(), guid: store.serverId },
+      post,
+      http,
+      parts: options['metadata-only'] ? 'metadata' : options['content-only'] ? 'content' : 'all',
+      categoriesOnly: options['categories-only'],
+      full: options.full,
+      dryRun: options['dry-run'],
+      inventory,
+      chooseFilter: (categories) => chooseFilter(categories, settings),
+      content: {
+        policy: settings.contentPolicy,
+        languages: settings.languages,
+        expressFiles: settings.expressFiles,
+        products: settings.products,
+        classifications: settings.classifications,
+      },
+      contentFolder: await ownContentFolder(directory, runner),
+      upstreamContentUrl: options.upstream === undefined ? settings.upstreamContentUrl : undefined,
+      window: between === undefined ? undefined : parseTimeWindow(between),
+      runner,
+      trigger,
+      threads: context.threads,
+      signal: context.signal,
+      report: context.report,
+    });
+    return syncOutcome(summary, {
+      upstream: upstream.url.href,
+      policy: settings.contentPolicy,
+      dryRun: options['dry-run'],
+      logPath: context.logPath,
+    });
+  } finally {
+    await runner.close();
+    await closePost();
+    await http.close();
+    await store.close();
+  }
+}
+
+function upstreamFromOption(given: string | undefined): Upstream | undefined {
+  if (given === undefined) return undefined;
+  if (given.toLowerCase() === MICROSOFT_UPDATE) {
+    return upstreamOf({ ...defaultSettings(), updateSource: MICROSOFT_UPDATE });
+  }
+  const isUrl = /^https?:\/\/[^/]/i.test(given) && URL.canParse(given);
+  const url = isUrl ? new URL(given) : undefined;
+  if (url === undefined || url.search !== '' || url.hash !== '') {
+    throw new WsusutilError('USAGE', `"${printableUrl(given)}" is not the address of an upstream server`, {
+      hint: `Write it as http://server:8530 or https://server:8531, or ${MICROSOFT_UPDATE}.`,
+    });
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new WsusutilError('USAGE', 'An upstream server is not asked with a user name and a password', {
+      hint: `Write its address without: ${printableUrl(url)}.`,
+    });
+  }
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return { url, isMicrosoftUpdate: MICROSOFT_UPDATE_HOST.test(url.hostname) };
+}
+
+function limitFromOption(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  try {
+    return parseSetting('limitRate', parseSize(given));
+  } catch (error) {
+    if (isWsusutilError(error)) throw error;
+    throw new WsusutilError('USAGE', `--limit-rate ${errorText(error)}`, {
+      hint: 'Write it as 500K or 2M, bytes per second.',
+    });
+  }
+}
+
+/** All of Microsoft Update is millions of revisions that nobody wants: there, something has to be chosen. */
+function requireChoice(settings: Settings, upstream: Upstream, options: Options): void {
+  if (!upstream.isMicrosoftUpdate || options['categories-only'] || options['content-only']) return;
+  const missing = (['products', 'classifications'] as const).filter((key) => settings[key].length === 0);
+  if (missing.length === 0) return;
+  throw new WsusutilError(
+    'USAGE',
+    `No ${missing.join(' and no ')} are chosen, without which Microsoft Update would send all it has`,
+    {
+      hint: `Run "wsusutil sync --categories-only", then ${missing.map((key) => `"wsusutil ${key} select <name>"`).join(' and ')}.`,
+    },
+  );
+}
+
+/** What is not chosen on one side is not restricted on that side. */
+function chooseFilter(categories: readonly CategoryRow[], settings: Settings): SyncFilter | undefined {
+  if (settings.products.length + settings.classifications.length === 0) return undefined;
+  const chosen = expandSelection(categories, settings);
+  const allOf = (isWanted: (type: string | undefined) => boolean) =>
+    categories.filter(({ categoryType }) => isWanted(categoryType)).map(({ updateId }) => updateId);
+  return {
+    products:
+      chosen.products.length > 0
+        ? chosen.products
+        : allOf((type) => type === 'Product' || type === 'ProductFamily' || type === 'Company'),
+    classifications:
+      chosen.classifications.length > 0
+        ? chosen.classifications
+        : allOf((type) => type === 'UpdateClassification'),
+  };
+}
+
+async function readInventory(path: string | undefined): Promise<DriverInventory | undefined> {
+  if (path === undefined) return undefined;
+  const full = resolve(path);
+  let text: string;
+  try {
+    const { size } = await stat(full);
+    if (size > MAX_INVENTORY_SIZE) {
+      throw new WsusutilError('LIMIT_EXCEEDED', `${full} is longer than ${MAX_INVENTORY_SIZE} bytes`, {
+        hint: 'An inventory has one hardware id per line; check that this is one, or split it.',
+      });
+    }
+    text = await readFile(full, 'utf8');
+  } catch (error) {
+    throw isWsusutilError(error) ? error : openError(error, full);
+  }
+  return parseInventory(text, full);
+}
