@@ -2,7 +2,7 @@
 import { WsusutilError } from '../errors.js';
 import type { HistoryEntry, MetadataStore } from '../store/metadata-store.js';
 import type { CommandContext } from './context.js';
-import { errorOf, numberFact, textFact } from './history-report.js';
+import { errorOf, numberFact } from './history-report.js';
 import { formatInstant, formatQuantity } from './quantities.js';
 
 /** Syncs looked at for one that was complete. */
@@ -21,16 +21,13 @@ async function describeBadSync(store: MetadataStore): Promise<string | undefined
     good === undefined
       ? 'none was complete so far'
       : `the last complete one ended ${formatInstant(good.finishedAt)}`;
-  return `The last synchronisation, ended ${formatInstant(last.finishedAt)}, ${howItEnded(last)}; ${since} (wsusutil history ${last.id})`;
+  return `The last synchronisation, ended ${formatInstant(last.finishedAt)}, ${howItEnded(last)}; ${since} (wsusutil history ${last.id} tells more)`;
 }
 
 function howItEnded(sync: HistoryEntry): string {
   const error = errorOf(sync);
   if (error === 'INTERRUPTED') return 'was interrupted';
-  if (error !== '') {
-    const message = textFact(sync, 'message');
-    return `failed with ${error}${message === undefined ? '' : `: ${message}`}`;
-  }
+  if (error !== '') return `failed with ${error}`;
   const revisions = numberFact(sync, 'unavailable') ?? 0;
   const files = numberFact(sync, 'stillMissing') ?? 0;
   const missing = [
@@ -55,7 +52,7 @@ export async function checkLastSync(
     if (last === undefined) {
       throw new WsusutilError(
         'SAFETY_REFUSED',
-        `--require-synced: ${problem ?? 'this store has never been synchronised'}; nothing was exported`,
+        `${problem ?? 'This store has never been synchronised'}; nothing was exported (--require-synced)`,
         { hint: 'Run "wsusutil sync" until it ends complete, or leave --require-synced out.' },
       );
     }
