@@ -43,6 +43,8 @@ export class FolderDecoder {
   #blockIndex = 0;
   /** plain bytes so far */
   #plainSize = 0;
+  /** plain bytes of all blocks that are needed, if their headers have been walked */
+  #measuredSize: number | undefined;
   /** compressed bytes at hand, and where they lie in the cabinet */
   #input: Uint8Array = new Uint8Array(0);
   #inputOffset = 0;
@@ -86,16 +88,19 @@ export class FolderDecoder {
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
     if (missing <= 0) return undefined;
-    const capacity = Math.min(BATCH_BLOCK_COUNT, Math.ceil(missing / BLOCK_SIZE)) * BLOCK_SIZE;
+    const maxCapacity = BATCH_BLOCK_COUNT * BLOCK_SIZE;
+    const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
+    const isMeasured = measured <= maxCapacity;
+    const capacity = isMeasured
+      ? measured
+      : Math.min(maxCapacity, Math.ceil(missing / BLOCK_SIZE) * BLOCK_SIZE);
     const out =
-      reuseMemory && this.#out.length >= capacity
-        ? this.#out.subarray(0, capacity)
-        : new Uint8Array(capacity);
+      reuseMemory && this.#out.length >= capacity ? this.#out.subarray(0, capacity) : newMemory(capacity);
     if (reuseMemory && out.length > this.#out.length) this.#out = out;
     const isWhole = capacity >= this.#neededSize;
     this.#decoder ??= blockDecoderFor(this.#folder.compression, this.#neededSize, isWhole ? out : undefined);
     let filled = 0;
-    while (filled + BLOCK_SIZE <= capacity && this.#plainSize < this.#neededSize) {
+    while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
       if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
       const header = yield* this.#fetchBlock();
       const blockSize = this.#decodeFetched(header, out, filled);
@@ -125,6 +130,7 @@ export class FolderDecoder {
       this.#refuseSharedBlocks(offset);
       plainSize += header.uncompressedSize;
     }
+    this.#measuredSize = plainSize;
   }
 
   /** Makes the next block's header, reserve and data available in `#input`. */
@@ -202,6 +208,11 @@ export class FolderDecoder {
       this.#sizes,
     );
   }
+}
+
+/** Not cleared: every byte that leaves has been decoded. */
+function newMemory(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
 }
 
 /** The LZX decoder of a folder that is done with: a catalogue has tens of thousands of small ones. */

@@ -104,17 +104,18 @@ export class LzxDecoder {
    * Forgets all about the folder before.
    *
    * @param target where all plain bytes will be decoded to, one frame behind the other, if that can serve as the window:
-   *   `finish` must be called at the end then. It is longer than `outputSize` up to the end of the last frame.
+   *   `finish` must be called at the end then
    */
   restart(windowBits: number, outputSize: number, target?: Uint8Array): void {
     const slots = POSITION_SLOTS[windowBits - 15];
     if (slots === undefined) throw new Error(`no LZX window has ${windowBits} bits`);
     this.#mainSymbolCount = CHARACTER_COUNT + LENGTH_HEADERS * slots;
-    const usedSize = Math.ceil(outputSize / BLOCK_SIZE) * BLOCK_SIZE;
-    this.#windowSize = Math.min(1 << windowBits, usedSize);
-    this.#isInPlace = target !== undefined && target.length >= usedSize && this.#windowSize === usedSize;
-    if (this.#isInPlace) this.#window = target as Uint8Array;
-    else this.#window = new Uint8Array(this.#windowSize);
+    const maxSize = 1 << windowBits;
+    this.#isInPlace = target !== undefined && target.length <= maxSize;
+    this.#window = this.#isInPlace
+      ? (target as Uint8Array)
+      : new Uint8Array(Math.min(maxSize, Math.ceil(outputSize / BLOCK_SIZE) * BLOCK_SIZE));
+    this.#windowSize = this.#window.length;
     this.#windowView = new DataView(this.#window.buffer, this.#window.byteOffset, this.#windowSize);
     this.#position = 0;
     this.#wrapped = false;
@@ -163,6 +164,7 @@ export class LzxDecoder {
 
     const start = this.#position;
     const end = start + frameSize;
+    if (end > this.#windowSize) throw new Error('there are more plain bytes than the folder has room for');
     while (this.#position < end) {
       if (this.#blockRemaining === 0) this.#readBlockHeader();
       const runStart = this.#position;
