@@ -59,7 +59,7 @@ export interface SynchroniseOptions {
   /** stores nothing; fetches documents only if they are few enough ({@link MAX_REHEARSED_REVISIONS}) */
   readonly dryRun: boolean;
   /** Called in a dry run that fetched everything, while the store still reads as if it had stored it. */
-  readonly onRehearsed?: (() => Promise<void>) | undefined;
+  readonly onRehearsed?: ((summary: SyncSummary) => Promise<void>) | undefined;
   /** calls at once; default by kind of upstream */
   readonly concurrency?: number | undefined;
   readonly threads: number;
@@ -78,6 +78,7 @@ export interface SyncSummary {
   readonly newUpdates: number;
   readonly revisedUpdates: number;
   readonly expiredUpdates: number;
+  readonly declinedUpdates: number;
   /** revisions stored */
   readonly revisions: number;
   readonly revisionsByType: Readonly<Record<UpdateType, number>>;
@@ -115,7 +116,7 @@ export async function synchroniseMetadata(options: SynchroniseOptions): Promise<
   try {
     const summary = await run.perform();
     if (options.dryRun) {
-      if (!summary.isOnlyListed) await options.onRehearsed?.();
+      if (!summary.isOnlyListed) await options.onRehearsed?.(summary);
       await transaction.rollback();
     } else await transaction.commit();
     return summary;

@@ -63,12 +63,13 @@ export async function* downloadFiles(
   const done: { task: Promise<DownloadOutcome>; outcome: DownloadOutcome }[] = [];
   const takeDone = async function* () {
     await Promise.race(running);
-    const isInterrupted = options.signal.aborted;
-    if (isInterrupted) await Promise.allSettled(running);
     for (const { task, outcome } of done.splice(0)) {
       running.delete(task);
-      if (!isInterrupted || outcome.error === undefined) yield outcome;
+      if (!options.signal.aborted || outcome.error === undefined) yield outcome;
     }
+    if (!options.signal.aborted) return;
+    await Promise.allSettled(running);
+    for (const { outcome } of done.splice(0)) if (outcome.error === undefined) yield outcome;
     throwIfInterrupted(options.signal, 'downloading content files');
   };
   try {

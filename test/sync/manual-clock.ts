@@ -6,11 +6,11 @@ export class ManualClock implements SyncClock {
   at: number;
   /** milliseconds of each sleep that passed at once */
   readonly pauses: number[] = [];
-  readonly #mayPass: (clock: ManualClock) => boolean;
+  readonly #mayPass: (clock: ManualClock, ms: number) => boolean;
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
 
   /** @param mayPass asked at each sleep; default: all pass at once */
-  constructor(start: string, mayPass: (clock: ManualClock) => boolean = () => true) {
+  constructor(start: string, mayPass: (clock: ManualClock, ms: number) => boolean = () => true) {
     this.at = Date.parse(start);
     this.#mayPass = mayPass;
   }
@@ -26,7 +26,7 @@ export class ManualClock implements SyncClock {
 
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#mayPass(this)) {
+    if (this.#mayPass(this, ms)) {
       this.pauses.push(ms);
       this.moveTo(this.at + ms);
       return;
