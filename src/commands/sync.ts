@@ -3,14 +3,18 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
+import type { Report } from '../events.js';
+import { judgeDue } from '../model/schedule.js';
 import { openError } from '../platform/file-source.js';
 import { parseSize } from '../query/parse-size.js';
 import { expandSelection } from '../query/selection.js';
 import { defaultSettings, parseSetting, readSettings, type Settings } from '../settings/settings.js';
 import { type Upstream, upstreamOf } from '../settings/upstream.js';
 import type { CategoryRow } from '../store/metadata-store.js';
+import { systemClock } from '../sync/clock.js';
 import { type DriverInventory, parseInventory } from '../sync/inventory-drivers.js';
 import { CONTENT_CONNECTIONS, performSync } from '../sync/perform-sync.js';
+import { describeNotDue, lastCountedStart, runScheduled, SCHEDULED_RETRIES } from '../sync/scheduled-run.js';
 import type { SyncFilter } from '../sync/sync-filter.js';
 import { parseTimeWindow } from '../sync/time-window.js';
 import { openHttpClient, printableUrl } from '../transfer/http-client.js';
@@ -19,10 +23,12 @@ import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
 import { httpOptionsOf } from './http-options.js';
-import type { Outcome } from './outcome.js';
+import type { Outcome, View } from './outcome.js';
 import { syncOutcome } from './sync-report.js';
 
 const MAX_INVENTORY_SIZE = 64 * 1024 * 1024;
+/** Synchronisations looked at for the last one that counts. */
+const MAX_LOOK_BACK = 1_000;
 const MICROSOFT_UPDATE = 'microsoft-update';
 const MICROSOFT_UPDATE_HOST = /(?:^|\.)update\.microsoft\.com$/i;
 
@@ -58,6 +64,11 @@ const OPTIONS = {
     value: 'size',
     description: 'Receive at most so many bytes a second, e.g. 500K or 2M',
   },
+  scheduled: {
+    type: 'boolean',
+    description:
+      'As a timer starts it: only if it is due, one line of output, two more tries at intervals of 15 minutes',
+  },
   'download-between': {
     type: 'string',
     value: 'hours',
@@ -73,6 +84,7 @@ const CLASHES: readonly (readonly [keyof Options & string, keyof Options & strin
   ['full', 'content-only'],
   ['inventory', 'content-only'],
   ['inventory', 'categories-only'],
+  ['scheduled', 'dry-run'],
 ];
 
 export const sync = defineCommand({
@@ -111,9 +123,64 @@ export const sync = defineCommand({
     if (options['download-between'] !== undefined) parseTimeWindow(options['download-between']);
   },
   async run({ options }, context) {
-    return synchroniseOnce(options, context, 'manual');
+    return options.scheduled
+      ? synchroniseOnSchedule(options, context)
+      : synchroniseOnce(options, context, 'manual');
   },
 });
+
+/** Says one line: what a run has to tell is in its log and in the history. */
+async function synchroniseOnSchedule(options: Options, context: CommandContext): Promise<Outcome> {
+  const { signal } = context;
+  const report: Report = (event) => {
+    if (event.type === 'step') context.report(event);
+    if (event.type === 'warning') {
+      context.report({ type: 'step', message: `Warning [${event.code}]: ${event.message}` });
+    }
+  };
+  const silent: CommandContext = {
+    ...context,
+    report,
+    announce: (message) => report({ type: 'step', message }),
+  };
+  const notDue = await describeIfNotDue(context);
+  if (notDue !== undefined) return { status: 'complete', result: { isDue: false }, view: oneLine(notDue) };
+  const outcome = await runScheduled(() => synchroniseOnce(options, silent, 'scheduled'), {
+    ...SCHEDULED_RETRIES,
+    sleep: systemClock.sleep,
+    signal,
+    report,
+  }).catch((error: unknown) => {
+    throw inOneLine(error);
+  });
+  return { ...outcome, result: { isDue: true, ...outcome.result }, view: oneLine(outcome.logLine ?? '') };
+}
+
+async function describeIfNotDue(context: CommandContext): Promise<string | undefined> {
+  const { settingsPath } = await context.dataDirectory();
+  const { schedule } = await readSettings(settingsPath);
+  if (schedule === undefined || !(await context.hasStore())) return undefined;
+  const store = await context.openStore('read');
+  try {
+    const lastAt = lastCountedStart(await store.listHistory(MAX_LOOK_BACK, 'sync'));
+    const verdict = judgeDue(schedule, context.now(), lastAt);
+    return verdict.isDue ? undefined : describeNotDue(verdict);
+  } finally {
+    await store.close();
+  }
+}
+
+function inOneLine(error: unknown): unknown {
+  if (!isWsusutilError(error) || error.hint === undefined) return error;
+  return new WsusutilError(error.code, `${error.message.replace(/[.:]?$/, '.')} ${error.hint}`, {
+    details: error.details,
+    cause: error,
+  });
+}
+
+function oneLine(line: string): View {
+  return { kind: 'lines', lines: [line] };
+}
 
 async function synchroniseOnce(
   options: Options,

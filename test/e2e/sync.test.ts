@@ -273,6 +273,46 @@ describe('is refused before anything is asked or made', () => {
   });
 });
 
+describe('what a timer starts', () => {
+  const source = (upstream: FakeUpstream) => ({
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(upstream.url.port),
+  });
+
+  test('says one line, and is noted as scheduled', async () => {
+    const upstream = await start();
+    const directory = newDirectory(source(upstream));
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Successfully synchronised: \d+ new updates, .*\.\n$/);
+    expect(await historyOf(directory)).toMatchObject([{ details: { trigger: 'scheduled' } }]);
+  });
+
+  test('does nothing once what was due is done', async () => {
+    const upstream = await start();
+    const schedule = { daysAfterSecondTuesday: 1, at: '06:00' };
+    const directory = newDirectory({ ...source(upstream), schedule });
+    expect((await runProgram(['sync'], directory)).exitCode).toBe(0);
+    const before = upstream.calls.length;
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Not due: .*; next \d{4}-\d\d-\d\d 06:00\.\n$/);
+    expect(upstream.calls).toHaveLength(before);
+    expect(await historyOf(directory)).toHaveLength(1);
+  });
+
+  test('tells a failure that no second try would mend in one line too', async () => {
+    const upstream = await startFakeUpstream(items, {}, {});
+    onTestFinished(() => upstream[Symbol.asyncDispose]());
+    const directory = newDirectory({ ...source(upstream), upstreamSsl: true });
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stdout]).toEqual([31, '']);
+    expect(stderr).toMatch(/^error: [^\n]*caFile[^\n]* \[UPSTREAM_REFUSED\]\n$/);
+    expect(await historyOf(directory)).toHaveLength(1);
+  });
+});
+
 test('the log has every step and the line scripts look for', async () => {
   const upstream = await start();
   const directory = newDirectory();
