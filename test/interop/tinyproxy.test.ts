@@ -14,7 +14,8 @@ import { openHttpPost } from '../../src/transfer/http-post.js';
 import type { ProxyServer } from '../../src/transfer/proxy.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { startTestProxy } from '../helpers/test-proxy.js';
-import { closedPort, startSecureServer, startServer, tlsPath } from '../helpers/web-server.js';
+import { TEST_ROOT_FILE } from '../helpers/tls-files.js';
+import { closedPort, startSecureServer, startServer } from '../helpers/web-server.js';
 import { testFolder } from '../store/update-builder.js';
 
 const isInstalled = spawnSync('tinyproxy', ['-v']).status === 0;
@@ -65,7 +66,7 @@ async function ask(url: string, http: ProxyServer): Promise<readonly string[]> {
     userAgent: 'wsusutil/test',
     connections: 2,
     proxies: { http },
-    trust: { caFile: tlsPath('root.pem') },
+    trust: { caFile: TEST_ROOT_FILE },
   };
   const getting = openHttpClient(options);
   const posting = openHttpPost(options);
