@@ -71,9 +71,7 @@ export function tallyFields(
         ? undefined
         : `${formatQuantity(summary.misplaced, 'file')} (case or leading zero)`,
     ],
-    ...(Object.entries(strays) as [Stray['reason'], Amount][]).map(
-      ([reason, amount]) => [`Unexpected`, `${formatAmount(amount)}: ${STRAY_TEXTS[reason]}`] as const,
-    ),
+    ...strayFields('Unexpected', strays),
   ];
 }
 
@@ -103,22 +101,30 @@ export function findingTables(summary: TallySummary): readonly View[] {
       ...footerOf(summary.problemCount),
     });
   }
-  if (summary.unexpectedCount > 0) {
-    views.push({
+  return [...views, ...strayTables('Unexpected', summary.unexpected, summary.unexpectedCount)];
+}
+
+/** What does not belong there; none give no table. @param title what is told of them */
+export function strayTables(title: string, strays: readonly Stray[], count: number): readonly View[] {
+  if (count === 0) return [];
+  return [
+    {
       kind: 'table',
-      columns: [
-        { title: 'Unexpected' },
-        { title: 'Size', align: 'right' },
-        { title: 'Path', flexible: true },
-      ],
-      rows: summary.unexpected
+      columns: [{ title }, { title: 'Size', align: 'right' }, { title: 'Path', flexible: true }],
+      rows: strays
         .slice(0, MAX_ROWS)
         .map(({ reason, size, path }) => [STRAY_TEXTS[reason], formatSize(size), path]),
       emptyText: '',
-      ...footerOf(summary.unexpectedCount),
-    });
-  }
-  return views;
+      ...footerOf(count),
+    },
+  ];
+}
+
+/** Counts by reason. */
+export function strayFields(title: string, strays: TallySummary['strays']): FieldsView['fields'] {
+  return (Object.entries(strays) as [Stray['reason'], Amount][]).map(
+    ([reason, amount]) => [title, `${formatAmount(amount)}: ${STRAY_TEXTS[reason]}`] as const,
+  );
 }
 
 function footerOf(count: number): Pick<TableView, 'footer'> {

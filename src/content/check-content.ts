@@ -386,7 +386,7 @@ function sizeDetail(size: number, file: WantedFile): string {
 }
 
 /** Files outside the selection are no strangers; what no revision calls for is an orphan. */
-async function strangersAmong(
+export async function strangersAmong(
   strays: readonly Stray[],
   unclaimed: ReadonlyMap<Sha1Hex, TreeFile | Stray>,
   index: ContentIndex,

@@ -3,7 +3,7 @@
  * it (server-sync-protocol 16, 17).
  */
 import type { ContentRunner } from '../content/content-runner.js';
-import { isWsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { ProgressEvent, Report } from '../events.js';
 import type { Account } from '../formats/server-sync/get-authorization-cookie.js';
 import type { HistoryMessage, MetadataStore } from '../store/metadata-store.js';
@@ -99,7 +99,8 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
   let summary: PerformSyncSummary;
   try {
     summary = await run.perform();
-  } catch (error) {
+  } catch (thrown) {
+    const error = options.signal.aborted ? interruption(thrown, dryRun) : thrown;
     const code = isWsusutilError(error) ? error.code : 'INTERNAL';
     const message = error instanceof Error ? error.message : String(error);
     listener.add('error', message);
@@ -109,6 +110,15 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
   }
   await remember(summary.isComplete ? 'complete' : 'incomplete', {});
   return summary;
+}
+
+function interruption(cause: unknown, dryRun: boolean): WsusutilError {
+  return new WsusutilError('INTERRUPTED', 'Interrupted while synchronising', {
+    hint: dryRun
+      ? 'Nothing was changed (--dry-run).'
+      : 'What came is kept; run the command again to go on from there.',
+    cause,
+  });
 }
 
 class Run {

@@ -33,8 +33,8 @@ import { formatTimeWindow, type TimeWindow, WindowGate, zoneOffsetOf } from './t
 const FILES_PER_WISH = 100;
 /** Files whose addresses are looked up at once. */
 const FILES_PER_LOOKUP = 1_000;
-/** An encrypted file whose bytes did not verify is tried again after this long. */
-const ENCRYPTED_RETRY_MS = 30 * 86_400_000;
+/** An encrypted file whose bytes did not verify is tried again after so many days. */
+const ENCRYPTED_RETRY_DAYS = 30;
 /** Waiting for an upstream that fetches files itself: a real transfer may take hours, a refusal is never told. */
 const DEFAULT_POLL: PollPace = { firstMs: 5_000, maxMs: 300_000, limitMs: 1_800_000 };
 
@@ -425,7 +425,7 @@ class ContentSync {
   async #failedAsEncrypted({ sha1, record }: WantedFile): Promise<boolean> {
     if (record?.state !== 'absent' || (record.problem !== 'sha1' && record.problem !== 'sha256'))
       return false;
-    if (this.#clock.now().getTime() - record.checkedAt > ENCRYPTED_RETRY_MS) return false;
+    if (this.#clock.now().getTime() - record.checkedAt > ENCRYPTED_RETRY_DAYS * 86_400_000) return false;
     return isEncryptedFile(this.#options.store, this.#survey.index, sha1);
   }
 
@@ -456,13 +456,20 @@ class ContentSync {
     const { report, source } = this.#options;
     const { firstMs, maxMs, limitMs } = source.poll ?? DEFAULT_POLL;
     let waiting = await this.#wish();
+    if (waiting.length > 0) {
+      report({
+        type: 'warning',
+        code: 'DOWNLOADS_WAIT',
+        message: `The upstream was asked to fetch ${countFiles(waiting.length)} that it does not hold. Waiting for them, until none comes for ${formatMinutes(limitMs)}.`,
+      });
+    }
     let pauseMs = firstMs;
     let waitedMs = 0;
     while (waiting.length > 0 && waitedMs < limitMs) {
       const nextMs = Math.min(pauseMs, maxMs, limitMs - waitedMs);
       report({
         type: 'step',
-        message: `The upstream fetches ${groupDigits(waiting.length)} files; asking again in ${Math.ceil(nextMs / 1000)} seconds`,
+        message: `Asking the upstream again for ${countFiles(waiting.length)} in ${Math.ceil(nextMs / 1000)} seconds`,
       });
       await this.#sleep(nextMs);
       await this.#fetchAll(this.#againRequests(waiting), false);
@@ -621,9 +628,15 @@ class ContentSync {
       return;
     }
     const unfinished = new Map<Sha1Hex, DownloadRequest>();
-    let isDrained = false;
+    const take = async (): Promise<DownloadRequest | undefined> => {
+      const next = await requests.next();
+      if (next.done === true) return undefined;
+      unfinished.set(next.value.sha1, next.value);
+      return next.value;
+    };
     try {
-      while (!isDrained || unfinished.size > 0) {
+      // The window is not waited for when nothing is left to fetch.
+      while (unfinished.size > 0 || (await take()) !== undefined) {
         await this.#waitForWindow(gate);
         const closing = new AbortController();
         const end = new AbortController();
@@ -634,13 +647,9 @@ class ContentSync {
         const feed = async function* () {
           yield* [...unfinished.values()];
           while (!closing.signal.aborted) {
-            const next = await requests.next();
-            if (next.done === true) {
-              isDrained = true;
-              return;
-            }
-            unfinished.set(next.value.sha1, next.value);
-            yield next.value;
+            const next = await take();
+            if (next === undefined) return;
+            yield next;
           }
         };
         try {
@@ -669,8 +678,10 @@ class ContentSync {
     const { report, signal, window } = this.#options;
     if (gate.isOpen || window === undefined) return;
     const opensAt = new Date(gate.nextChange).toISOString();
+    // A warning, as everything else would leave people before a program that does nothing for hours.
     report({
-      type: 'step',
+      type: 'warning',
+      code: 'DOWNLOADS_WAIT',
       message: `Downloads wait for the time window ${formatTimeWindow(window)}, which opens at ${opensAt}`,
     });
     await gate.whenOpen(signal);
@@ -727,34 +738,59 @@ class ContentSync {
   }
 
   #warn(): void {
-    const warn = (code: WarningCode, { files, bytes }: Amount, message: string) => {
+    const warn = (code: WarningCode, what: string, { files, bytes }: Amount, more: string) => {
       if (files === 0) return;
-      const count = `${groupDigits(files)} content ${files === 1 ? 'file' : 'files'} (${groupDigits(bytes)} bytes)`;
-      this.#options.report({ type: 'warning', code, message: `${count} ${message}` });
+      this.#options.report({
+        type: 'warning',
+        code,
+        message: `${what}: ${countFiles(files)}, ${groupDigits(bytes)} bytes. ${more}`,
+      });
     };
     const unsynced = this.#unsynced;
     warn(
       'CONTENT_NOT_HELD',
+      'Not held by the upstream',
       add(unsynced['not-held'], unsynced.unknown),
-      'are not held by the upstream. It may keep approved updates only; approve them there, or have it download all.',
+      'It may keep files of approved updates only; approve them there, or let it download all.',
     );
-    warn('FILE_WITHOUT_URL', unsynced['no-source'], 'have no address that is known.');
+    warn(
+      'FILE_WITHOUT_URL',
+      'Without a known address',
+      unsynced['no-source'],
+      'Take them from elsewhere with "wsusutil content add".',
+    );
     warn(
       'CONTENT_ENCRYPTED',
+      'Served encrypted, not verified',
       unsynced.encrypted,
-      'are served encrypted and could not be verified; none was kept.',
+      `Nothing was kept; they are tried again after ${ENCRYPTED_RETRY_DAYS} days.`,
     );
-    warn('CONTENT_NOT_DOWNLOADED', unsynced.failed, `could not be downloaded: ${this.#firstReason()}`);
+    warn(
+      'CONTENT_NOT_DOWNLOADED',
+      'Not downloaded',
+      unsynced.failed,
+      `The first one: ${this.#firstReason()}`,
+    );
     warn(
       'CONTENT_WITHOUT_SHA256',
+      'Downloaded, without a SHA-256 in the metadata',
       this.#withoutSha256,
-      'have no SHA-256 in their metadata; clients from Windows 8 on do not install them.',
+      'Clients from Windows 8 on do not install them.',
     );
   }
 
   #firstReason(): string {
     return this.#unsyncedFiles.find(({ problem }) => problem === 'failed')?.reason ?? 'see the log';
   }
+}
+
+function formatMinutes(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  return `${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`;
+}
+
+function countFiles(files: number): string {
+  return `${groupDigits(files)} content ${files === 1 ? 'file' : 'files'}`;
 }
 
 function add(one: Amount, other: Amount): Amount {

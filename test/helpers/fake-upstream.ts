@@ -132,6 +132,8 @@ export interface FakeUpstream extends AsyncDisposable {
   readonly quirks: UpstreamQuirks;
   change(quirks: Partial<UpstreamQuirks>): void;
   plan(trouble: PlannedTrouble): void;
+  /** No more trouble, whatever was planned. */
+  forgetPlans(): void;
   /** files asked for with `DownloadFiles` */
   readonly downloads: readonly string[];
   readonly contentRequests: readonly ContentRequest[];
@@ -282,6 +284,10 @@ class Upstream {
 
   plan(trouble: PlannedTrouble): void {
     this.#troubles.push({ trouble, passed: 0, done: 0 });
+  }
+
+  forgetPlans(): void {
+    this.#troubles.length = 0;
   }
 
   countCalls(operation: string): number {

@@ -425,7 +425,7 @@ describe('DownloadFiles', () => {
       5_000,
     ]);
     expect(unsynced(summary)).toEqual(['not-held large.cab']);
-    expect(setup.warnings()).toEqual(['CONTENT_NOT_HELD']);
+    expect(setup.warnings()).toEqual(['DOWNLOADS_WAIT', 'CONTENT_NOT_HELD']);
   });
 
   test('leaves out what the upstream does not know, without waiting for it', async () => {
@@ -546,6 +546,23 @@ describe('a time window', () => {
     expect(clock.pauses).toEqual([]);
   });
 
+  test('that closes with the last file is not waited for again', async () => {
+    const clock = clockAt('2026-11-10T21:00:00Z');
+    const setup = await setUpContent({ updates: [update], held: [licence], clock });
+    for (const file of [small, large]) placeFile(setup.folder, file);
+    await setup.sync({
+      ...night,
+      source: { ...setup.source, allowMicrosoft: true },
+      report: (event) => {
+        if (event.type === 'step' && event.message.startsWith('downloaded')) {
+          clock.moveTo('2026-11-11T05:00:00Z');
+        }
+      },
+    });
+    expect(setup.has(licence)).toBe(true);
+    expect(clock.now().toISOString()).toBe('2026-11-11T05:00:00.000Z');
+  });
+
   test('that closes pauses what is under way, which goes on where it stopped when it opens again', async () => {
     const clock = clockAt('2026-11-10T21:00:00Z');
     const setup = await setUpContent({ updates: [update], held: all, clock });
@@ -554,7 +571,7 @@ describe('a time window', () => {
     const summary = await setup.sync({
       ...night,
       report: (event) => {
-        if (event.type === 'step') told.push(event.message);
+        if (event.type === 'warning') told.push(event.message);
         // The two others are there and the large one stands still.
         if (event.type === 'progress' && event.bytes === 103_050) clock.moveTo('2026-11-11T05:00:00Z');
       },
@@ -564,7 +581,9 @@ describe('a time window', () => {
     expect(clock.now().toISOString()).toBe('2026-11-11T20:00:00.000Z');
     expect(summary).toMatchObject({ downloaded: { files: 3, bytes: 303_050 }, isComplete: true });
     expect(all.filter(setup.has)).toEqual(all);
-    expect(told.join('\n')).toContain('20:00-05:00, which opens at 2026-11-11T20:00:00.000Z');
+    expect(told).toEqual([
+      'Downloads wait for the time window 20:00-05:00, which opens at 2026-11-11T20:00:00.000Z',
+    ]);
   });
 
   test('holds for what the upstream is asked for again, too', async () => {
@@ -598,9 +617,7 @@ describe('a time window', () => {
       setup.sync({
         ...night,
         report: (event) => {
-          if (event.type === 'step' && event.message.includes('wait for the time window')) {
-            queueMicrotask(() => setup.controller.abort());
-          }
+          if (event.type === 'warning') queueMicrotask(() => setup.controller.abort());
         },
       }),
     );
