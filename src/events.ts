@@ -28,7 +28,8 @@ export type WarningCode =
   | 'DECRYPTION_KEYS_REFUSED'
   | 'SETTING_WITHOUT_EFFECT'
   | 'SETTINGS_INCOMPLETE'
-  | 'LANGUAGE_UNAVAILABLE';
+  | 'LANGUAGE_UNAVAILABLE'
+  | 'SYNC_NOT_SUCCESSFUL';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

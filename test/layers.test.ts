@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
   commands: [
+    'sync',
     'store',
     'packages',
     'content',

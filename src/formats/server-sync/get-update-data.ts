@@ -3,6 +3,7 @@ import type { Sha1Hex } from '../../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
 import { type ReplyChunks, type ReplyLimits, readReplyItems, resultOf } from '../soap/reply-reader.js';
 import {
+  base64BytesOf,
   base64TextOf,
   childOf,
   itemsOf,
@@ -43,6 +44,7 @@ const SHAPE = {
   operation: 'GetUpdateData',
   namespace: SERVER_SYNC_NAMESPACE,
   streamed: { updates: 'ServerSyncUpdateData', fileUrls: 'ServerSyncUrlData' },
+  unchecked: 'XmlUpdateBlobCompressed',
 } as const;
 
 /** @param identities without duplicates, at most `maxUpdatesPerRequest` */
@@ -96,7 +98,7 @@ function updateOf(element: SoapElement): ServerUpdate {
     identity,
     blob: hasPlain
       ? { form: 'plain', text: plain }
-      : { form: 'cabinet', bytes: Buffer.from(base64TextOf(compressed as SoapElement), 'base64') },
+      : { form: 'cabinet', bytes: base64BytesOf(compressed as SoapElement) },
     fileSha1s: itemsOf(element, 'FileDigestList', 'base64Binary').map(sha1Of),
   };
 }
