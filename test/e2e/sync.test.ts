@@ -323,3 +323,29 @@ test('the log has every step and the line scripts look for', async () => {
   expect(text).toMatch(/updates: the upstream lists \d+ revisions/);
   expect(text.trimEnd().split('\n').at(-1)).toMatch(/Z Successfully synchronised: \d+ new updates, /);
 });
+
+test('what the upstream does not hold comes from where Microsoft has it, if the settings allow that', async () => {
+  const upstream = await start({ content: 'on-request', contentDelay: 1_000_000, servesMuUrls: true });
+  const settings = {
+    contentPolicy: 'wanted',
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(upstream.url.port),
+  };
+  const { exitCode, content } = await syncJson(newDirectory({ ...settings, contentSource: 'either' }));
+  expect([exitCode, content?.stillMissing.files]).toEqual([0, 0]);
+  expect(content?.downloaded.files).toBeGreaterThan(20);
+  const before = upstream.contentRequests.length;
+  const direct = await syncJson(newDirectory({ ...settings, contentSource: 'microsoft-update' }));
+  expect(direct.content?.downloaded.files).toBe(content?.downloaded.files);
+  expect(upstream.contentRequests.slice(before).every(({ status }) => status === 200)).toBe(true);
+}, 60_000);
+
+test('an inventory that is not there is refused', async () => {
+  const { exitCode, stderr } = await runProgram(
+    ['sync', '--upstream', 'http://127.0.0.1:9', '--inventory', 'nowhere.txt'],
+    newDirectory(),
+  );
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('nowhere.txt');
+});
