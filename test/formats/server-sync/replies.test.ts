@@ -170,8 +170,10 @@ test('a list may have its anchor behind the revisions, ids in upper case and sev
     `<NewRevisions><UpdateIdentity>${identity(GUID.toUpperCase(), 201)}</UpdateIdentity><Unknown/>` +
     `<UpdateIdentity><RevisionNumber>1</RevisionNumber><UpdateID>${GUID}</UpdateID></UpdateIdentity></NewRevisions><Anchor>a</Anchor>`;
   const reader = readGetRevisionIdListReply(chunksOf(reply('GetRevisionIdList', xml)));
-  expect((await reader.next()).value).toEqual({ updateId: GUID, revisionNumber: 201 });
-  expect((await reader.next()).value).toEqual({ updateId: GUID, revisionNumber: 1 });
+  expect((await reader.next()).value).toEqual([
+    { updateId: GUID, revisionNumber: 201 },
+    { updateId: GUID, revisionNumber: 1 },
+  ]);
   expect(await reader.next()).toEqual({ done: true, value: { anchor: 'a' } });
 });
 
