@@ -209,7 +209,9 @@ async function runCommand(
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
     // postinstall names its log at the start, as Microsoft's does.
-    isLogNews = place.log?.isNamed === false && declaration.isSetup !== true;
+    // What a timer starts says one line.
+    isLogNews =
+      place.log?.isNamed === false && declaration.isSetup !== true && input.options.scheduled !== true;
     const context = createContext(run, declaration, place, log, {
       now,
       toolVersion,

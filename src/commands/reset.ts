@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
+import { checkListTarget } from '../content/missing-list.js';
 import { type ResetSummary, resetContent } from '../content/reset-content.js';
 import { WsusutilError } from '../errors.js';
 import { parseDuration } from '../query/parse-duration.js';
@@ -93,6 +94,7 @@ export const reset = defineCommand({
     const startedAt = context.now().getTime();
     const maxTime = options['max-time'];
     const missingList = options['missing-list'];
+    if (missingList !== undefined) await checkListTarget(resolve(missingList));
     const directory = await context.dataDirectory();
     const isOffline = options.offline || options.check;
     const httpOptions = isOffline
