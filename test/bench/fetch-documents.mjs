@@ -52,11 +52,13 @@ const worker = async () => {
   while (next < listed.length) {
     const batch = listed.slice(next, next + client.updateBatchSize);
     next += batch.length;
-    for await (const event of client.getUpdateData(batch)) {
-      if (event.type === 'unavailable' || event.type === 'unreadable') throw new Error(event.type);
-      if (event.type !== 'document') continue;
-      documents++;
-      size += event.document.length;
+    for await (const events of client.getUpdateData(batch)) {
+      for (const event of events) {
+        if (event.type === 'unavailable' || event.type === 'unreadable') throw new Error(event.type);
+        if (event.type !== 'document') continue;
+        documents++;
+        size += event.document.length;
+      }
     }
   }
 };
