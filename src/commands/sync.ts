@@ -1,18 +1,16 @@
-import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { judgeDue } from '../model/schedule.js';
-import { openError } from '../platform/file-source.js';
 import { parseSize } from '../query/parse-size.js';
 import { expandSelection } from '../query/selection.js';
 import { defaultSettings, parseSetting, readSettings, type Settings } from '../settings/settings.js';
 import { type Upstream, upstreamOf } from '../settings/upstream.js';
 import type { CategoryRow } from '../store/metadata-store.js';
 import { systemClock } from '../sync/clock.js';
-import { type DriverInventory, parseInventory } from '../sync/inventory-drivers.js';
+import { readInventory } from '../sync/inventory-drivers.js';
 import { CONTENT_CONNECTIONS, performSync } from '../sync/perform-sync.js';
 import { describeNotDue, lastCountedStart, runScheduled, SCHEDULED_RETRIES } from '../sync/scheduled-run.js';
 import type { SyncFilter } from '../sync/sync-filter.js';
@@ -23,12 +21,10 @@ import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
 import { httpOptionsOf } from './http-options.js';
+import { listUpdateSyncs } from './last-sync.js';
 import type { Outcome, View } from './outcome.js';
 import { syncOutcome } from './sync-report.js';
 
-const MAX_INVENTORY_SIZE = 64 * 1024 * 1024;
-/** Synchronisations looked at for the last one that counts. */
-const MAX_LOOK_BACK = 1_000;
 const MICROSOFT_UPDATE = 'microsoft-update';
 const MICROSOFT_UPDATE_HOST = /(?:^|\.)update\.microsoft\.com$/i;
 
@@ -162,7 +158,7 @@ async function describeIfNotDue(context: CommandContext): Promise<string | undef
   if (schedule === undefined || !(await context.hasStore())) return undefined;
   const store = await context.openStore('read');
   try {
-    const lastAt = lastCountedStart(await store.listHistory(MAX_LOOK_BACK, 'sync'));
+    const lastAt = lastCountedStart(await listUpdateSyncs(store));
     const verdict = judgeDue(schedule, context.now(), lastAt);
     return verdict.isDue ? undefined : describeNotDue(verdict);
   } finally {
@@ -191,7 +187,8 @@ async function synchroniseOnce(
   const settings = await readSettings(directory.settingsPath);
   const upstream = upstreamFromOption(options.upstream) ?? upstreamOf(settings);
   requireChoice(settings, upstream, options);
-  const inventory = await readInventory(options.inventory);
+  const inventory =
+    options.inventory === undefined ? undefined : await readInventory(resolve(options.inventory));
   const limitRate = limitFromOption(options['limit-rate']);
   const httpOptions = httpOptionsOf(settings, context, CONTENT_CONNECTIONS, limitRate);
   const between = options['download-between'] ?? settings.downloadBetween;
@@ -227,6 +224,7 @@ async function synchroniseOnce(
         classifications: settings.classifications,
       },
       contentFolder: await ownContentFolder(directory, runner),
+      contentSource: settings.contentSource,
       upstreamContentUrl: options.upstream === undefined ? settings.upstreamContentUrl : undefined,
       window: between === undefined ? undefined : parseTimeWindow(between),
       runner,
@@ -312,22 +310,4 @@ function chooseFilter(categories: readonly CategoryRow[], settings: Settings): S
         ? chosen.classifications
         : allOf((type) => type === 'UpdateClassification'),
   };
-}
-
-async function readInventory(path: string | undefined): Promise<DriverInventory | undefined> {
-  if (path === undefined) return undefined;
-  const full = resolve(path);
-  let text: string;
-  try {
-    const { size } = await stat(full);
-    if (size > MAX_INVENTORY_SIZE) {
-      throw new WsusutilError('LIMIT_EXCEEDED', `${full} is longer than ${MAX_INVENTORY_SIZE} bytes`, {
-        hint: 'An inventory has one hardware id per line; check that this is one, or split it.',
-      });
-    }
-    text = await readFile(full, 'utf8');
-  } catch (error) {
-    throw isWsusutilError(error) ? error : openError(error, full);
-  }
-  return parseInventory(text, full);
 }

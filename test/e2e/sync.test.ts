@@ -46,6 +46,7 @@ interface SyncDocument {
     readonly downloaded: { readonly files: number; readonly licences: { readonly files: number } };
     readonly wanted: { readonly files: number };
     readonly stillMissing: { readonly files: number };
+    readonly fromMicrosoft: { readonly files: number };
   } | null;
   readonly contentPlan: {
     readonly missing: { readonly files: number };
@@ -322,4 +323,34 @@ test('the log has every step and the line scripts look for', async () => {
   expect(text).toMatch(/categories: the upstream lists \d+ revisions/);
   expect(text).toMatch(/updates: the upstream lists \d+ revisions/);
   expect(text.trimEnd().split('\n').at(-1)).toMatch(/Z Successfully synchronised: \d+ new updates, /);
+});
+
+test('what the upstream does not hold comes from where Microsoft has it, if the settings allow that', async () => {
+  const upstream = await start({ content: 'on-request', servesMuUrls: true });
+  const settings = {
+    contentPolicy: 'wanted',
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(upstream.url.port),
+  };
+  // Licence texts have no address at Microsoft here: they come through the upstream.
+  const both = await syncJson(newDirectory({ ...settings, contentSource: 'either' }));
+  expect([both.exitCode, both.content?.stillMissing.files]).toEqual([0, 0]);
+  const { downloaded, fromMicrosoft } = both.content ?? {};
+  expect(fromMicrosoft?.files).toBeGreaterThan(20);
+  expect(downloaded?.files).toBe(Number(fromMicrosoft?.files) + Number(downloaded?.licences.files));
+  expect(upstream.downloads.length).toBe(downloaded?.licences.files);
+  const before = upstream.contentRequests.length;
+  const direct = await syncJson(newDirectory({ ...settings, contentSource: 'microsoft-update' }));
+  expect(direct.content?.downloaded.files).toBe(fromMicrosoft?.files);
+  expect(upstream.contentRequests.slice(before).every(({ status }) => status === 200)).toBe(true);
+}, 60_000);
+
+test('an inventory that is not there is refused', async () => {
+  const { exitCode, stderr } = await runProgram(
+    ['sync', '--upstream', 'http://127.0.0.1:9', '--inventory', 'nowhere.txt'],
+    newDirectory(),
+  );
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('nowhere.txt');
 });

@@ -53,14 +53,14 @@ export function writeGetUpdateData(cookie: Cookie, identities: readonly UpdateId
 }
 
 /**
- * Streams what the upstream sent, in its order: real ones send the updates first. Fewer updates than asked for is
+ * Streams what the upstream sent, some items at a time, in its order: real ones send the updates first. Fewer updates than asked for is
  * normal (6.1). Documents are not decoded yet (`decodeUpdateBlob`), so one that is damaged leaves the others alone.
  * The errors are those of `readReplyItems`.
  */
 export async function* readGetUpdateDataReply(
   chunks: ReplyChunks,
   limits: ReplyLimits = {},
-): AsyncGenerator<UpdateDataItem, void, undefined> {
+): AsyncGenerator<readonly UpdateDataItem[], void, undefined> {
   const items = readReplyItems(chunks, SHAPE, limits);
   try {
     for (;;) {
@@ -69,10 +69,11 @@ export async function* readGetUpdateDataReply(
         resultOf(next.value, SHAPE);
         return;
       }
-      const { list, element } = next.value;
-      yield list === 'updates'
-        ? { type: 'update', update: updateOf(element) }
-        : { type: 'file-location', location: locationOf(element) };
+      yield next.value.map(({ list, element }) =>
+        list === 'updates'
+          ? { type: 'update', update: updateOf(element) }
+          : { type: 'file-location', location: locationOf(element) },
+      );
     }
   } finally {
     await items.return(undefined);

@@ -84,7 +84,8 @@ const RESULT = 4;
 const ITEM_FIELD = 7;
 
 /**
- * Streams the items of the lists that `shape` names, then returns the result without them.
+ * Streams the items of the lists that `shape` names, as many together as came together but at least one, then returns
+ * the result without them.
  *
  * Items come before it is known that the reply ends well; whoever stores them must be ready to get them again.
  *
@@ -97,16 +98,18 @@ export async function* readReplyItems(
   chunks: ReplyChunks,
   shape: ReplyShape,
   limits: ReplyLimits = {},
-): AsyncGenerator<ReplyItem, SoapElement | undefined, undefined> {
+): AsyncGenerator<readonly ReplyItem[], SoapElement | undefined, undefined> {
   const reader = new ReplyReader(shape, limits.maxReplySize ?? MAX_REPLY_SIZE);
   for await (const chunk of chunks) {
     for (let start = 0; start < chunk.length; start += PIECE_SIZE) {
       reader.write(chunk.subarray(start, start + PIECE_SIZE));
-      yield* reader.takeItems();
+      const items = reader.takeItems();
+      if (items.length > 0) yield items;
     }
   }
   const result = reader.end();
-  yield* reader.takeItems();
+  const items = reader.takeItems();
+  if (items.length > 0) yield items;
   return result;
 }
 
