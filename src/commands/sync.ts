@@ -193,7 +193,10 @@ async function synchroniseOnce(
   const httpOptions = httpOptionsOf(settings, context, CONTENT_CONNECTIONS, limitRate);
   const between = options['download-between'] ?? settings.downloadBetween;
   const store = await context.openStore('write');
-  const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
+  // Threads that only look for the content folder would cost more than they do.
+  const looksAtContent =
+    settings.contentPolicy !== 'none' && !options['metadata-only'] && !options['categories-only'];
+  const runner = openContentRunner(looksAtContent && context.processors > 1 ? context.processors : 0);
   const http = openHttpClient(httpOptions);
   const { post, close: closePost } = openHttpPost(httpOptions);
   try {
