@@ -25,7 +25,10 @@ export type WarningCode =
   | 'DOWNLOADS_WAIT'
   | 'REVISION_UNAVAILABLE'
   | 'NEW_PRODUCTS'
-  | 'DECRYPTION_KEYS_REFUSED';
+  | 'DECRYPTION_KEYS_REFUSED'
+  | 'SETTING_WITHOUT_EFFECT'
+  | 'SETTINGS_INCOMPLETE'
+  | 'LANGUAGE_UNAVAILABLE';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

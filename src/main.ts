@@ -23,11 +23,12 @@ import {
 } from './cli/parse-argv.js';
 import type { Reporter } from './cli/reporter.js';
 import type { Finished } from './cli/tell-end.js';
-import type { CommandContext, DataDirectory, Manual } from './commands/context.js';
+import type { CommandContext, DataDirectory, Manual, SecretInput } from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
 import { commands as allCommands, type CommandEntry } from './commands/index.js';
 import { isWsusutilError, WsusutilError } from './errors.js';
 import type { ProgressEvent } from './events.js';
+import type { SecretStream } from './platform/secret-input.js';
 import type { MetadataStore } from './store/metadata-store.js';
 
 /** What main() needs of Node's `process`; a test hands in its own. */
@@ -37,6 +38,8 @@ export interface ProcessLike {
   readonly platform: NodeJS.Platform;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** left out: nothing can be asked, and nothing is piped in */
+  readonly stdin?: SecretStream;
   cwd(): string;
   on(event: NodeJS.Signals, listener: () => void): unknown;
   exit(code: number): void;
@@ -169,7 +172,7 @@ async function runArguments(
   }
   let input: AnyCommandInput;
   try {
-    input = await parseInput(scanned, declaration);
+    input = await parseInput(scanned, declaration, names);
     declaration.check?.(input as Parameters<CommandDeclaration['run']>[0], new Date());
   } catch (error) {
     return refuse(declaration, error);
@@ -448,6 +451,7 @@ function createContext(
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
+    secrets: createSecretInput(run),
     dataDirectory,
     async findDataDirectory() {
       const { findDataDirectory } = await import('./settings/data-directory.js');
@@ -494,6 +498,27 @@ function createContext(
   };
 }
 
+/** Touches standard input only when something is asked for: to look at it would keep the process waiting. */
+function createSecretInput({ process, stderr, signal }: Run): SecretInput {
+  const open = async () => {
+    const [{ openSecretInput }, { Readable }] = await Promise.all([
+      import('./platform/secret-input.js'),
+      import('node:stream'),
+    ]);
+    return openSecretInput({
+      input: process.stdin ?? Readable.from([]),
+      prompt: (text) => void stderr.write(text),
+      env: process.env,
+      signal,
+    });
+  };
+  return {
+    ask: async (question) => (await open()).ask(question),
+    fromVariable: async (name) => (await open()).fromVariable(name),
+    fromFile: async (path) => (await open()).fromFile(path),
+  };
+}
+
 function makeDataDirectory(
   declaration: CommandDeclaration,
   { dataDirectoryPath }: Place,
@@ -519,7 +544,7 @@ function createManual(commands: readonly CommandEntry[]): Manual {
       const wanted = topic.toLowerCase();
       if (wanted === 'exit-codes') return exitCodesHelp();
       const entry = commands.find((each) => each.name === wanted);
-      if (entry !== undefined) return commandHelp(await entry.load());
+      if (entry !== undefined) return commandHelp(await entry.load(), commands);
       const groups = groupsOf(names);
       if (groups.includes(wanted)) return groupHelp(wanted, commands);
       const most = groups.includes((words[0] as string).toLowerCase()) ? 2 : 1;

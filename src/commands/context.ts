@@ -33,8 +33,18 @@ export interface CommandContext {
   announce(line: string): void;
   /** Path of the log this run writes, if it writes one. */
   readonly logPath: string | undefined;
+  /** Where passwords come from, which are never arguments; left out in tests that need none. */
+  readonly secrets?: SecretInput;
   /** What only the edge can write down about the program; left out in tests that need none of it. */
   readonly manual?: Manual;
+}
+
+/** Each gives one line, not empty; no error holds any of it. `platform/secret-input.ts` says which there are. */
+export interface SecretInput {
+  /** Asks on a terminal without echo; elsewhere the one line that standard input holds. */
+  ask(question: string): Promise<string>;
+  fromVariable(name: string): Promise<string>;
+  fromFile(path: string): Promise<string>;
 }
 
 /** Texts made from the declarations of all commands. */

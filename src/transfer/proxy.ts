@@ -67,7 +67,7 @@ export function proxyOrigin({ host, port }: ProxyServer): string {
 }
 
 /** `host:port`, for messages. */
-export function proxyName({ host, port }: ProxyServer): string {
+export function proxyName({ host, port }: Pick<ProxyServer, 'host' | 'port'>): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 

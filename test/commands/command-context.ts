@@ -1,7 +1,7 @@
 /** A command run in this process, on a store of its own. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CommandContext, DataDirectory } from '../../src/commands/context.js';
+import type { CommandContext, DataDirectory, SecretInput } from '../../src/commands/context.js';
 import type {
   AssignmentSpec,
   CommandDeclaration,
@@ -23,6 +23,8 @@ export interface CommandResult extends Outcome {
 export interface GivenArguments {
   /** Ctrl-C */
   readonly signal?: AbortSignal;
+  /** what is typed, in the environment, and in files */
+  readonly secrets?: SecretInput;
   /** is handed every event */
   readonly onEvent?: (event: ProgressEvent) => void;
   readonly assignments?: Readonly<Record<string, string>>;
@@ -60,6 +62,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     threads: 0,
     processors: 1,
     logPath: undefined,
+    ...(given.secrets === undefined ? {} : { secrets: given.secrets }),
     announce: (line) => announced.push(line),
     dataDirectory: async () => directory,
     findDataDirectory: async () => directory,
