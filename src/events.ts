@@ -14,7 +14,6 @@ export type WarningCode =
   | 'FILE_WITHOUT_URL'
   | 'NEWER_FORMAT_VERSION'
   | 'ARGUMENT_IGNORED'
-  | 'SETTING_IGNORED'
   | 'LOG_NOT_WRITTEN'
   | 'CONTENT_NOT_RENAMED'
   | 'CONTENT_FOLDER_EMPTY'
@@ -32,7 +31,8 @@ export type WarningCode =
   | 'TOO_FEW_KEYS'
   | 'SETTING_WITHOUT_EFFECT'
   | 'SETTINGS_INCOMPLETE'
-  | 'LANGUAGE_UNAVAILABLE';
+  | 'LANGUAGE_UNAVAILABLE'
+  | 'SYNC_NOT_SUCCESSFUL';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -4,8 +4,10 @@
  */
 import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { availableParallelism, homedir, userInfo } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { groupOf, groupsOf } from './cli/command-groups.js';
 import { type Edge, wantsDocument } from './cli/edge.js';
 import { type ExitCode, exitCodeOf } from './cli/exit-codes.js';
@@ -26,6 +28,7 @@ import type { Finished } from './cli/tell-end.js';
 import type {
   CommandContext,
   DataDirectory,
+  Machine,
   Manual,
   SecretInput,
   TerminalInput,
@@ -213,7 +216,9 @@ async function runCommand(
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
     // postinstall names its log at the start, as Microsoft's does.
-    isLogNews = place.log?.isNamed === false && declaration.isSetup !== true;
+    // What a timer starts says one line.
+    isLogNews =
+      place.log?.isNamed === false && declaration.isSetup !== true && input.options.scheduled !== true;
     const context = createContext(run, declaration, place, log, {
       now,
       toolVersion,
@@ -459,6 +464,7 @@ function createContext(
     manual,
     secrets: createSecretInput(run),
     terminal: createTerminalInput(run),
+    machine: () => describeMachine(run),
     dataDirectory,
     async findDataDirectory() {
       const { findDataDirectory } = await import('./settings/data-directory.js');
@@ -584,6 +590,33 @@ function createManual(commands: readonly CommandEntry[]): Manual {
       if (known === undefined) throw new Error(`unknown shell ${shell}`);
       return completionScript(known, await Promise.all(commands.map((entry) => entry.load())));
     },
+  };
+}
+
+async function describeMachine({ platform, env, process }: Run): Promise<Machine> {
+  const { resolveDataDirectory } = await import('./platform/paths.js');
+  const { uid, username } = userInfo();
+  const { XDG_CONFIG_HOME: config, USERDOMAIN: domain } = env;
+  return {
+    platform,
+    nodePath: execPath,
+    scriptPath: fileURLToPath(new URL('../bin/wsusutil.js', import.meta.url)),
+    usualDataDirectory: resolveDataDirectory(undefined, {
+      platform,
+      env: { ...env, WSUSUTIL_HOME: undefined },
+      workingDirectory: process.cwd(),
+    }),
+    unitFolders: {
+      system: '/etc/systemd/system',
+      user: join(
+        config !== undefined && isAbsolute(config) ? config : join(homedir(), '.config'),
+        'systemd',
+        'user',
+      ),
+    },
+    hasSystemd: existsSync('/run/systemd/system'), // sd_booted(3)
+    userId: uid < 0 ? undefined : uid,
+    userName: platform === 'win32' && domain !== undefined ? `${domain}\\${username}` : username,
   };
 }
 

@@ -4,8 +4,10 @@ import { findContentFolder, hasContentFolder } from '../content/content-tree.js'
 import { type CopySummary, copyContent, type WantedFiles } from '../content/copy-content.js';
 import { CopyJournal } from '../content/copy-journal.js';
 import { readMissingList, wantedOf } from '../content/missing-list.js';
+import { relateFolders } from '../content/same-place.js';
 import { WsusutilError } from '../errors.js';
 import type { ContentIndex } from '../store/content-index.js';
+import type { MetadataStore } from '../store/metadata-store.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny, PROBLEM_TEXTS } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
@@ -57,7 +59,7 @@ export const contentCopy = defineCommand({
     ...CONTENT_SCOPE_OPTIONS,
   },
   notes: [
-    'Exit code 3: files could not be copied, mostly since the source lacks them or has them damaged; they are listed, licence texts first. With --dry-run also: what is to be copied finds no room.',
+    'Exit code 3: files could not be copied, mostly since the source lacks them or has them damaged; they are listed, licence texts first. With --dry-run also: there is no room, or no right to write.',
   ],
   examples: [
     'wsusutil content copy /media/usb --exclude-superseded --exclude-expired',
@@ -80,13 +82,24 @@ export const contentCopy = defineCommand({
         });
       }
       const target = await findContentFolder(resolve(positionals.dir), runner);
+      const relation = await relateFolders(target, source);
+      if (relation !== 'apart') {
+        throw new WsusutilError(
+          'USAGE',
+          relation === 'same'
+            ? `${target} is the content directory itself`
+            : `${target} lies ${relation} ${source}: source and target must be apart`,
+          {
+            hint: 'Name another folder; "wsusutil reset" checks the files of the content directory.',
+          },
+        );
+      }
       const selection =
         options.list === undefined
           ? await (await store.contentIndex()).select(await resolveContentScope(store, options, context))
           : undefined;
       const wanted: WantedFiles =
-        selection ??
-        withRecords(wantedOf(await readMissingList(resolve(options.list ?? ''))), await store.contentIndex());
+        selection ?? (await listedFiles(resolve(options.list ?? ''), options['dry-run'], store));
       const journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: target });
       try {
         summary = await copyContent({
@@ -123,6 +136,12 @@ export const contentCopy = defineCommand({
   },
 });
 
+/** @param isForetold what is known of the files here is asked for too */
+async function listedFiles(path: string, isForetold: boolean, store: MetadataStore): Promise<WantedFiles> {
+  const wanted = wantedOf(await readMissingList(path));
+  return isForetold ? withRecords(wanted, await store.contentIndex()) : wanted;
+}
+
 /** Listed files with what the last check here found out about them. */
 function withRecords(wanted: WantedFiles, index: ContentIndex): WantedFiles {
   return {
@@ -137,9 +156,9 @@ function withRecords(wanted: WantedFiles, index: ContentIndex): WantedFiles {
 }
 
 function outcomeOf(summary: CopySummary): Outcome {
-  const { notCopied, dryRun, toCopy, unread, free, fits } = summary;
+  const { notCopied, dryRun, toCopy, unread, free, fits, writable } = summary;
   return {
-    status: notCopied.files === 0 && fits ? 'complete' : 'incomplete',
+    status: notCopied.files === 0 && fits && writable ? 'complete' : 'incomplete',
     result: { ...summary },
     view: [
       ...copyTables(summary),
@@ -185,8 +204,10 @@ function outcomeOf(summary: CopySummary): Outcome {
   };
 }
 
-function verdictOf({ dryRun, notCopied, fits, toCopy, free, unread }: CopySummary): string {
+function verdictOf(summary: CopySummary): string {
+  const { dryRun, notCopied, fits, toCopy, free, unread, writable } = summary;
   if (dryRun) {
+    const access = writable ? '' : ' This account may not write there, so a run would fail.';
     const room = fits
       ? ''
       : ` It does not fit: ${formatSize(toCopy.bytes - (free ?? 0))} more are needed, and a run would copy nothing.`;
@@ -194,7 +215,7 @@ function verdictOf({ dryRun, notCopied, fits, toCopy, free, unread }: CopySummar
       unread.source.files + unread.target.files === 0
         ? ''
         : ' It went by names, sizes and earlier checks; what is inside the files that were not read, only a run finds out.';
-    return `Nothing was copied (--dry-run).${room}${basis}`;
+    return `Nothing was copied (--dry-run).${access}${room}${basis}`;
   }
   return notCopied.files === 0
     ? 'Every file that was called for is at the target and right.'

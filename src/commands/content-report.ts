@@ -26,7 +26,7 @@ const STRAY_TEXTS: Readonly<Record<Stray['reason'], string>> = {
   duplicate: 'there twice',
   temporary: 'left by an interrupted write',
   link: 'link (not followed)',
-  folder: 'folder',
+  folder: 'not a folder of content files',
   special: 'socket, pipe or device',
   unreadable: 'unreadable',
 };
@@ -120,10 +120,17 @@ export function strayTables(title: string, strays: readonly Stray[], count: numb
   ];
 }
 
+/** What is no file has no size, and is not called one. */
+const NOT_FILES: ReadonlySet<Stray['reason']> = new Set(['link', 'folder', 'special', 'unreadable']);
+
+function amountOf(reason: Stray['reason'], amount: Amount): string {
+  return NOT_FILES.has(reason) ? formatCount(amount.files) : formatAmount(amount);
+}
+
 /** Counts by reason. */
 export function strayFields(title: string, strays: TallySummary['strays']): FieldsView['fields'] {
   return (Object.entries(strays) as [Stray['reason'], Amount][]).map(
-    ([reason, amount]) => [title, `${formatAmount(amount)}: ${STRAY_TEXTS[reason]}`] as const,
+    ([reason, amount]) => [title, `${amountOf(reason, amount)}: ${STRAY_TEXTS[reason]}`] as const,
   );
 }
 

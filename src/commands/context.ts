@@ -39,6 +39,25 @@ export interface CommandContext {
   readonly terminal?: TerminalInput;
   /** What only the edge can write down about the program; left out in tests that need none of it. */
   readonly manual?: Manual;
+  /** What timers must know; left out in tests that need none of it. */
+  machine?(): Promise<Machine>;
+}
+
+/** This machine, who uses it, and how this program is started on it. All paths are absolute. */
+export interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly nodePath: string;
+  readonly scriptPath: string;
+  /** data directory without `--data-dir` and `WSUSUTIL_HOME` */
+  readonly usualDataDirectory: string;
+  /** folders of systemd for units of an administrator, and of this user */
+  readonly unitFolders: { readonly system: string; readonly user: string };
+  /** systemd has started this machine */
+  readonly hasSystemd: boolean;
+  /** undefined on Windows */
+  readonly userId: number | undefined;
+  /** on Windows with the domain: `CORP\wsus` */
+  readonly userName: string;
 }
 
 /** Each gives one line, not empty; no error holds any of it. `platform/secret-input.ts` says which there are. */

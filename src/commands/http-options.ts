@@ -2,6 +2,7 @@ import type { Settings } from '../settings/settings.js';
 import { proxiesOf, trustOf } from '../settings/upstream.js';
 import type { HttpClientOptions } from '../transfer/http-client.js';
 import { openRateLimiter } from '../transfer/rate-limit.js';
+import { ignoredSslProxy } from './change-settings.js';
 import type { CommandContext } from './context.js';
 
 /**
@@ -17,14 +18,9 @@ export function httpOptionsOf(
   connections: number,
   limitRate = settings.limitRate,
 ): HttpClientOptions {
-  const { isSslProxyIgnored, ...proxies } = proxiesOf(settings);
-  if (isSslProxyIgnored) {
-    report({
-      type: 'warning',
-      code: 'SETTING_IGNORED',
-      message: 'The proxy for SSL is set but not used, as no proxy is used at all (useProxy is off)',
-    });
-  }
+  const { isSslProxyIgnored: _, ...proxies } = proxiesOf(settings);
+  const ignored = ignoredSslProxy(settings);
+  if (ignored !== undefined) report({ type: 'warning', ...ignored });
   return {
     userAgent: `wsusutil/${toolVersion}`,
     connections,

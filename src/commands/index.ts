@@ -249,6 +249,48 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./status.js')).status,
   },
   {
+    name: 'history',
+    summary: 'List what was imported, exported and synchronised, or tell all about one run',
+    inRealTool: false,
+    load: async () => (await import('./history.js')).history,
+  },
+  {
+    name: 'schedule',
+    summary: 'Show when synchronisation runs by itself, and the timer for it',
+    inRealTool: false,
+    load: async () => (await import('./schedule.js')).schedule,
+  },
+  {
+    name: 'schedule set',
+    summary: 'Set when synchronisation runs by itself',
+    inRealTool: false,
+    load: async () => (await import('./schedule-set.js')).scheduleSet,
+  },
+  {
+    name: 'schedule print',
+    summary: 'Print the timer for the schedule, whatever starts it',
+    inRealTool: false,
+    load: async () => (await import('./schedule-print.js')).schedulePrint,
+  },
+  {
+    name: 'schedule install',
+    summary: 'Write the timer for the schedule, and say how it is started',
+    inRealTool: false,
+    load: async () => (await import('./schedule-install.js')).scheduleInstall,
+  },
+  {
+    name: 'schedule remove',
+    summary: 'Take out the timer that schedule install wrote, and say how it is stopped',
+    inRealTool: false,
+    load: async () => (await import('./schedule-remove.js')).scheduleRemove,
+  },
+  {
+    name: 'schedule next',
+    summary: 'Show the next times at which synchronisation runs by itself',
+    inRealTool: false,
+    load: async () => (await import('./schedule-next.js')).scheduleNext,
+  },
+  {
     name: 'checkstore',
     summary: 'Check the metadata store: database, links and every document',
     inRealTool: false,

@@ -21,7 +21,7 @@ import {
   tallyJson,
 } from './content-report.js';
 import { defineCommand } from './declaration.js';
-import { formatQuantity } from './quantities.js';
+import { formatQuantity, formatSize } from './quantities.js';
 
 // English wording of the real tool unknown (cli-surface 8): these are ours.
 const START = 'The content file location is being moved. Please do not stop this program.';
@@ -184,11 +184,7 @@ export const movecontent = defineCommand({
             kind: 'lines',
             lines: [
               FINISH,
-              ...(left === undefined || left.files === 0
-                ? []
-                : [
-                    `${formatAmount(left)} that no update calls for ${left.files === 1 ? 'was' : 'were'} not moved and ${left.files === 1 ? 'stays' : 'stay'} at the old place.`,
-                  ]),
+              ...leftLines(left),
               ...(isWhole
                 ? []
                 : [
@@ -220,6 +216,14 @@ async function lookAtOldPlace(
     options.report({ type: 'step', message: `What stays at the old place is not known: ${error.message}` });
     return undefined;
   }
+}
+
+function leftLines(left: LeftBehind | undefined): readonly string[] {
+  const unreadable = left?.reasons.unreadable ?? { files: 0, bytes: 0 };
+  const files = (left?.files ?? 0) - unreadable.files;
+  if (left === undefined || files === 0) return [];
+  const what = `${formatQuantity(files, 'entry', 'entries')}, ${formatSize(left.bytes - unreadable.bytes)}`;
+  return [`What no update calls for (${what}) was not moved and stays at the old place.`];
 }
 
 function amountOf(left: LeftBehind | undefined): { files: number; bytes: number } | null {

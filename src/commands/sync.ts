@@ -1,16 +1,18 @@
-import { readFile, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
-import { openError } from '../platform/file-source.js';
+import type { Report } from '../events.js';
+import { judgeDue } from '../model/schedule.js';
 import { parseSize } from '../query/parse-size.js';
 import { expandSelection } from '../query/selection.js';
 import { defaultSettings, parseSetting, readSettings, type Settings } from '../settings/settings.js';
 import { type Upstream, upstreamOf } from '../settings/upstream.js';
 import type { CategoryRow } from '../store/metadata-store.js';
-import { type DriverInventory, parseInventory } from '../sync/inventory-drivers.js';
+import { systemClock } from '../sync/clock.js';
+import { readInventory } from '../sync/inventory-drivers.js';
 import { CONTENT_CONNECTIONS, performSync } from '../sync/perform-sync.js';
+import { describeNotDue, lastCountedStart, runScheduled, SCHEDULED_RETRIES } from '../sync/scheduled-run.js';
 import type { SyncFilter } from '../sync/sync-filter.js';
 import { parseTimeWindow } from '../sync/time-window.js';
 import { openHttpClient, printableUrl } from '../transfer/http-client.js';
@@ -19,10 +21,10 @@ import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
 import { httpOptionsOf } from './http-options.js';
-import type { Outcome } from './outcome.js';
+import { listUpdateSyncs } from './last-sync.js';
+import type { Outcome, View } from './outcome.js';
 import { syncOutcome } from './sync-report.js';
 
-const MAX_INVENTORY_SIZE = 64 * 1024 * 1024;
 const MICROSOFT_UPDATE = 'microsoft-update';
 const MICROSOFT_UPDATE_HOST = /(?:^|\.)update\.microsoft\.com$/i;
 
@@ -58,6 +60,11 @@ const OPTIONS = {
     value: 'size',
     description: 'Receive at most so many bytes a second, e.g. 500K or 2M',
   },
+  scheduled: {
+    type: 'boolean',
+    description:
+      'As a timer starts it: only if it is due, one line of output, two more tries at intervals of 15 minutes',
+  },
   'download-between': {
     type: 'string',
     value: 'hours',
@@ -73,6 +80,7 @@ const CLASHES: readonly (readonly [keyof Options & string, keyof Options & strin
   ['full', 'content-only'],
   ['inventory', 'content-only'],
   ['inventory', 'categories-only'],
+  ['scheduled', 'dry-run'],
 ];
 
 export const sync = defineCommand({
@@ -111,9 +119,64 @@ export const sync = defineCommand({
     if (options['download-between'] !== undefined) parseTimeWindow(options['download-between']);
   },
   async run({ options }, context) {
-    return synchroniseOnce(options, context, 'manual');
+    return options.scheduled
+      ? synchroniseOnSchedule(options, context)
+      : synchroniseOnce(options, context, 'manual');
   },
 });
+
+/** Says one line: what a run has to tell is in its log and in the history. */
+async function synchroniseOnSchedule(options: Options, context: CommandContext): Promise<Outcome> {
+  const { signal } = context;
+  const report: Report = (event) => {
+    if (event.type === 'step') context.report(event);
+    if (event.type === 'warning') {
+      context.report({ type: 'step', message: `Warning [${event.code}]: ${event.message}` });
+    }
+  };
+  const silent: CommandContext = {
+    ...context,
+    report,
+    announce: (message) => report({ type: 'step', message }),
+  };
+  const notDue = await describeIfNotDue(context);
+  if (notDue !== undefined) return { status: 'complete', result: { isDue: false }, view: oneLine(notDue) };
+  const outcome = await runScheduled(() => synchroniseOnce(options, silent, 'scheduled'), {
+    ...SCHEDULED_RETRIES,
+    sleep: systemClock.sleep,
+    signal,
+    report,
+  }).catch((error: unknown) => {
+    throw inOneLine(error);
+  });
+  return { ...outcome, result: { isDue: true, ...outcome.result }, view: oneLine(outcome.logLine ?? '') };
+}
+
+async function describeIfNotDue(context: CommandContext): Promise<string | undefined> {
+  const { settingsPath } = await context.dataDirectory();
+  const { schedule } = await readSettings(settingsPath);
+  if (schedule === undefined || !(await context.hasStore())) return undefined;
+  const store = await context.openStore('read');
+  try {
+    const lastAt = lastCountedStart(await listUpdateSyncs(store));
+    const verdict = judgeDue(schedule, context.now(), lastAt);
+    return verdict.isDue ? undefined : describeNotDue(verdict);
+  } finally {
+    await store.close();
+  }
+}
+
+function inOneLine(error: unknown): unknown {
+  if (!isWsusutilError(error) || error.hint === undefined) return error;
+  return new WsusutilError(error.code, `${error.message.replace(/[.:]?$/, '.')} ${error.hint}`, {
+    details: error.details,
+    cause: error,
+  });
+}
+
+function oneLine(line: string): View {
+  return { kind: 'lines', lines: [line] };
+}
 
 async function synchroniseOnce(
   options: Options,
@@ -124,7 +187,8 @@ async function synchroniseOnce(
   const settings = await readSettings(directory.settingsPath);
   const upstream = upstreamFromOption(options.upstream) ?? upstreamOf(settings);
   requireChoice(settings, upstream, options);
-  const inventory = await readInventory(options.inventory);
+  const inventory =
+    options.inventory === undefined ? undefined : await readInventory(resolve(options.inventory));
   const limitRate = limitFromOption(options['limit-rate']);
   const httpOptions = httpOptionsOf(settings, context, CONTENT_CONNECTIONS, limitRate);
   const between = options['download-between'] ?? settings.downloadBetween;
@@ -160,6 +224,7 @@ async function synchroniseOnce(
         classifications: settings.classifications,
       },
       contentFolder: await ownContentFolder(directory, runner),
+      contentSource: settings.contentSource,
       upstreamContentUrl: options.upstream === undefined ? settings.upstreamContentUrl : undefined,
       window: between === undefined ? undefined : parseTimeWindow(between),
       runner,
@@ -245,22 +310,4 @@ function chooseFilter(categories: readonly CategoryRow[], settings: Settings): S
         ? chosen.classifications
         : allOf((type) => type === 'UpdateClassification'),
   };
-}
-
-async function readInventory(path: string | undefined): Promise<DriverInventory | undefined> {
-  if (path === undefined) return undefined;
-  const full = resolve(path);
-  let text: string;
-  try {
-    const { size } = await stat(full);
-    if (size > MAX_INVENTORY_SIZE) {
-      throw new WsusutilError('LIMIT_EXCEEDED', `${full} is longer than ${MAX_INVENTORY_SIZE} bytes`, {
-        hint: 'An inventory has one hardware id per line; check that this is one, or split it.',
-      });
-    }
-    text = await readFile(full, 'utf8');
-  } catch (error) {
-    throw isWsusutilError(error) ? error : openError(error, full);
-  }
-  return parseInventory(text, full);
 }

@@ -2,9 +2,9 @@
  * Copies content files by list, never by date: what the metadata calls for and the source holds. Every byte is
  * verified while it is copied. A file has its name only when it is whole, right and on the disk; nothing is deleted.
  */
-import { lstat, readdir, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { errorText, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { access, constants, lstat, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
   type ContentFileKind,
@@ -26,11 +26,12 @@ import {
   type Stray,
   type StrayReason,
   type TreeFile,
+  unlistedFolder,
 } from './content-tree.js';
 import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
-import { FOLDER_COUNT, OWN_FOLDER, pathOf } from './layout.js';
-import { makeOwnFolder } from './own-folder.js';
+import { FOLDER_COUNT, folderName, OWN_FOLDER, pathOf } from './layout.js';
+import { makeOwnFolder, noRealFolder } from './own-folder.js';
 import { publishFile } from './publish-file.js';
 
 /** One task of a copying thread. */
@@ -110,6 +111,8 @@ export interface CopySummary {
   readonly free: number | undefined;
   /** whether what is to be copied finds room; a run that finds none copies nothing */
   readonly fits: boolean;
+  /** whether this account may write at the target, as far as the system says without trying */
+  readonly writable: boolean;
 }
 
 /**
@@ -120,6 +123,9 @@ export async function copyContent(options: CopyOptions): Promise<CopySummary> {
   const copy = new Copy(options);
   try {
     return await copy.perform();
+  } catch (error) {
+    await copy.close(); // what is being named now counts too
+    throw isWsusutilError(error, 'INTERRUPTED') ? copy.interruption(error) : error;
   } finally {
     await copy.close();
   }
@@ -131,6 +137,10 @@ interface Pair {
   readonly source: TreeFile | Stray | undefined;
   /** what has to be looked at before it counts as there, or is in the way */
   readonly there: TreeFile | Stray | undefined;
+  /** why the folder at the source cannot be listed */
+  readonly unlisted: string | undefined;
+  /** what is in the place of the folder at the target, and none */
+  readonly obstacle: string | undefined;
 }
 
 /** What becomes of a file, as far as names, sizes, stamps and the journal tell. */
@@ -177,12 +187,25 @@ class Copy {
     }
   }
 
+  /** What was copied stays, unlike what other commands had begun. */
+  interruption(error: WsusutilError): WsusutilError {
+    const { files } = this.#copied;
+    const done = `${error.message}; ${files} ${files === 1 ? 'file was' : 'files were'} copied until then`;
+    return new WsusutilError('INTERRUPTED', this.#options.dryRun ? error.message : done, {
+      hint: 'Nothing half-finished was left behind; the same command goes on.',
+      details: { copied: this.#copied },
+      cause: error.cause,
+    });
+  }
+
   async perform(): Promise<CopySummary> {
     const { source, target, wanted, dryRun, runner } = this.#options;
     const trees = {
       source: await openContentTree(source, runner),
       target: await openContentTree(target, runner),
     };
+    const ownStray = trees.target.strays.find(({ path }) => basename(path) === OWN_FOLDER);
+    if (ownStray !== undefined) throw noRealFolder(ownStray.path);
     const { toCopy, unread } = await this.#measure(trees);
     const free = await freeSpaceAt(target);
     const fits = free === undefined || toCopy.bytes <= free || (await this.#takesNoSpace());
@@ -206,6 +229,7 @@ class Copy {
       unread,
       free,
       fits,
+      writable: await mayWrite(target),
     };
   }
 
@@ -237,14 +261,19 @@ class Copy {
     return { toCopy, unread: { source: unreadSource, target: unreadTarget } };
   }
 
-  #foretell({ file, source: found, there }: Pair): Fate {
-    const source = sourceOf(file, found);
+  /** @throws WsusutilError `WRITE_FAILED` if the file has to go into a folder that is none */
+  #foretell({ file, source: found, there, unlisted, obstacle }: Pair): Fate {
+    const source: TreeFile | Lack =
+      found === undefined && unlisted !== undefined
+        ? { problem: 'unreadable', detail: unlisted }
+        : sourceOf(file, found);
     if (there !== undefined && 'stamp' in there && there.stamp.size === file.size) {
       return this.#options.journal.knows(file.sha1, there.stamp)
         ? { type: 'present' }
         : { type: 'unread', source, there };
     }
     if ('problem' in source) return { type: 'missing', ...source };
+    if (obstacle !== undefined && there === undefined) throw noRealFolder(obstacle);
     if (there === undefined || 'stamp' in there || there.reason === 'link') {
       return { type: 'copy', source, place: there?.path };
     }
@@ -471,16 +500,22 @@ class Copy {
         trees.source.readFolder(folder),
         trees.target.readFolder(folder),
       ]);
+      const unlisted = unlistedFolder(source, trees.source)?.detail;
+      const closed = unlistedFolder(target, trees.target);
+      const obstacle = trees.target.strays.find(({ path }) => basename(path) === folderName(folder))?.path;
       let after: Sha1Hex | undefined;
       for (;;) {
         const page = await this.#options.wanted.page(folder, after);
         if (page.length === 0) break;
+        if (closed !== undefined) throw cannotList(closed);
         after = page.at(-1)?.sha1;
         for (const file of page) {
           yield {
             file,
             source: source.files.get(file.sha1) ?? source.notFiles.get(file.sha1),
             there: target.files.get(file.sha1) ?? target.notFiles.get(file.sha1),
+            unlisted,
+            obstacle,
           };
         }
       }
@@ -534,6 +569,20 @@ function knownProblem({ record }: Wanted, source: TreeFile): ContentProblem | un
 
 function isKnownGood({ record }: Wanted, source: TreeFile): boolean {
   return record?.state === 'verified' && sameStamp(record.stamp, source.stamp);
+}
+
+async function mayWrite(target: string): Promise<boolean> {
+  return access(await nearestFolder(join(target, OWN_FOLDER)), constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What is there has to be known before anything is written beside it. */
+function cannotList({ path, detail }: Stray): WsusutilError {
+  return new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${detail}`, {
+    hint: 'Mend its permissions; it must be readable by the account that runs this command.',
+  });
 }
 
 function tooLarge(target: string, toCopy: Amount, free: number | undefined): WsusutilError {

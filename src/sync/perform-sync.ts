@@ -28,8 +28,8 @@ import {
 } from './synchronise.js';
 import type { TimeWindow } from './time-window.js';
 
-/** What one entry of the history keeps of what was said; the log file has all of it. */
-const MAX_MESSAGES = 2_000;
+/** What one entry of the history keeps of what was said, of each kind; the log file has all of it. */
+const MAX_MESSAGES_PER_LEVEL = 1_000;
 /** Files downloaded at once (server-sync-protocol 16.3). */
 export const CONTENT_CONNECTIONS = 4;
 
@@ -56,6 +56,8 @@ export interface PerformSyncOptions
   readonly parts: 'all' | 'metadata' | 'content';
   readonly content: ContentChoice;
   readonly contentFolder: string;
+  /** which of both a file is taken from, if the upstream holds files at all */
+  readonly contentSource: 'upstream' | 'microsoft-update' | 'either';
   /** where the upstream keeps its content; undefined: where a WSUS server does */
   readonly upstreamContentUrl?: string | undefined;
   readonly window?: TimeWindow | undefined;
@@ -92,7 +94,12 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
       startedAt,
       finishedAt: clock.now().getTime(),
       outcome,
-      details: { trigger, ...run.details(), ...details },
+      details: {
+        trigger,
+        parts: options.categoriesOnly ? 'categories' : options.parts,
+        ...run.details(),
+        ...details,
+      },
       messages: listener.messages(),
     });
   };
@@ -212,15 +219,17 @@ class Run {
   }
 
   async #contentSource(): Promise<ContentSource> {
-    const { isMicrosoftUpdate, upstream, upstreamContentUrl } = this.#options;
-    if (isMicrosoftUpdate) return { contentUrl: undefined, allowMicrosoft: true };
+    const { isMicrosoftUpdate, upstream, upstreamContentUrl, contentSource } = this.#options;
+    if (isMicrosoftUpdate || contentSource === 'microsoft-update') {
+      return { contentUrl: undefined, allowMicrosoft: true };
+    }
     const config = this.#metadata?.config ?? (await this.#client.getConfigData(undefined)).config;
     if (config.catalogOnlySync && upstreamContentUrl === undefined) {
       return { contentUrl: undefined, allowMicrosoft: true };
     }
     return {
       contentUrl: upstreamContentUrl ?? contentUrlOf(upstream),
-      allowMicrosoft: false,
+      allowMicrosoft: contentSource === 'either',
       downloadFiles: (sha1s) => this.#client.downloadFiles(sha1s),
     };
   }
@@ -236,10 +245,10 @@ function listen(
   messages(): readonly HistoryMessage[];
 } {
   const kept: HistoryMessage[] = [];
+  const counts: Record<HistoryMessage['level'], number> = { step: 0, warning: 0, error: 0 };
   let unkept = 0;
   const add = (level: HistoryMessage['level'], message: string) => {
-    // The error comes last and is what is looked for.
-    if (kept.length < MAX_MESSAGES || level === 'error') kept.push({ at: now(), level, message });
+    if (++counts[level] <= MAX_MESSAGES_PER_LEVEL) kept.push({ at: now(), level, message });
     else unkept++;
   };
   return {

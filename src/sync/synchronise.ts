@@ -251,9 +251,21 @@ class SyncRun {
 
   /** The language table that packages of this store carry follows the upstream's. */
   async #takeLanguages(theirs: readonly PackageLanguage[]): Promise<void> {
-    const { store, languages: chosen, dryRun } = this.#options;
-    if (dryRun || theirs.length === 0) return;
+    const { store, languages: chosen, dryRun, report } = this.#options;
+    if (theirs.length === 0) return;
     const wanted = chosen === undefined ? undefined : new Set(chosen.map((each) => each.toLowerCase()));
+    const offered = new Set(
+      theirs.filter(({ enabled }) => enabled).map(({ shortName }) => shortName.toLowerCase()),
+    );
+    const lacking = [...(wanted ?? [])].filter((each) => !offered.has(each));
+    if (lacking.length > 0) {
+      report({
+        type: 'warning',
+        code: 'LANGUAGE_UNAVAILABLE',
+        message: `The upstream has no files for ${lacking.join(', ')}: choose them there first, or deselect them here`,
+      });
+    }
+    if (dryRun) return;
     const table = theirs.map((language) => ({
       ...language,
       enabled: wanted === undefined ? language.enabled : wanted.has(language.shortName.toLowerCase()),

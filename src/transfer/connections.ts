@@ -6,6 +6,7 @@
  * undici's ProxyAgent is not used: it loses what a proxy says with a refusal (the schemes of a 407), and our limits on
  * the way of plain http.
  */
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { errorText, isWsusutilError } from '../errors.js';
@@ -178,7 +179,15 @@ class Tunnels {
       this.#plain(target, callback);
       return;
     }
-    this.#connectSecurely(target, callback).catch((error: unknown) => {
+    const remembering: buildConnector.Callback = (...[error, socket]) => {
+      if (error === null) {
+        rememberFirstError(socket);
+        callback(null, socket);
+      } else {
+        callback(error, null);
+      }
+    };
+    this.#connectSecurely(target, remembering).catch((error: unknown) => {
       callback(error instanceof Error ? error : new Error(String(error)), null);
     });
   }
@@ -251,6 +260,18 @@ class Tunnels {
   async close(): Promise<void> {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy().catch(() => {})));
   }
+}
+
+/**
+ * With TLS 1.3 a server refuses a client after the handshake, by an alert and the end of the connection. undici passes
+ * the end on; the alert becomes its cause.
+ */
+function rememberFirstError(socket: Socket): void {
+  let first: Error | undefined;
+  socket.on('error', (error) => {
+    if (first === undefined) first = error;
+    else if (error !== first) error.cause ??= first;
+  });
 }
 
 function challengesOf(status: number, headers: Dispatcher.ResponseData['headers']) {

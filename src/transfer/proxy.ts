@@ -41,7 +41,8 @@ export function proxyFor(url: URL, proxies: ProxySettings | undefined): ProxySer
   return url.protocol === 'https:' ? (proxies.https ?? proxies.http) : proxies.http;
 }
 
-function isLoopback(hostname: string): boolean {
+/** This machine itself, by name or address. */
+export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const family = isIP(host);
   if (family === 0) return host === 'localhost' || host.endsWith('.localhost');

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type {
   CommandContext,
   DataDirectory,
+  Machine,
   SecretInput,
   TerminalInput,
 } from '../../src/commands/context.js';
@@ -34,6 +35,7 @@ export interface GivenArguments {
   readonly terminal?: TerminalInput;
   /** is handed every event */
   readonly onEvent?: (event: ProgressEvent) => void;
+  readonly machine?: Machine;
   readonly assignments?: Readonly<Record<string, string>>;
   readonly positionals?: Readonly<Record<string, string | readonly string[]>>;
   readonly options?: Readonly<Record<string, string | boolean | readonly string[]>>;
@@ -58,7 +60,9 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     journalsPath: `${storePath}.copies`,
     lockPath: `${storePath}.lock`,
   };
+  const { machine } = given;
   const context: CommandContext = {
+    ...(machine === undefined ? {} : { machine: async () => machine }),
     signal: given.signal ?? new AbortController().signal,
     now: () => NOW,
     report: (event) => {

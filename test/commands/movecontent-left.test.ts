@@ -64,7 +64,9 @@ test.each([false, true])('foreign files are counted and stay, -skipcopy %s', asy
   for (const place of places.slice(0, 3)) expect(existsSync(place)).toBe(true);
   const arrived = readdirSync(join(target, 'WsusContent'), { recursive: true, encoding: 'utf8' });
   expect(arrived.filter((name) => /readme|notes|link/.test(name) || name.includes(orphan.sha1))).toEqual([]);
-  expect(JSON.stringify(view)).toContain('that no update calls for were not moved and stay at the old place');
+  expect(JSON.stringify(view)).toContain(
+    'What no update calls for (4 entries, 512 bytes) was not moved and stays at the old place',
+  );
   const store = await openMetadataStore(storePath, { mode: 'read', now });
   const [entry] = await store.listHistory(1, 'movecontent');
   await store.close();

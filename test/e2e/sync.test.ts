@@ -46,6 +46,7 @@ interface SyncDocument {
     readonly downloaded: { readonly files: number; readonly licences: { readonly files: number } };
     readonly wanted: { readonly files: number };
     readonly stillMissing: { readonly files: number };
+    readonly fromMicrosoft: { readonly files: number };
   } | null;
   readonly contentPlan: {
     readonly missing: { readonly files: number };
@@ -273,6 +274,46 @@ describe('is refused before anything is asked or made', () => {
   });
 });
 
+describe('what a timer starts', () => {
+  const source = (upstream: FakeUpstream) => ({
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(upstream.url.port),
+  });
+
+  test('says one line, and is noted as scheduled', async () => {
+    const upstream = await start();
+    const directory = newDirectory(source(upstream));
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Successfully synchronised: \d+ new updates, .*\.\n$/);
+    expect(await historyOf(directory)).toMatchObject([{ details: { trigger: 'scheduled' } }]);
+  });
+
+  test('does nothing once what was due is done', async () => {
+    const upstream = await start();
+    const schedule = { daysAfterSecondTuesday: 1, at: '06:00' };
+    const directory = newDirectory({ ...source(upstream), schedule });
+    expect((await runProgram(['sync'], directory)).exitCode).toBe(0);
+    const before = upstream.calls.length;
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^Not due: .*; next \d{4}-\d\d-\d\d 06:00\.\n$/);
+    expect(upstream.calls).toHaveLength(before);
+    expect(await historyOf(directory)).toHaveLength(1);
+  });
+
+  test('tells a failure that no second try would mend in one line too', async () => {
+    const upstream = await startFakeUpstream(items, {}, {});
+    onTestFinished(() => upstream[Symbol.asyncDispose]());
+    const directory = newDirectory({ ...source(upstream), upstreamSsl: true });
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], directory);
+    expect([exitCode, stdout]).toEqual([31, '']);
+    expect(stderr).toMatch(/^error: [^\n]*caFile[^\n]* \[UPSTREAM_REFUSED\]\n$/);
+    expect(await historyOf(directory)).toHaveLength(1);
+  });
+});
+
 test('the log has every step and the line scripts look for', async () => {
   const upstream = await start();
   const directory = newDirectory();
@@ -282,4 +323,34 @@ test('the log has every step and the line scripts look for', async () => {
   expect(text).toMatch(/categories: the upstream lists \d+ revisions/);
   expect(text).toMatch(/updates: the upstream lists \d+ revisions/);
   expect(text.trimEnd().split('\n').at(-1)).toMatch(/Z Successfully synchronised: \d+ new updates, /);
+});
+
+test('what the upstream does not hold comes from where Microsoft has it, if the settings allow that', async () => {
+  const upstream = await start({ content: 'on-request', servesMuUrls: true });
+  const settings = {
+    contentPolicy: 'wanted',
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(upstream.url.port),
+  };
+  // Licence texts have no address at Microsoft here: they come through the upstream.
+  const both = await syncJson(newDirectory({ ...settings, contentSource: 'either' }));
+  expect([both.exitCode, both.content?.stillMissing.files]).toEqual([0, 0]);
+  const { downloaded, fromMicrosoft } = both.content ?? {};
+  expect(fromMicrosoft?.files).toBeGreaterThan(20);
+  expect(downloaded?.files).toBe(Number(fromMicrosoft?.files) + Number(downloaded?.licences.files));
+  expect(upstream.downloads.length).toBe(downloaded?.licences.files);
+  const before = upstream.contentRequests.length;
+  const direct = await syncJson(newDirectory({ ...settings, contentSource: 'microsoft-update' }));
+  expect(direct.content?.downloaded.files).toBe(fromMicrosoft?.files);
+  expect(upstream.contentRequests.slice(before).every(({ status }) => status === 200)).toBe(true);
+}, 60_000);
+
+test('an inventory that is not there is refused', async () => {
+  const { exitCode, stderr } = await runProgram(
+    ['sync', '--upstream', 'http://127.0.0.1:9', '--inventory', 'nowhere.txt'],
+    newDirectory(),
+  );
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('nowhere.txt');
 });

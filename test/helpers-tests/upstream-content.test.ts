@@ -4,7 +4,7 @@ import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.j
 import { contentPath } from '../../src/model/content-file.js';
 import { generateCatalogue } from '../helpers/catalogue/generate-catalogue.js';
 import { catalogueItems, startFakeUpstream, type UpstreamQuirks } from '../helpers/fake-upstream.js';
-import { setUp } from '../sync/client-setup.js';
+import { flatten, setUp } from '../sync/client-setup.js';
 
 const options = { revisions: 170, seed: 7, maxFileSize: 5_000 };
 const items = [...catalogueItems(options)];
@@ -122,7 +122,7 @@ test('the URLs of Microsoft lead to this server if it is told to', async () => {
   await using setup = await setUp({ servesMuUrls: true, kind: 'microsoft-update' }, { items });
   const item = items.find(({ files: own }) => own.length > 0) as (typeof items)[number];
   const locations: (string | undefined)[] = [];
-  for await (const event of setup.client.getUpdateData([item.identity])) {
+  for await (const event of flatten(setup.client.getUpdateData([item.identity]))) {
     if (event.type === 'file-location') locations.push(event.location.muUrl);
   }
   const [first] = locations;

@@ -6,6 +6,11 @@ const FOLDER = resolve(import.meta.dirname, '../../fixtures/tls');
 
 export type ServerCertificate = 'server' | 'expired' | 'self-signed';
 
+/** @param name with its ending */
+export function tlsPath(name: string): string {
+  return join(FOLDER, name);
+}
+
 /** Authority of `server` and `expired`, for `caFile`. */
 export const TEST_ROOT_FILE = join(FOLDER, 'root.pem');
 /** For `clientCertificateFile` and `clientKeyFile`. */

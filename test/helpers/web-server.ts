@@ -1,21 +1,9 @@
-/** Servers on 127.0.0.1 that end with the test, and the certificates of fixtures/tls. */
-import { readFileSync } from 'node:fs';
+/** Servers on 127.0.0.1 that end with the test. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
-import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
-
-const TLS_FOLDER = resolve(import.meta.dirname, '../../fixtures/tls');
-
-export function tlsPath(name: string): string {
-  return join(TLS_FOLDER, name);
-}
-
-/** @param name of a certificate and its key in fixtures/tls */
-export function tlsPair(name: string): { readonly cert: Buffer; readonly key: Buffer } {
-  return { cert: readFileSync(tlsPath(`${name}.pem`)), key: readFileSync(tlsPath(`${name}.key`)) };
-}
+import { tlsServerOptions } from './tls-files.js';
 
 /** @returns its port */
 export async function startServer(listener: RequestListener): Promise<number> {
@@ -25,7 +13,7 @@ export async function startServer(listener: RequestListener): Promise<number> {
 /** @returns its port */
 export async function startSecureServer(
   listener: RequestListener,
-  options: ServerOptions = tlsPair('server'),
+  options: ServerOptions = tlsServerOptions(),
 ): Promise<number> {
   return listen(createSecureServer(options, listener));
 }

@@ -5,16 +5,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { checkNetwork } from '../../src/health/check-network.js';
 import { openHttpClient } from '../../src/transfer/http-client.js';
 import { openHttpPost } from '../../src/transfer/http-post.js';
 import type { ProxyServer } from '../../src/transfer/proxy.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { startTestProxy } from '../helpers/test-proxy.js';
-import { closedPort, startSecureServer, startServer, tlsPath } from '../helpers/web-server.js';
+import { TEST_ROOT_FILE } from '../helpers/tls-files.js';
+import { waitUntilListening } from '../helpers/wait-until-listening.js';
+import { closedPort, startSecureServer, startServer } from '../helpers/web-server.js';
 import { testFolder } from '../store/update-builder.js';
 
 const isInstalled = spawnSync('tinyproxy', ['-v']).status === 0;
@@ -33,22 +34,8 @@ async function startTinyproxy(lines: readonly string[]): Promise<ProxyServer> {
     child.kill();
     await ended;
   });
-  while (!(await answers(port))) {
-    if (child.exitCode !== null) throw new Error(`tinyproxy ended with ${child.exitCode}`);
-    await sleep(20);
-  }
+  await waitUntilListening(port, child);
   return { host: '127.0.0.1', port, basicAllowed: true, user: 'anna', password: 'geheim' };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
 
 async function setUp(lines: readonly string[] = []): Promise<ProxyServer> {
@@ -65,7 +52,7 @@ async function ask(url: string, http: ProxyServer): Promise<readonly string[]> {
     userAgent: 'wsusutil/test',
     connections: 2,
     proxies: { http },
-    trust: { caFile: tlsPath('root.pem') },
+    trust: { caFile: TEST_ROOT_FILE },
   };
   const getting = openHttpClient(options);
   const posting = openHttpPost(options);
@@ -114,5 +101,29 @@ describe.skipIf(!isInstalled)(`tinyproxy${reason}`, () => {
     const error = await failureOf(() => ask('https://wsus.test/', proxy));
     expect(error.code).toBe('PROXY_REFUSED');
     expect(error.hint).toContain('Have CONNECT to wsus.test:443 allowed');
+  });
+
+  test('that filters the host is told as that by the check of the network', async () => {
+    const filter = join(testFolder(), 'filter');
+    writeFileSync(filter, 'wsus\n');
+    const http = await setUp([`Filter "${filter}"`]);
+    const { endpoints } = await checkNetwork({
+      source: {
+        upstream: new URL('https://wsus.test/'),
+        isMicrosoftUpdate: false,
+        contentUrl: new URL('http://wsus.test/Content'),
+        wantsContent: true,
+      },
+      http: { userAgent: 'wsusutil/test', connections: 1, proxies: { http } },
+      signal,
+    });
+    for (const { steps } of endpoints) {
+      expect(steps[2]).toMatchObject({
+        name: 'Proxy',
+        state: 'failed',
+        says: expect.stringContaining('403'),
+      });
+    }
+    expect(endpoints).toHaveLength(2);
   });
 });

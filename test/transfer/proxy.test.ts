@@ -15,7 +15,8 @@ import {
 } from '../../src/transfer/proxy.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { startTestProxy, type TestProxy, type TestProxyOptions } from '../helpers/test-proxy.js';
-import { closedPort, startSecureServer, startServer, tlsPath } from '../helpers/web-server.js';
+import { TEST_ROOT_FILE } from '../helpers/tls-files.js';
+import { closedPort, startSecureServer, startServer } from '../helpers/web-server.js';
 
 const PASSWORD = 'geheim:ä§$%';
 
@@ -39,7 +40,7 @@ function serverOf(proxy: TestProxy): ProxyServer {
 }
 
 function optionsWith(proxies: HttpClientOptions['proxies']): HttpClientOptions {
-  return { userAgent: 'wsusutil/test', connections: 4, proxies, trust: { caFile: tlsPath('root.pem') } };
+  return { userAgent: 'wsusutil/test', connections: 4, proxies, trust: { caFile: TEST_ROOT_FILE } };
 }
 
 const signal = new AbortController().signal;
