@@ -16,6 +16,9 @@ import type { Reading } from './reading.js';
  * bytes are still in the processor's cache for whoever asked.
  */
 const BATCH_BLOCK_COUNT = 8;
+/** Most bytes of one batch. */
+export const MAX_BATCH_SIZE = BATCH_BLOCK_COUNT * BLOCK_SIZE;
+const NO_MEMORY = new Uint8Array(0);
 /** Compressed bytes asked for at once. */
 const READ_SIZE = 1_048_576;
 
@@ -54,9 +57,17 @@ export class FolderDecoder {
   /**
    * @param neededSize plain bytes wanted from the folder's start, at least 1
    * @param inputBudget bytes of the cabinet that folders decoded before have not taken
+   * @param memory for batches that may be overwritten, {@link MAX_BATCH_SIZE} bytes
    * @throws WsusutilError `CAB_COMPRESSION`; `CAB_MALFORMED` if the blocks cannot hold that much
    */
-  constructor(directory: CabinetDirectory, folderIndex: number, neededSize: number, inputBudget: number) {
+  constructor(
+    directory: CabinetDirectory,
+    folderIndex: number,
+    neededSize: number,
+    inputBudget: number,
+    memory: Uint8Array<ArrayBuffer> = NO_MEMORY,
+  ) {
+    this.#out = memory;
     const folder = directory.folders[folderIndex] as CabinetFolder;
     const refusal = refuseCompression(folder.compression, folderIndex);
     if (refusal !== undefined) throw refusal;
@@ -73,7 +84,7 @@ export class FolderDecoder {
   }
 
   /** the buffer of the last batch, if it may be used again */
-  #out = new Uint8Array(0);
+  #out: Uint8Array<ArrayBuffer>;
 
   /** bytes of data blocks decoded so far */
   get inputSize(): number {
@@ -88,12 +99,11 @@ export class FolderDecoder {
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
     if (missing <= 0) return undefined;
-    const maxCapacity = BATCH_BLOCK_COUNT * BLOCK_SIZE;
     const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
-    const isMeasured = measured <= maxCapacity;
+    const isMeasured = measured <= MAX_BATCH_SIZE;
     const capacity = isMeasured
       ? measured
-      : Math.min(maxCapacity, Math.ceil(missing / BLOCK_SIZE) * BLOCK_SIZE);
+      : Math.min(MAX_BATCH_SIZE, Math.ceil(missing / BLOCK_SIZE) * BLOCK_SIZE);
     const out =
       reuseMemory && this.#out.length >= capacity ? this.#out.subarray(0, capacity) : newMemory(capacity);
     if (reuseMemory && out.length > this.#out.length) this.#out = out;

@@ -8,7 +8,7 @@ import { type CabinetDirectory, type DirectoryOptions, readDirectory } from './d
 import { limitExceeded } from './errors.js';
 import type { CabinetMember } from './file-entry.js';
 import { type CabinetFolder, refuseCompression } from './folder.js';
-import { FolderDecoder } from './folder-decoder.js';
+import { FolderDecoder, MAX_BATCH_SIZE } from './folder-decoder.js';
 import { type Reading, readFrom, readNow } from './reading.js';
 
 export type { CabinetDirectory } from './directory.js';
@@ -24,7 +24,10 @@ export interface ReadOptions {
   readonly wanted?: ((member: CabinetMember) => boolean) | undefined;
   /** Most bytes the wanted members may declare together. Default: none when streaming, 256 MiB in memory. */
   readonly maxOutputSize?: number | undefined;
-  /** A run's bytes are valid only until the next one is asked for. Default: each run owns its memory. */
+  /**
+   * A run's bytes are valid only until the next one is asked for, those of a cabinet in memory until another one is
+   * extracted. Default: they have memory of their own.
+   */
   readonly reuseMemory?: boolean | undefined;
 }
 
@@ -105,16 +108,21 @@ function* extractAll(
     const splitter = new MemberSplitter(plan.members);
     for (const { member, bytes } of splitter.emptyMembers()) extracted.push({ member, data: bytes });
     if (plan.neededSize === 0) continue;
-    const decoder = new FolderDecoder(directory, plan.folderIndex, plan.neededSize, inputBudget);
+    const memory = options.reuseMemory === true && plans.length === 1 ? sharedMemory() : undefined;
+    const decoder = new FolderDecoder(directory, plan.folderIndex, plan.neededSize, inputBudget, memory);
     yield* decoder.measure(); // the members' sizes are only words until the blocks add up to them
     const open = new Map<CabinetMember, { data: Uint8Array; filled: number }>();
+    let given = 0;
     for (;;) {
-      const batch = yield* decoder.nextBatch();
+      const batch = yield* decoder.nextBatch(memory !== undefined);
       if (batch === undefined) break;
+      given += batch.length;
+      const isOverwritten = memory !== undefined && given < plan.neededSize;
       for (const { member, bytes, isLast } of splitter.split(batch)) {
         let target = open.get(member);
         if (target === undefined) {
-          target = { data: isLast ? ownBytes(bytes) : new Uint8Array(member.size), filled: 0 };
+          const kept = isOverwritten ? bytes.slice() : memory === undefined ? ownBytes(bytes) : bytes;
+          target = { data: isLast ? kept : new Uint8Array(member.size), filled: 0 };
           open.set(member, target);
           extracted.push({ member, data: target.data });
         }
@@ -125,6 +133,14 @@ function* extractAll(
     inputBudget -= decoder.inputSize;
   }
   return extracted;
+}
+
+let shared: Uint8Array<ArrayBuffer> | undefined;
+
+/** A catalogue comes as tens of thousands of small cabinets, one behind the other. */
+function sharedMemory(): Uint8Array<ArrayBuffer> {
+  shared ??= new Uint8Array(MAX_BATCH_SIZE);
+  return shared;
 }
 
 /** A small part of a batch must not keep the whole batch in memory. */

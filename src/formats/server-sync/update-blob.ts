@@ -38,7 +38,10 @@ function encodeText(text: string): Uint8Array {
 
 function extractDocument(cabinet: Uint8Array): Uint8Array {
   // Real ones hold one member called `blob`; the name of the only member does not matter.
-  const members = extractCabinet(cabinet, { maxOutputSize: 2 * MAX_UPDATE_DOCUMENT_SIZE + 2 });
+  const members = extractCabinet(cabinet, {
+    maxOutputSize: 2 * MAX_UPDATE_DOCUMENT_SIZE + 2,
+    reuseMemory: true,
+  });
   const [member] = members;
   if (member === undefined || members.length > 1) {
     throw malformed(`its cabinet holds ${members.length} files, expected 1`);
@@ -46,6 +49,7 @@ function extractDocument(cabinet: Uint8Array): Uint8Array {
   return member.data;
 }
 
+/** @returns in memory of its own */
 function decodeText(bytes: Uint8Array): Uint8Array {
   const [first, second, third] = bytes;
   if (first === 0xff && second === 0xfe) return utf16LeToUtf8(bytes.subarray(2));
@@ -56,7 +60,7 @@ function decodeText(bytes: Uint8Array): Uint8Array {
 
 function checkUtf8(bytes: Uint8Array): Uint8Array {
   if (!isUtf8(bytes)) throw malformed('it is neither UTF-16LE nor UTF-8');
-  return bytes;
+  return bytes.slice();
 }
 
 function malformed(problem: string): WsusutilError {

@@ -207,6 +207,31 @@ describe('members', () => {
     expect(extractCabinet(cabinet, { wanted: ({ name }) => name === 'good' })).toHaveLength(1);
   });
 
+  test('are the same in memory that is used again, whatever their number and size', () => {
+    const text = randomText(seededRandom(8), 700_000);
+    const folders = [storedFolder, mszipFolder, (plain: Uint8Array) => lzxFolder(plain, { windowBits: 17 })];
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 700_000 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 4 }),
+        fc.nat(2),
+        (size, places, method) => {
+          const plain = text.subarray(0, size);
+          const members = places.map(([from, length], index) => {
+            const offset = from % size;
+            return { name: `m${index}`, offset, size: Math.min(size - offset, (length % size) + 1) };
+          });
+          const cabinet = buildCabinet({ folders: [folders[method]!(plain)], members });
+          for (const { member, data } of extractCabinet(cabinet, { reuseMemory: true })) {
+            const { offset, size: length } = members.find(({ name }) => name === member.name)!;
+            expectBytes(data, plain.subarray(offset, offset + length));
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 30_000);
+
   test('hold no more memory than their own bytes when extracted from a large batch', () => {
     const cabinet = buildCabinet({
       folders: [storedFolder(TEXT)],
