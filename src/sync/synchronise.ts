@@ -36,6 +36,10 @@ const MAX_CLOSURE_ROUNDS = 5;
 const MAX_CLOSURE_REFERENCES = 5_000;
 /** Few enough that revisions the upstream does not have do not make it look ill. */
 const CLOSURE_BATCH_SIZE = 10;
+/** Revisions no list had that are asked for in vain in one round. Each may cost the pauses of an unknown revision (15.4). */
+const MAX_CLOSURE_IN_VAIN = 200;
+/** Revisions that did not come in an earlier run and do not come in this one, before the others wait for the next. */
+const MAX_AGAIN_IN_VAIN = 20;
 /** Calls for the revision number of a prerequisite, one each. */
 const MAX_RELATED_CALLS = 50;
 /** Revisions that a dry run fetches to see what files they have. */
@@ -137,6 +141,7 @@ const NAMES = {
   closureFrom: 'closureFrom',
 } as const;
 
+const PASSES: readonly SyncPass[] = ['categories', 'updates', 'drivers'];
 const anchorName = (pass: SyncPass) => `${pass}Anchor`;
 /** The anchor that came with what is owed now. */
 const pendingName = (pass: SyncPass) => `${pass}PendingAnchor`;
@@ -167,6 +172,9 @@ class SyncRun {
   #rehearsed = true;
   #closureFrom: number;
   #relatedCalls = 0;
+  #hasDroppedAnchors = false;
+  /** the list that is fetched */
+  #fetching: { readonly pass: SyncPass; readonly todo: readonly OwedRevision[] } | undefined;
 
   constructor(options: SynchroniseOptions, transaction: ImportTransaction) {
     this.#options = options;
@@ -182,7 +190,10 @@ class SyncRun {
       signal: options.signal,
       report: options.report,
       isKept: !options.dryRun,
-      onCheckpoint: (secured) => this.#oweDecryption(secured),
+      onCheckpoint: async (secured) => {
+        if (!options.dryRun) await this.#dropVoidAnchors();
+        await this.#oweDecryption(secured);
+      },
     });
   }
 
@@ -216,10 +227,11 @@ class SyncRun {
     return this.#finish(config, categories, before, driverSets, decryptionKeys);
   }
 
-  /** For a run that failed: what is stored already becomes permanent, as far as that is possible. */
+  /** For a run that failed: what came becomes permanent, as far as that is possible. */
   async salvage(): Promise<void> {
     if (this.#options.dryRun) return;
     try {
+      await this.#rememberVain();
       await this.#fetch.salvage();
     } catch {
       // e.g. the disk is full: what the last checkpoint had is there
@@ -321,13 +333,15 @@ class SyncRun {
           type: 'step',
           message: `${pass.name}: going on with ${todo.length} revisions listed before`,
         });
+        const filter = this.#values.get(pendingFilterName(pass.name)) ?? '';
         left = await this.#fetchListed(pass.name, todo);
-        await this.#promote(pass, this.#values.get(pendingFilterName(pass.name)) ?? '', pending, left);
+        await this.#promote(pass, filter, pending, left);
         owed = [];
       } else owed = owed.filter(({ reason }) => reason !== undefined); // the full list has the rest
     }
     const anchor = this.#usableAnchor(pass);
     const answer = await pass.list(anchor);
+    await this.#dropVoidAnchors(); // what the list itself came with is of the server as it is now
     const isFull = anchor === undefined || answer.anchorLoss !== undefined;
     this.#listed += answer.revisions.length;
     report({
@@ -352,6 +366,21 @@ class SyncRun {
     for (const each of left) this.#unavailable.push(each);
   }
 
+  /** Once the upstream has said that it is another server: nothing that it was asked with before is asked with again. */
+  async #dropVoidAnchors(): Promise<void> {
+    if (!this.#options.client.hasServerChanged || this.#hasDroppedAnchors) return;
+    this.#hasDroppedAnchors = true;
+    const names = PASSES.flatMap((pass) => [
+      anchorName(pass),
+      filterName(pass),
+      pendingName(pass),
+      pendingFilterName(pass),
+    ]);
+    await this.#remember(
+      Object.fromEntries([NAMES.configAnchor, ...names].map((name) => [name, undefined] as const)),
+    );
+  }
+
   #usableAnchor(pass: Pass): string | undefined {
     const { client, full, now, report } = this.#options;
     const anchor = this.#values.get(anchorName(pass.name));
@@ -364,7 +393,8 @@ class SyncRun {
       return undefined;
     }
     const listedAt = Number(this.#values.get(fullName(pass.name)) ?? 0);
-    if (now().getTime() - listedAt > FULL_LIST_INTERVAL_MS) {
+    // Also when it seems to be far in the future: the clock was wrong then, or is now.
+    if (Math.abs(now().getTime() - listedAt) > FULL_LIST_INTERVAL_MS) {
       report({ type: 'step', message: `${pass.name}: the last full list is old; asking for another` });
       return undefined;
     }
@@ -373,10 +403,13 @@ class SyncRun {
 
   /** Everything of the list is stored or written down as owed: from now on the upstream is asked from this anchor on. */
   async #promote(pass: Pass, filter: string, anchor: string, owed: readonly OwedRevision[]): Promise<void> {
+    await this.#dropVoidAnchors();
+    // Unset meanwhile: the server was replaced while its documents came, and the anchor is none of the new one.
+    const isVoid = this.#values.get(pendingName(pass.name)) === undefined;
     await this.#remember(
       {
-        [anchorName(pass.name)]: anchor,
-        [filterName(pass.name)]: filter,
+        [anchorName(pass.name)]: isVoid ? undefined : anchor,
+        [filterName(pass.name)]: isVoid ? undefined : filter,
         [pendingName(pass.name)]: undefined,
         [pendingFilterName(pass.name)]: undefined,
       },
@@ -390,7 +423,36 @@ class SyncRun {
       this.#rehearsed = false;
       return [];
     }
-    return this.#fetch.fetch({ identities: todo.map(({ identity }) => identity) });
+    // Those that did not come before wait until the others are there: an ill server must not keep them back.
+    const fresh = todo.filter(({ reason }) => reason === undefined);
+    this.#fetching = { pass, todo };
+    const left = await this.#fetch.fetch({ identities: fresh.map(({ identity }) => identity) });
+    const again = todo.filter(({ reason }) => reason !== undefined);
+    const vain = await this.#fetch.fetch({
+      identities: again.map(({ identity }) => identity),
+      maxInVain: MAX_AGAIN_IN_VAIN,
+    });
+    this.#fetching = undefined;
+    const tried = new Set(vain.map(({ identity }) => formatIdentity(identity)));
+    const unasked = (await this.#absent(again)).filter(
+      ({ identity }) => !tried.has(formatIdentity(identity)),
+    );
+    return [...unasked, ...vain, ...left]; // the next run begins with those that had no turn
+  }
+
+  /** What a run that failed asked for in vain is not what the next one begins with. */
+  async #rememberVain(): Promise<void> {
+    const { upstream, signal } = this.#options;
+    if (this.#fetching === undefined || this.#fetch.unavailable.length === 0 || signal.aborted) return;
+    const { pass, todo } = this.#fetching;
+    const reasons = new Map(
+      this.#fetch.unavailable.map(({ identity, reason }) => [formatIdentity(identity), reason]),
+    );
+    const revisions = todo.map(({ identity, reason }) => ({
+      identity,
+      reason: reasons.get(formatIdentity(identity)) ?? reason,
+    }));
+    await this.#transaction.rememberSync({ upstream, values: {}, owed: { pass, revisions } });
   }
 
   /** What the store does not hold, each once. */
@@ -463,6 +525,7 @@ class SyncRun {
       await this.#fetch.fetch({
         identities: todo.map(({ identity }) => identity),
         batchSize: CLOSURE_BATCH_SIZE,
+        maxInVain: MAX_CLOSURE_IN_VAIN,
       });
     }
   }
