@@ -45,6 +45,8 @@ export interface UpdateFetching {
 
 /** Pause before a batch that may hold an unknown revision is asked for again (section 15.4). */
 const UNKNOWN_PAUSE_MS = 2_000;
+/** Answers in a row that make no sense, beside the halves it takes to find the one revision that spoils them. */
+const MAX_MALFORMED = 4;
 /** Time-outs after which a batch is halved. */
 const MAX_TIMEOUTS = 2;
 
@@ -76,6 +78,9 @@ export async function* fetchUpdates(
 
 class Fetcher {
   readonly #fetching: UpdateFetching;
+  /** answers in a row that made no sense */
+  #malformed = 0;
+  #maxMalformed = 0;
 
   constructor(fetching: UpdateFetching) {
     this.#fetching = fetching;
@@ -87,12 +92,14 @@ class Fetcher {
     /** yielded already; asked for again only for the file locations behind them */
     const delivered = new Set<string>();
     const stack: Batch[] = [this.#batch(identities)];
+    this.#maxMalformed = Math.ceil(Math.log2(identities.length)) + MAX_MALFORMED;
     for (;;) {
       const batch = stack.pop();
       if (batch === undefined) return;
       const returned = new Set<string>();
       try {
         yield* this.#askOnce(batch, delivered, returned);
+        this.#malformed = 0;
       } catch (error) {
         yield* this.#afterError(error, batch, stack, delivered);
         continue;
@@ -164,6 +171,7 @@ class Fetcher {
   ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     const { decide, recover } = this.#fetching;
     const { identities } = batch;
+    if (isWsusutilError(error, 'UPSTREAM_MALFORMED')) this.#malformed++;
     const decision = decide(error);
     if (decision?.action === 'leave-out') {
       const missing = new Set(decision.missing.map(formatIdentity));
@@ -194,7 +202,7 @@ class Fetcher {
       this.#halve(batch, stack);
       return;
     }
-    if (isWsusutilError(error, 'LIMIT_EXCEEDED')) {
+    if (this.#isOneBad(error)) {
       const [identity] = identities as readonly [UpdateIdentity];
       if (!delivered.has(formatIdentity(identity))) yield [{ type: 'unreadable', identity, error }];
       return;
@@ -203,8 +211,17 @@ class Fetcher {
     stack.push(batch);
   }
 
-  #isTooMuch(error: unknown, batch: Batch): boolean {
+  /**
+   * One revision can spoil the answer for all that came with it: it is too long, has no document, or characters that
+   * XML forbids. A server that makes no sense at all does so however little is asked for.
+   */
+  #isOneBad(error: unknown): error is WsusutilError {
     if (isWsusutilError(error, 'LIMIT_EXCEEDED')) return true;
+    return isWsusutilError(error, 'UPSTREAM_MALFORMED') && this.#malformed <= this.#maxMalformed;
+  }
+
+  #isTooMuch(error: unknown, batch: Batch): boolean {
+    if (this.#isOneBad(error)) return true;
     if (!(error instanceof TransportError)) return false;
     return error.status === 413 || (error.isTimeout && ++batch.timeouts >= MAX_TIMEOUTS);
   }

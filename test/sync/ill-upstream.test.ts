@@ -99,3 +99,24 @@ test('what came before an upstream failed is kept, however little it is', async 
   await downstream.reopen();
   expect((await downstream.store.status()).revisions).toBe(50);
 });
+
+test('an answer that one revision spoils costs that revision, and the others come', async () => {
+  const all = items(150);
+  const blank = [all[40], all[41], all[149]].flatMap((each) => (each === undefined ? [] : [each.identity]));
+  await using downstream = await startDownstream({ blank }, all);
+  const summary = await downstream.sync(ALL);
+  expect(summary).toMatchObject({ revisions: 147, unavailableCount: 3 });
+  expect(new Set(summary.unavailable.map(({ reason }) => reason))).toEqual(new Set(['UPSTREAM_MALFORMED']));
+});
+
+test('a server that answers every call for documents with a page is given up soon, in words that help', async () => {
+  await using downstream = await startDownstream({}, items(150));
+  const { upstream } = downstream.setup;
+  upstream.plan({
+    on: 'GetUpdateData',
+    times: 1_000,
+    status: { code: 200, body: '<html><p>log in<br></html>' },
+  });
+  await expect(downstream.sync(ALL)).rejects.toMatchObject({ code: 'UPSTREAM_MALFORMED' });
+  expect(upstream.countCalls('GetUpdateData')).toBeLessThan(40);
+});
