@@ -21,6 +21,7 @@ import type {
 } from '../store/metadata-store.js';
 import type { OwedRevision, SyncPass } from '../store/sync-state.js';
 import { addDecryptionKeys } from './decryption.js';
+import { IdentitySet } from './identity-set.js';
 import { type DriverInventory, fetchDriverSets, listDrivers } from './inventory-drivers.js';
 import { RevisionFetch } from './revision-fetch.js';
 import type { RevisionIdAnswer, ServerSyncClient } from './server-sync-client.js';
@@ -151,6 +152,29 @@ const pendingFilterName = (pass: SyncPass) => `${pass}PendingFilter`;
 /** Milliseconds since 1970 of the last full list. */
 const fullName = (pass: SyncPass) => `${pass}FullListAt`;
 
+/**
+ * What is to be asked for, each once. A list may hold millions: what nobody has asked for yet has no record of its own.
+ */
+interface Todo {
+  readonly fresh: readonly UpdateIdentity[];
+  /** asked for in vain before */
+  readonly again: readonly OwedRevision[];
+}
+
+function countOf({ fresh, again }: Todo): number {
+  return fresh.length + again.length;
+}
+
+/** As it is written down. */
+function* owedOf(
+  { fresh, again }: Todo,
+  left: readonly OwedRevision[],
+): Generator<OwedRevision, void, undefined> {
+  yield* again;
+  for (const identity of fresh) yield { identity, reason: undefined };
+  yield* left;
+}
+
 /** One of the upstream's lists. */
 interface Pass {
   readonly name: SyncPass;
@@ -174,7 +198,7 @@ class SyncRun {
   #relatedCalls = 0;
   #hasDroppedAnchors = false;
   /** the list that is fetched */
-  #fetching: { readonly pass: SyncPass; readonly todo: readonly OwedRevision[] } | undefined;
+  #fetching: { readonly pass: SyncPass; readonly todo: Todo } | undefined;
 
   constructor(options: SynchroniseOptions, transaction: ImportTransaction) {
     this.#options = options;
@@ -320,7 +344,7 @@ class SyncRun {
   /** What an unfinished run still owes, then what is new since. */
   async #runPass(pass: Pass): Promise<void> {
     const { store, client, upstream, full, now, report } = this.#options;
-    let owed = await store.syncState().owed(upstream, pass.name);
+    let owed: readonly OwedRevision[] = await store.syncState().owed(upstream, pass.name);
     /** asked for in this run, in vain */
     let left: readonly OwedRevision[] = [];
     const pending = this.#values.get(pendingName(pass.name));
@@ -328,15 +352,15 @@ class SyncRun {
       const isUsable =
         !full && !client.hasServerChanged && pass.accepts(this.#values.get(pendingFilterName(pass.name)));
       if (isUsable) {
-        const todo = await this.#absent(owed);
+        const todo = await this.#absent(owed, []);
+        owed = [];
         report({
           type: 'step',
-          message: `${pass.name}: going on with ${todo.length} revisions listed before`,
+          message: `${pass.name}: going on with ${countOf(todo)} revisions listed before`,
         });
         const filter = this.#values.get(pendingFilterName(pass.name)) ?? '';
         left = await this.#fetchListed(pass.name, todo);
         await this.#promote(pass, filter, pending, left);
-        owed = [];
       } else owed = owed.filter(({ reason }) => reason !== undefined); // the full list has the rest
     }
     const anchor = this.#usableAnchor(pass);
@@ -349,9 +373,8 @@ class SyncRun {
       message: `${pass.name}: the upstream lists ${answer.revisions.length} revisions${isFull ? '' : ' since the last synchronisation'}`,
     });
     const vain = new Set(left.map(({ identity }) => formatIdentity(identity)));
-    const todo = (
-      await this.#absent([...owed, ...answer.revisions.map((identity) => ({ identity, reason: undefined }))])
-    ).filter(({ identity }) => !vain.has(formatIdentity(identity)));
+    const todo = await this.#absent(owed, answer.revisions, vain);
+    owed = [];
     await this.#remember(
       {
         [pendingName(pass.name)]: answer.anchor,
@@ -359,7 +382,7 @@ class SyncRun {
         [NAMES.closureFrom]: String(this.#closureFrom),
         ...(isFull ? { [fullName(pass.name)]: String(now().getTime()) } : {}),
       },
-      { pass: pass.name, revisions: [...todo, ...left] },
+      { pass: pass.name, revisions: owedOf(todo, left) },
     );
     left = [...left, ...(await this.#fetchListed(pass.name, todo))];
     await this.#promote(pass, pass.filter, answer.anchor, left);
@@ -417,26 +440,23 @@ class SyncRun {
     );
   }
 
-  async #fetchListed(pass: SyncPass, todo: readonly OwedRevision[]): Promise<readonly OwedRevision[]> {
-    this.#wanted += todo.length;
-    if (this.#options.dryRun && pass !== 'categories' && todo.length > MAX_REHEARSED_REVISIONS) {
+  async #fetchListed(pass: SyncPass, todo: Todo): Promise<readonly OwedRevision[]> {
+    this.#wanted += countOf(todo);
+    if (this.#options.dryRun && pass !== 'categories' && countOf(todo) > MAX_REHEARSED_REVISIONS) {
       this.#rehearsed = false;
       return [];
     }
     // Those that did not come before wait until the others are there: an ill server must not keep them back.
-    const fresh = todo.filter(({ reason }) => reason === undefined);
+    const { fresh, again } = todo;
     this.#fetching = { pass, todo };
-    const left = await this.#fetch.fetch({ identities: fresh.map(({ identity }) => identity) });
-    const again = todo.filter(({ reason }) => reason !== undefined);
+    const left = await this.#fetch.fetch({ identities: fresh });
     const vain = await this.#fetch.fetch({
       identities: again.map(({ identity }) => identity),
       maxInVain: MAX_AGAIN_IN_VAIN,
     });
     this.#fetching = undefined;
     const tried = new Set(vain.map(({ identity }) => formatIdentity(identity)));
-    const unasked = (await this.#absent(again)).filter(
-      ({ identity }) => !tried.has(formatIdentity(identity)),
-    );
+    const unasked = (await this.#absent(again, [], tried)).again;
     return [...unasked, ...vain, ...left]; // the next run begins with those that had no turn
   }
 
@@ -448,29 +468,53 @@ class SyncRun {
     const reasons = new Map(
       this.#fetch.unavailable.map(({ identity, reason }) => [formatIdentity(identity), reason]),
     );
-    const revisions = todo.map(({ identity, reason }) => ({
-      identity,
-      reason: reasons.get(formatIdentity(identity)) ?? reason,
-    }));
+    const revisions = (function* () {
+      for (const { identity, reason } of owedOf(todo, [])) {
+        yield { identity, reason: reasons.get(formatIdentity(identity)) ?? reason };
+      }
+    })();
     await this.#transaction.rememberSync({ upstream, values: {}, owed: { pass, revisions } });
   }
 
-  /** What the store does not hold, each once. */
-  async #absent(revisions: readonly OwedRevision[]): Promise<readonly OwedRevision[]> {
-    const absent: OwedRevision[] = [];
-    const seen = new Set<string>();
-    for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
-      throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
-      const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
-      const known = await this.#transaction.findRevisions(part.map(({ identity }) => identity));
-      for (const [index, revision] of part.entries()) {
-        const key = formatIdentity(revision.identity);
-        if (known[index] !== undefined || seen.has(key)) continue;
-        seen.add(key);
-        absent.push(revision);
+  /** What the store does not hold, nor `without` (as {@link formatIdentity} writes them). */
+  async #absent(
+    owed: readonly OwedRevision[],
+    listed: readonly UpdateIdentity[],
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<Todo> {
+    const todo: Todo & { fresh: UpdateIdentity[]; again: OwedRevision[] } = { fresh: [], again: [] };
+    const seen = new IdentitySet(owed.length + listed.length);
+    const look = async <T>(
+      revisions: readonly T[],
+      identityOf: (revision: T) => UpdateIdentity,
+      take: (revision: T) => void,
+    ) => {
+      for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
+        throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
+        const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
+        const known = await this.#transaction.findRevisions(part.map(identityOf));
+        for (const [index, revision] of part.entries()) {
+          const identity = identityOf(revision);
+          if (known[index] !== undefined) continue;
+          if (without.size > 0 && without.has(formatIdentity(identity))) continue;
+          if (seen.add(identity)) take(revision);
+        }
       }
-    }
-    return absent;
+    };
+    await look(
+      owed,
+      ({ identity }) => identity,
+      (revision) => {
+        if (revision.reason === undefined) todo.fresh.push(revision.identity);
+        else todo.again.push(revision);
+      },
+    );
+    await look(
+      listed,
+      (identity) => identity,
+      (identity) => todo.fresh.push(identity),
+    );
+    return todo;
   }
 
   async #runDrivers(inventory: DriverInventory): Promise<number> {
@@ -516,14 +560,14 @@ class SyncRun {
           }
         }
       }
-      const todo = await this.#absent(identities.map((identity) => ({ identity, reason: undefined })));
-      if (todo.length === 0) return;
+      const { fresh } = await this.#absent([], identities);
+      if (fresh.length === 0) return;
       report({
         type: 'step',
-        message: `Asking for ${todo.length} revisions that others need and no list had`,
+        message: `Asking for ${fresh.length} revisions that others need and no list had`,
       });
       await this.#fetch.fetch({
-        identities: todo.map(({ identity }) => identity),
+        identities: fresh,
         batchSize: CLOSURE_BATCH_SIZE,
         maxInVain: MAX_CLOSURE_IN_VAIN,
       });
@@ -620,7 +664,7 @@ class SyncRun {
 
   async #remember(
     values: Readonly<Record<string, string | undefined>>,
-    owed?: { readonly pass: SyncPass; readonly revisions: readonly OwedRevision[] },
+    owed?: { readonly pass: SyncPass; readonly revisions: Iterable<OwedRevision> },
   ): Promise<void> {
     const { upstream, dryRun, signal } = this.#options;
     for (const [name, value] of Object.entries(values)) {
