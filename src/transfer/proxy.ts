@@ -142,6 +142,28 @@ export function proxyAuthenticationError(
   });
 }
 
+/** Names of authentication schemes that are told: anything else might be what was sent to the proxy, thrown back. */
+const SCHEMES: ReadonlySet<string> = new Set([
+  'basic',
+  'bearer',
+  'digest',
+  'dpop',
+  'hoba',
+  'kerberos',
+  'mutual',
+  'negotiate',
+  'ntlm',
+  'privatetoken',
+  'scram-sha-1',
+  'scram-sha-256',
+  'vapid',
+]);
+
+/** In any case. */
+export function isScheme(name: string): boolean {
+  return SCHEMES.has(name.toLowerCase());
+}
+
 /** Names of authentication schemes, each once, as sent. */
 function schemesOf(challenges: string | readonly string[] | undefined): readonly string[] {
   const values = typeof challenges === 'string' ? [challenges] : (challenges ?? []);
@@ -149,7 +171,7 @@ function schemesOf(challenges: string | readonly string[] | undefined): readonly
   for (const value of values) {
     const unquoted = value.slice(0, 4096).replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
     for (const [, scheme] of unquoted.matchAll(/(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s|,|$)/g)) {
-      if (scheme !== undefined && schemes.size < MAX_SCHEMES) schemes.add(scheme);
+      if (scheme !== undefined && isScheme(scheme) && schemes.size < MAX_SCHEMES) schemes.add(scheme);
     }
   }
   return [...schemes];
