@@ -168,6 +168,7 @@ async function describeIfNotDue(context: CommandContext): Promise<string | undef
 
 function inOneLine(error: unknown): unknown {
   if (!isWsusutilError(error) || error.hint === undefined) return error;
+  if (error.code === 'INTERRUPTED') return error; // without a hint of its own it would get one that does not fit
   return new WsusutilError(error.code, `${error.message.replace(/[.:]?$/, '.')} ${error.hint}`, {
     details: error.details,
     cause: error,

@@ -159,16 +159,14 @@ export class RevisionFetch {
 
   /** Makes permanent what came; for a run that ends early. */
   async salvage(): Promise<void> {
-    const { transaction, onCheckpoint, isKept, signal } = this.#options;
+    const { transaction, onCheckpoint, isKept } = this.#options;
     if (!isKept) return;
-    // Whoever interrupts does not want to wait for what is not stored yet.
-    if (!signal.aborted) {
-      try {
-        await this.#flush();
-        await this.#pipeline.drain();
-      } catch {
-        // what was stored before is made permanent nevertheless
-      }
+    this.#pipeline.finishDespiteInterruption(); // a moment's work: it is never more than a few MiB
+    try {
+      await this.#flush();
+      await this.#pipeline.drain();
+    } catch {
+      // what was stored before is made permanent nevertheless
     }
     await transaction.addFileUrls(this.#urls);
     await onCheckpoint(this.secured);
@@ -183,15 +181,19 @@ export class RevisionFetch {
   #take(identity: UpdateIdentity, document: Uint8Array): boolean {
     this.#documents.push({ identity, document });
     this.#size += document.length;
-    return this.#size >= BATCH_SIZE;
+    return this.#size >= BATCH_SIZE || this.#isCheckpointDue();
+  }
+
+  #isCheckpointDue(): boolean {
+    return (
+      this.#pipeline.applied - this.#checkpointed >= CHECKPOINT_REVISIONS ||
+      Math.abs(this.#options.now().getTime() - this.#checkpointAt) >= CHECKPOINT_INTERVAL_MS
+    );
   }
 
   async #flushTaken(): Promise<void> {
     await this.#flush();
-    const isDue =
-      this.#pipeline.applied - this.#checkpointed >= CHECKPOINT_REVISIONS ||
-      this.#options.now().getTime() - this.#checkpointAt >= CHECKPOINT_INTERVAL_MS;
-    if (isDue) await this.#checkpoint();
+    if (this.#isCheckpointDue()) await this.#checkpoint();
   }
 
   async #flush(): Promise<void> {

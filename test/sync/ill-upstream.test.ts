@@ -120,3 +120,16 @@ test('a server that answers every call for documents with a page is given up soo
   await expect(downstream.sync(ALL)).rejects.toMatchObject({ code: 'UPSTREAM_MALFORMED' });
   expect(upstream.countCalls('GetUpdateData')).toBeLessThan(40);
 });
+
+test('what came before an interruption is kept, however little it is', async () => {
+  await using downstream = await startDownstream({ maxUpdatesPerRequest: 10 }, items(100));
+  const { controller, upstream } = downstream.setup;
+  upstream.plan({ on: 'GetUpdateData', after: 5, hang: true });
+  const end = downstream.sync({ ...ALL, concurrency: 1 });
+  end.catch(() => {});
+  while (upstream.countCalls('GetUpdateData') < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+  controller.abort();
+  await expect(end).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  await downstream.reopen();
+  expect((await downstream.store.status()).revisions).toBe(50);
+});
