@@ -17,6 +17,7 @@ import type { SyncFilter } from '../sync/sync-filter.js';
 import { parseTimeWindow } from '../sync/time-window.js';
 import { openHttpClient, printableUrl } from '../transfer/http-client.js';
 import { openHttpPost } from '../transfer/http-post.js';
+import { secretsOf } from '../transfer/proxy.js';
 import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
@@ -230,6 +231,7 @@ async function synchroniseOnce(
       window: between === undefined ? undefined : parseTimeWindow(between),
       runner,
       trigger,
+      secrets: secretsOf(httpOptions.proxies),
       threads: context.threads,
       signal: context.signal,
       report: context.report,
