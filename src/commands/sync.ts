@@ -17,6 +17,7 @@ import type { SyncFilter } from '../sync/sync-filter.js';
 import { parseTimeWindow } from '../sync/time-window.js';
 import { openHttpClient, printableUrl } from '../transfer/http-client.js';
 import { openHttpPost } from '../transfer/http-post.js';
+import { secretsOf } from '../transfer/proxy.js';
 import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
@@ -168,6 +169,7 @@ async function describeIfNotDue(context: CommandContext): Promise<string | undef
 
 function inOneLine(error: unknown): unknown {
   if (!isWsusutilError(error) || error.hint === undefined) return error;
+  if (error.code === 'INTERRUPTED') return error; // without a hint of its own it would get one that does not fit
   return new WsusutilError(error.code, `${error.message.replace(/[.:]?$/, '.')} ${error.hint}`, {
     details: error.details,
     cause: error,
@@ -232,6 +234,7 @@ async function synchroniseOnce(
       window: between === undefined ? undefined : parseTimeWindow(between),
       runner,
       trigger,
+      secrets: secretsOf(httpOptions.proxies),
       threads: context.threads,
       signal: context.signal,
       report: context.report,

@@ -53,10 +53,6 @@ export function parseIdentityArgument(text: string): {
   return { updateId, revisionNumber: match[2] === undefined ? undefined : Number(match[2]) };
 }
 
-const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-);
-
 /** The 16 bytes of a GUID in the order they are written (not the mixed-endian order of Windows). */
 export function updateIdToBytes(updateId: UpdateId): Buffer {
   const bytes = Buffer.allocUnsafe(16);
@@ -77,10 +73,16 @@ function hexDigit(code: number): number {
 
 /** @param bytes 16 bytes made by {@link updateIdToBytes}, from `offset` on */
 export function updateIdFromBytes(bytes: Uint8Array, offset = 0): UpdateId {
-  let text = '';
+  let position = 0;
   for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
-    text += HEX_PAIRS[bytes[offset + i] as number];
+    if (i === 4 || i === 6 || i === 8 || i === 10) WRITTEN[position++] = HYPHEN;
+    const byte = bytes[offset + i] as number;
+    WRITTEN[position++] = HEX_DIGITS[byte >> 4] as number;
+    WRITTEN[position++] = HEX_DIGITS[byte & 15] as number;
   }
-  return text;
+  return WRITTEN.toString('latin1');
 }
+
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+/** A text put together piece by piece stays in pieces: fifteen times the memory, which counts in lists of a million. */
+const WRITTEN = Buffer.alloc(36);

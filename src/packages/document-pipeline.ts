@@ -63,6 +63,7 @@ export class DocumentPipeline {
   readonly #options: PipelineOptions;
   #runner: PackageRunner = openPackageRunner(0);
   #isThreaded = false;
+  #isFinishing = false;
   readonly #underWay: {
     records: RecordBatch['records'];
     known: readonly (KnownRevision | undefined)[];
@@ -117,6 +118,11 @@ export class DocumentPipeline {
     while (this.#underWay.length >= this.#runner.concurrency) await this.#applyOldest();
   }
 
+  /** What comes and is taken in from now on is dealt with in spite of an interruption: for the end of a run. */
+  finishDespiteInterruption(): void {
+    this.#isFinishing = true;
+  }
+
   /** Everything taken in so far is with the transaction afterwards. */
   async drain(): Promise<void> {
     while (this.#underWay.length > 0) await this.#applyOldest();
@@ -131,7 +137,7 @@ export class DocumentPipeline {
     const oldest = this.#underWay.shift();
     if (oldest === undefined) return;
     const { transaction, signal, interruption, onDone, onUnreadable, onSecured } = this.#options;
-    throwIfInterrupted(signal, interruption);
+    if (!this.#isFinishing) throwIfInterrupted(signal, interruption);
     const { verdicts, batch, documentBytes, bytes, secured } = await oldest.done;
     onDone?.(bytes);
     this.documentBytes += documentBytes;

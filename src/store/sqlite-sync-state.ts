@@ -12,18 +12,22 @@ export function readSyncValues(database: SqlDatabase, upstream: string): Readonl
 }
 
 export function readOwed(database: SqlDatabase, upstream: string, pass: SyncPass): readonly OwedRevision[] {
-  return database
+  const rows = database
     .prepare(
       'SELECT update_id, revision_number, reason FROM owed_revisions WHERE upstream = ? AND pass = ? ORDER BY position',
     )
-    .all(upstream, SYNC_PASS_CODES[pass])
-    .map((row) => ({
+    .iterate(upstream, SYNC_PASS_CODES[pass]);
+  const owed: OwedRevision[] = [];
+  for (const row of rows) {
+    owed.push({
       identity: {
         updateId: updateIdFromBytes(bytesOf(row.update_id)),
         revisionNumber: numberOf(row.revision_number),
       },
       reason: textOf(row.reason),
-    }));
+    });
+  }
+  return owed;
 }
 
 export function findDecryptionKeys(database: SqlDatabase, sha1s: readonly Sha1Hex[]): ReadonlySet<Sha1Hex> {
@@ -50,9 +54,10 @@ export function writeSyncChange(database: SqlDatabase, { upstream, values, owed 
     'revision_number',
     'reason',
   ]);
-  for (const [position, { identity, reason }] of owed.revisions.entries()) {
+  let position = 0;
+  for (const { identity, reason } of owed.revisions) {
     const { updateId, revisionNumber } = identity;
-    rows.add(upstream, pass, position, updateIdToBytes(updateId), revisionNumber, reason ?? null);
+    rows.add(upstream, pass, position++, updateIdToBytes(updateId), revisionNumber, reason ?? null);
   }
   rows.flush();
 }

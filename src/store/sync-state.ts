@@ -45,5 +45,5 @@ export interface SyncChange {
   /** undefined takes a value away; names left out stay */
   readonly values?: Readonly<Record<string, string | undefined>>;
   /** takes the place of what was owed in that pass */
-  readonly owed?: { readonly pass: SyncPass; readonly revisions: readonly OwedRevision[] };
+  readonly owed?: { readonly pass: SyncPass; readonly revisions: Iterable<OwedRevision> };
 }

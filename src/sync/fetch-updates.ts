@@ -2,7 +2,7 @@
  * All documents of a list of revisions, through servers that answer short, break off, or refuse a whole batch for one
  * unknown revision (server-sync-protocol 6.1, 15.4, 17.7, 17.8).
  */
-import { isWsusutilError, WsusutilError } from '../errors.js';
+import { isWsusutilError, type WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import type { FileLocation, ServerUpdate, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
 import { decodeUpdateBlob } from '../formats/server-sync/update-blob.js';
@@ -45,9 +45,8 @@ export interface UpdateFetching {
 
 /** Pause before a batch that may hold an unknown revision is asked for again (section 15.4). */
 const UNKNOWN_PAUSE_MS = 2_000;
-/** Unavailable revisions that a healthy server may have: this many, or this part of the list if that is more. */
-const MAX_UNAVAILABLE = 20;
-const MAX_UNAVAILABLE_SHARE = 0.05;
+/** Answers in a row that make no sense, beside the halves it takes to find the one revision that spoils them. */
+const MAX_MALFORMED = 4;
 /** Time-outs after which a batch is halved. */
 const MAX_TIMEOUTS = 2;
 
@@ -66,7 +65,7 @@ export async function* fetchUpdates(
 ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
   const wanted = new Map<string, UpdateIdentity>();
   for (const identity of identities) wanted.set(formatIdentity(identity), identity);
-  const fetcher = new Fetcher(wanted.size, fetching);
+  const fetcher = new Fetcher(fetching);
   let batch: UpdateIdentity[] = [];
   for (const identity of wanted.values()) {
     batch.push(identity);
@@ -79,15 +78,12 @@ export async function* fetchUpdates(
 
 class Fetcher {
   readonly #fetching: UpdateFetching;
-  readonly #maxUnavailable: number;
-  readonly #total: number;
-  #unavailable = 0;
-  #delivered = 0;
+  /** answers in a row that made no sense */
+  #malformed = 0;
+  #maxMalformed = 0;
 
-  constructor(total: number, fetching: UpdateFetching) {
-    this.#total = total;
+  constructor(fetching: UpdateFetching) {
     this.#fetching = fetching;
-    this.#maxUnavailable = Math.max(MAX_UNAVAILABLE, Math.ceil(total * MAX_UNAVAILABLE_SHARE));
   }
 
   async *fetch(
@@ -96,12 +92,14 @@ class Fetcher {
     /** yielded already; asked for again only for the file locations behind them */
     const delivered = new Set<string>();
     const stack: Batch[] = [this.#batch(identities)];
+    this.#maxMalformed = Math.ceil(Math.log2(identities.length)) + MAX_MALFORMED;
     for (;;) {
       const batch = stack.pop();
       if (batch === undefined) return;
       const returned = new Set<string>();
       try {
         yield* this.#askOnce(batch, delivered, returned);
+        this.#malformed = 0;
       } catch (error) {
         yield* this.#afterError(error, batch, stack, delivered);
         continue;
@@ -115,7 +113,7 @@ class Fetcher {
       });
       if (rest.length < batch.identities.length) stack.push(this.#batch(rest));
       else if (rest.length > 1) this.#halve(batch, stack);
-      else yield [this.#giveUp(rest[0] as UpdateIdentity, 'NotReturned')];
+      else yield [unavailable(rest[0] as UpdateIdentity, 'NotReturned')];
     }
   }
 
@@ -155,7 +153,6 @@ class Fetcher {
     returned.add(key);
     if (delivered.has(key)) return undefined;
     delivered.add(key);
-    this.#delivered++;
     try {
       const document = decodeUpdateBlob(update.blob);
       return { type: 'document', identity, document, fileSha1s: update.fileSha1s };
@@ -174,6 +171,7 @@ class Fetcher {
   ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     const { decide, recover } = this.#fetching;
     const { identities } = batch;
+    if (isWsusutilError(error, 'UPSTREAM_MALFORMED')) this.#malformed++;
     const decision = decide(error);
     if (decision?.action === 'leave-out') {
       const missing = new Set(decision.missing.map(formatIdentity));
@@ -181,7 +179,7 @@ class Fetcher {
       if (rest.length < identities.length) {
         for (const identity of identities) {
           const key = formatIdentity(identity);
-          if (missing.has(key) && !delivered.has(key)) yield [this.#giveUp(identity, 'MissingRevisions')];
+          if (missing.has(key) && !delivered.has(key)) yield [unavailable(identity, 'MissingRevisions')];
         }
         if (rest.length > 0) stack.push(this.#batch(rest));
         return;
@@ -196,7 +194,7 @@ class Fetcher {
         this.#halve(batch, stack);
       } else {
         const [identity] = identities as readonly [UpdateIdentity];
-        if (!delivered.has(formatIdentity(identity))) yield [this.#giveUp(identity, errorCodeOf(error))];
+        if (!delivered.has(formatIdentity(identity))) yield [unavailable(identity, errorCodeOf(error))];
       }
       return;
     }
@@ -204,20 +202,26 @@ class Fetcher {
       this.#halve(batch, stack);
       return;
     }
-    if (isWsusutilError(error, 'LIMIT_EXCEEDED')) {
+    if (this.#isOneBad(error)) {
       const [identity] = identities as readonly [UpdateIdentity];
-      if (!delivered.has(formatIdentity(identity))) {
-        this.#count();
-        yield [{ type: 'unreadable', identity, error }];
-      }
+      if (!delivered.has(formatIdentity(identity))) yield [{ type: 'unreadable', identity, error }];
       return;
     }
     await recover(error, batch.tries);
     stack.push(batch);
   }
 
-  #isTooMuch(error: unknown, batch: Batch): boolean {
+  /**
+   * One revision can spoil the answer for all that came with it: it is too long, has no document, or characters that
+   * XML forbids. A server that makes no sense at all does so however little is asked for.
+   */
+  #isOneBad(error: unknown): error is WsusutilError {
     if (isWsusutilError(error, 'LIMIT_EXCEEDED')) return true;
+    return isWsusutilError(error, 'UPSTREAM_MALFORMED') && this.#malformed <= this.#maxMalformed;
+  }
+
+  #isTooMuch(error: unknown, batch: Batch): boolean {
+    if (this.#isOneBad(error)) return true;
     if (!(error instanceof TransportError)) return false;
     return error.status === 413 || (error.isTimeout && ++batch.timeouts >= MAX_TIMEOUTS);
   }
@@ -232,26 +236,10 @@ class Fetcher {
   #batch(identities: readonly UpdateIdentity[]): Batch {
     return { identities, tries: this.#fetching.newTries(), isRepeated: false, timeouts: 0 };
   }
+}
 
-  #giveUp(identity: UpdateIdentity, reason: string): UpdateEvent {
-    this.#count();
-    return { type: 'unavailable', identity, reason };
-  }
-
-  /** @throws WsusutilError `UPSTREAM_FAULT` if so many are not there that the server must be ill */
-  #count(): void {
-    const unavailable = ++this.#unavailable;
-    const limit = this.#delivered === 0 ? MAX_UNAVAILABLE : this.#maxUnavailable;
-    if (unavailable <= limit) return;
-    throw new WsusutilError(
-      'UPSTREAM_FAULT',
-      `The upstream lists ${this.#total} revisions but does not give out ${unavailable} of them`,
-      {
-        hint: 'Something is wrong inside the upstream; look at its log, or run its clean-up, and try again.',
-        details: { unavailable, asked: this.#total },
-      },
-    );
-  }
+function unavailable(identity: UpdateIdentity, reason: string): UpdateEvent {
+  return { type: 'unavailable', identity, reason };
 }
 
 function errorCodeOf(error: unknown): string {

@@ -9,6 +9,7 @@ import type { Account } from '../formats/server-sync/get-authorization-cookie.js
 import type { HistoryMessage, MetadataStore } from '../store/metadata-store.js';
 import type { HttpClient } from '../transfer/http-client.js';
 import type { HttpPost } from '../transfer/http-post.js';
+import { withoutSecrets } from '../transfer/proxy.js';
 import { type SyncClock, systemClock } from './clock.js';
 import { contentUrlOf } from './content-url.js';
 import type { ContentChoice } from './select-content.js';
@@ -63,6 +64,8 @@ export interface PerformSyncOptions
   readonly window?: TimeWindow | undefined;
   readonly runner: ContentRunner;
   readonly trigger: 'manual' | 'scheduled';
+  /** texts that must be in no message, though a server or a proxy throw them back */
+  readonly secrets?: readonly string[] | undefined;
   readonly clock?: SyncClock | undefined;
 }
 
@@ -82,9 +85,9 @@ export interface PerformSyncSummary {
  * @throws WsusutilError the codes of {@link synchroniseMetadata} and {@link synchroniseContent}
  */
 export async function performSync(options: PerformSyncOptions): Promise<PerformSyncSummary> {
-  const { clock = systemClock, store, upstream, trigger, dryRun } = options;
+  const { clock = systemClock, store, upstream, trigger, dryRun, secrets = [] } = options;
   const startedAt = clock.now().getTime();
-  const listener = listen(options.report, () => clock.now().getTime());
+  const listener = listen(options.report, () => clock.now().getTime(), secrets);
   const run = new Run({ ...options, report: listener.report }, clock);
   const remember = async (outcome: string, details: Readonly<Record<string, unknown>>) => {
     if (dryRun) return;
@@ -107,7 +110,7 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
   try {
     summary = await run.perform();
   } catch (thrown) {
-    const error = options.signal.aborted ? interruption(thrown, dryRun) : thrown;
+    const error = options.signal.aborted ? interruption(thrown, dryRun) : concealed(thrown, secrets);
     const code = isWsusutilError(error) ? error.code : 'INTERNAL';
     const message = error instanceof Error ? error.message : String(error);
     listener.add('error', message);
@@ -125,6 +128,17 @@ function interruption(cause: unknown, dryRun: boolean): WsusutilError {
       ? 'Nothing was changed (--dry-run).'
       : 'What came is kept; run the command again to go on from there.',
     cause,
+  });
+}
+
+/** The causes are let go: they hold the same words. */
+function concealed(error: unknown, secrets: readonly string[]): unknown {
+  if (!isWsusutilError(error)) return error;
+  const conceal = (text: string) => withoutSecrets(text, secrets);
+  const said = JSON.stringify([error.message, error.hint, error.details ?? {}]);
+  if (conceal(said) === said && conceal(error.message) === error.message) return error;
+  return new WsusutilError(error.code, conceal(error.message), {
+    hint: error.hint === undefined ? undefined : conceal(error.hint),
   });
 }
 
@@ -239,6 +253,7 @@ class Run {
 function listen(
   report: Report,
   now: () => number,
+  secrets: readonly string[],
 ): {
   report(event: ProgressEvent): void;
   add(level: HistoryMessage['level'], message: string): void;
@@ -253,8 +268,10 @@ function listen(
   };
   return {
     report(event) {
-      if (event.type === 'step' || event.type === 'warning') add(event.type, event.message);
-      report(event);
+      if (event.type !== 'step' && event.type !== 'warning') return report(event);
+      const message = withoutSecrets(event.message, secrets);
+      add(event.type, message);
+      report({ ...event, message });
     },
     add,
     messages: () =>

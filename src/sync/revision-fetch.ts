@@ -51,6 +51,11 @@ export interface FetchList {
   readonly identities: readonly UpdateIdentity[];
   /** identities per call, if not as many as the upstream takes */
   readonly batchSize?: number;
+  /**
+   * Nothing says that a healthy server has these: when more than so many do not come, the others are left, and that is
+   * no error.
+   */
+  readonly maxInVain?: number;
 }
 
 export class RevisionFetch {
@@ -94,12 +99,12 @@ export class RevisionFetch {
    * @returns revisions that did not come, with the reason
    * @throws WsusutilError `UPSTREAM_FAULT` also when more of them are not there than a healthy server has
    */
-  async fetch({ identities, batchSize }: FetchList): Promise<readonly OwedRevision[]> {
+  async fetch({ identities, batchSize, maxInVain }: FetchList): Promise<readonly OwedRevision[]> {
     const { source, concurrency, report } = this.#options;
     const size = batchSize ?? source.updateBatchSize;
     const total = identities.length;
-    if (total === 0) return [];
     this.#unavailable = [];
+    if (total === 0) return [];
     const limit = Math.max(MAX_UNAVAILABLE, Math.ceil(total * MAX_UNAVAILABLE_SHARE));
     const streams = (function* () {
       for (let start = 0; start < total; start += size) {
@@ -108,7 +113,8 @@ export class RevisionFetch {
     })();
     report({ type: 'stage-started', stage: 'synchronising', unit: 'revisions', total });
     let done = 0;
-    for await (const events of mergeStreams(streams, concurrency)) {
+    let hasCome = false;
+    fetching: for await (const events of mergeStreams(streams, concurrency)) {
       for (const event of events) {
         if (event.type === 'file-location') {
           const { sha1, muUrl } = event.location;
@@ -116,6 +122,7 @@ export class RevisionFetch {
           continue;
         }
         if (event.type === 'document') {
+          hasCome = true;
           if (this.#take(event.identity, event.document)) await this.#flushTaken();
         } else if (event.type === 'unavailable') {
           this.#addUnavailable(
@@ -124,7 +131,18 @@ export class RevisionFetch {
             'the upstream lists it but does not give it out',
           );
         } else this.#addUnavailable(event.identity, event.error.code, event.error.message);
-        if (this.#unavailable.length > limit) throw isIll(total, this.#unavailable.length);
+        // A server that gives out nothing at all is given up soon, however long its list.
+        const inVain = this.#unavailable.length;
+        if (maxInVain !== undefined && inVain > maxInVain) {
+          report({
+            type: 'step',
+            message: `${inVain} revisions did not come; the others are not asked for in this run`,
+          });
+          break fetching;
+        }
+        if (maxInVain === undefined && inVain > (hasCome ? limit : MAX_UNAVAILABLE)) {
+          throw isIll(total, inVain);
+        }
         if (++done % PROGRESS_INTERVAL === 0) this.#reportProgress(done, total);
       }
     }
@@ -134,10 +152,22 @@ export class RevisionFetch {
     return this.#unavailable;
   }
 
-  /** Makes permanent what is stored already; for a run that ends early. */
+  /** What has not come so far of the list that is fetched, or was fetched last, with the reason. */
+  get unavailable(): readonly OwedRevision[] {
+    return this.#unavailable;
+  }
+
+  /** Makes permanent what came; for a run that ends early. */
   async salvage(): Promise<void> {
     const { transaction, onCheckpoint, isKept } = this.#options;
     if (!isKept) return;
+    this.#pipeline.finishDespiteInterruption(); // a moment's work: it is never more than a few MiB
+    try {
+      await this.#flush();
+      await this.#pipeline.drain();
+    } catch {
+      // what was stored before is made permanent nevertheless
+    }
     await transaction.addFileUrls(this.#urls);
     await onCheckpoint(this.secured);
     await transaction.checkpoint(new AbortController().signal);
@@ -151,15 +181,19 @@ export class RevisionFetch {
   #take(identity: UpdateIdentity, document: Uint8Array): boolean {
     this.#documents.push({ identity, document });
     this.#size += document.length;
-    return this.#size >= BATCH_SIZE;
+    return this.#size >= BATCH_SIZE || this.#isCheckpointDue();
+  }
+
+  #isCheckpointDue(): boolean {
+    return (
+      this.#pipeline.applied - this.#checkpointed >= CHECKPOINT_REVISIONS ||
+      Math.abs(this.#options.now().getTime() - this.#checkpointAt) >= CHECKPOINT_INTERVAL_MS
+    );
   }
 
   async #flushTaken(): Promise<void> {
     await this.#flush();
-    const isDue =
-      this.#pipeline.applied - this.#checkpointed >= CHECKPOINT_REVISIONS ||
-      this.#options.now().getTime() - this.#checkpointAt >= CHECKPOINT_INTERVAL_MS;
-    if (isDue) await this.#checkpoint();
+    if (this.#isCheckpointDue()) await this.#checkpoint();
   }
 
   async #flush(): Promise<void> {

@@ -243,8 +243,7 @@ export class ServerSyncClient {
    * Streams the documents of these revisions, some at a time, in the upstream's order and as many per call as it allows. What is left
    * out of an answer is asked for again; what the upstream does not have ends as `unavailable` and does not stop the
    * others. Several of these may run at once.
-   *
-   * @throws WsusutilError `UPSTREAM_FAULT` also when more revisions are unavailable than a healthy server has
+   * Whoever reads it counts them, and stops when the server must be ill.
    */
   getUpdateData(
     identities: Iterable<UpdateIdentity>,

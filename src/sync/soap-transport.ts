@@ -6,6 +6,10 @@ import type { HttpPost, HttpPostResponse } from '../transfer/http-post.js';
 import type { SyncClock } from './clock.js';
 import { statusError, TransportError, toTransportError } from './transport-error.js';
 
+/** An answer of which less than this comes while twice the time limit is spent on waiting has stopped, too. */
+const SLOW_SIZE = 16 * 1024;
+const SLOW_WAITS = 2;
+
 export interface OpenReply {
   /** of an answer with status 200 */
   readonly chunks: AsyncIterable<Uint8Array>;
@@ -128,9 +132,21 @@ class CallGuard {
   async *guarded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
     const iterator = body[Symbol.asyncIterator]();
     let isDone = false;
+    let waitedMs = 0;
+    let size = 0;
     try {
       for (;;) {
+        const startedAt = performance.now();
         const next = await this.wait(() => iterator.next());
+        // Only what we waited counts: whoever takes the answer may be slow as well.
+        waitedMs += performance.now() - startedAt;
+        size += next.done === true ? 0 : next.value.length;
+        if (size >= SLOW_SIZE) {
+          size = 0;
+          waitedMs = 0;
+        } else if (next.done !== true && waitedMs > SLOW_WAITS * this.#timeoutMs) {
+          throw this.#timeout(`only ${size} bytes in ${Math.round(waitedMs / 1000)} seconds`);
+        }
         if (next.done === true) {
           isDone = true;
           return;
@@ -143,11 +159,10 @@ class CallGuard {
     }
   }
 
-  #timeout(): TransportError {
-    const seconds = Math.round(this.#timeoutMs / 1000);
+  #timeout(said = `nothing for ${Math.round(this.#timeoutMs / 1000)} seconds`): TransportError {
     return new TransportError(
       'UPSTREAM_UNREACHABLE',
-      `The upstream said nothing for ${seconds} seconds: ${this.#operation} at ${this.#where}`,
+      `The upstream said ${said}: ${this.#operation} at ${this.#where}`,
       { isTransient: true, isTimeout: true, hint: 'It may be overloaded; try again later.' },
     );
   }

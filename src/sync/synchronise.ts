@@ -21,6 +21,7 @@ import type {
 } from '../store/metadata-store.js';
 import type { OwedRevision, SyncPass } from '../store/sync-state.js';
 import { addDecryptionKeys } from './decryption.js';
+import { IdentitySet } from './identity-set.js';
 import { type DriverInventory, fetchDriverSets, listDrivers } from './inventory-drivers.js';
 import { RevisionFetch } from './revision-fetch.js';
 import type { RevisionIdAnswer, ServerSyncClient } from './server-sync-client.js';
@@ -36,6 +37,10 @@ const MAX_CLOSURE_ROUNDS = 5;
 const MAX_CLOSURE_REFERENCES = 5_000;
 /** Few enough that revisions the upstream does not have do not make it look ill. */
 const CLOSURE_BATCH_SIZE = 10;
+/** Revisions no list had that are asked for in vain in one round. Each may cost the pauses of an unknown revision (15.4). */
+const MAX_CLOSURE_IN_VAIN = 200;
+/** Revisions that did not come in an earlier run and do not come in this one, before the others wait for the next. */
+const MAX_AGAIN_IN_VAIN = 20;
 /** Calls for the revision number of a prerequisite, one each. */
 const MAX_RELATED_CALLS = 50;
 /** Revisions that a dry run fetches to see what files they have. */
@@ -137,6 +142,7 @@ const NAMES = {
   closureFrom: 'closureFrom',
 } as const;
 
+const PASSES: readonly SyncPass[] = ['categories', 'updates', 'drivers'];
 const anchorName = (pass: SyncPass) => `${pass}Anchor`;
 /** The anchor that came with what is owed now. */
 const pendingName = (pass: SyncPass) => `${pass}PendingAnchor`;
@@ -145,6 +151,29 @@ const filterName = (pass: SyncPass) => `${pass}Filter`;
 const pendingFilterName = (pass: SyncPass) => `${pass}PendingFilter`;
 /** Milliseconds since 1970 of the last full list. */
 const fullName = (pass: SyncPass) => `${pass}FullListAt`;
+
+/**
+ * What is to be asked for, each once. A list may hold millions: what nobody has asked for yet has no record of its own.
+ */
+interface Todo {
+  readonly fresh: readonly UpdateIdentity[];
+  /** asked for in vain before */
+  readonly again: readonly OwedRevision[];
+}
+
+function countOf({ fresh, again }: Todo): number {
+  return fresh.length + again.length;
+}
+
+/** As it is written down. */
+function* owedOf(
+  { fresh, again }: Todo,
+  left: readonly OwedRevision[],
+): Generator<OwedRevision, void, undefined> {
+  yield* again;
+  for (const identity of fresh) yield { identity, reason: undefined };
+  yield* left;
+}
 
 /** One of the upstream's lists. */
 interface Pass {
@@ -167,6 +196,9 @@ class SyncRun {
   #rehearsed = true;
   #closureFrom: number;
   #relatedCalls = 0;
+  #hasDroppedAnchors = false;
+  /** the list that is fetched */
+  #fetching: { readonly pass: SyncPass; readonly todo: Todo } | undefined;
 
   constructor(options: SynchroniseOptions, transaction: ImportTransaction) {
     this.#options = options;
@@ -182,7 +214,10 @@ class SyncRun {
       signal: options.signal,
       report: options.report,
       isKept: !options.dryRun,
-      onCheckpoint: (secured) => this.#oweDecryption(secured),
+      onCheckpoint: async (secured) => {
+        if (!options.dryRun) await this.#dropVoidAnchors();
+        await this.#oweDecryption(secured);
+      },
     });
   }
 
@@ -216,10 +251,11 @@ class SyncRun {
     return this.#finish(config, categories, before, driverSets, decryptionKeys);
   }
 
-  /** For a run that failed: what is stored already becomes permanent, as far as that is possible. */
+  /** For a run that failed: what came becomes permanent, as far as that is possible. */
   async salvage(): Promise<void> {
     if (this.#options.dryRun) return;
     try {
+      await this.#rememberVain();
       await this.#fetch.salvage();
     } catch {
       // e.g. the disk is full: what the last checkpoint had is there
@@ -308,7 +344,7 @@ class SyncRun {
   /** What an unfinished run still owes, then what is new since. */
   async #runPass(pass: Pass): Promise<void> {
     const { store, client, upstream, full, now, report } = this.#options;
-    let owed = await store.syncState().owed(upstream, pass.name);
+    let owed: readonly OwedRevision[] = await store.syncState().owed(upstream, pass.name);
     /** asked for in this run, in vain */
     let left: readonly OwedRevision[] = [];
     const pending = this.#values.get(pendingName(pass.name));
@@ -316,18 +352,20 @@ class SyncRun {
       const isUsable =
         !full && !client.hasServerChanged && pass.accepts(this.#values.get(pendingFilterName(pass.name)));
       if (isUsable) {
-        const todo = await this.#absent(owed);
+        const todo = await this.#absent(owed, []);
+        owed = [];
         report({
           type: 'step',
-          message: `${pass.name}: going on with ${todo.length} revisions listed before`,
+          message: `${pass.name}: going on with ${countOf(todo)} revisions listed before`,
         });
+        const filter = this.#values.get(pendingFilterName(pass.name)) ?? '';
         left = await this.#fetchListed(pass.name, todo);
-        await this.#promote(pass, this.#values.get(pendingFilterName(pass.name)) ?? '', pending, left);
-        owed = [];
+        await this.#promote(pass, filter, pending, left);
       } else owed = owed.filter(({ reason }) => reason !== undefined); // the full list has the rest
     }
     const anchor = this.#usableAnchor(pass);
     const answer = await pass.list(anchor);
+    await this.#dropVoidAnchors(); // what the list itself came with is of the server as it is now
     const isFull = anchor === undefined || answer.anchorLoss !== undefined;
     this.#listed += answer.revisions.length;
     report({
@@ -335,9 +373,8 @@ class SyncRun {
       message: `${pass.name}: the upstream lists ${answer.revisions.length} revisions${isFull ? '' : ' since the last synchronisation'}`,
     });
     const vain = new Set(left.map(({ identity }) => formatIdentity(identity)));
-    const todo = (
-      await this.#absent([...owed, ...answer.revisions.map((identity) => ({ identity, reason: undefined }))])
-    ).filter(({ identity }) => !vain.has(formatIdentity(identity)));
+    const todo = await this.#absent(owed, answer.revisions, vain);
+    owed = [];
     await this.#remember(
       {
         [pendingName(pass.name)]: answer.anchor,
@@ -345,11 +382,26 @@ class SyncRun {
         [NAMES.closureFrom]: String(this.#closureFrom),
         ...(isFull ? { [fullName(pass.name)]: String(now().getTime()) } : {}),
       },
-      { pass: pass.name, revisions: [...todo, ...left] },
+      { pass: pass.name, revisions: owedOf(todo, left) },
     );
     left = [...left, ...(await this.#fetchListed(pass.name, todo))];
     await this.#promote(pass, pass.filter, answer.anchor, left);
     for (const each of left) this.#unavailable.push(each);
+  }
+
+  /** Once the upstream has said that it is another server: nothing that it was asked with before is asked with again. */
+  async #dropVoidAnchors(): Promise<void> {
+    if (!this.#options.client.hasServerChanged || this.#hasDroppedAnchors) return;
+    this.#hasDroppedAnchors = true;
+    const names = PASSES.flatMap((pass) => [
+      anchorName(pass),
+      filterName(pass),
+      pendingName(pass),
+      pendingFilterName(pass),
+    ]);
+    await this.#remember(
+      Object.fromEntries([NAMES.configAnchor, ...names].map((name) => [name, undefined] as const)),
+    );
   }
 
   #usableAnchor(pass: Pass): string | undefined {
@@ -364,7 +416,8 @@ class SyncRun {
       return undefined;
     }
     const listedAt = Number(this.#values.get(fullName(pass.name)) ?? 0);
-    if (now().getTime() - listedAt > FULL_LIST_INTERVAL_MS) {
+    // Also when it seems to be far in the future: the clock was wrong then, or is now.
+    if (Math.abs(now().getTime() - listedAt) > FULL_LIST_INTERVAL_MS) {
       report({ type: 'step', message: `${pass.name}: the last full list is old; asking for another` });
       return undefined;
     }
@@ -373,10 +426,13 @@ class SyncRun {
 
   /** Everything of the list is stored or written down as owed: from now on the upstream is asked from this anchor on. */
   async #promote(pass: Pass, filter: string, anchor: string, owed: readonly OwedRevision[]): Promise<void> {
+    await this.#dropVoidAnchors();
+    // Unset meanwhile: the server was replaced while its documents came, and the anchor is none of the new one.
+    const isVoid = this.#values.get(pendingName(pass.name)) === undefined;
     await this.#remember(
       {
-        [anchorName(pass.name)]: anchor,
-        [filterName(pass.name)]: filter,
+        [anchorName(pass.name)]: isVoid ? undefined : anchor,
+        [filterName(pass.name)]: isVoid ? undefined : filter,
         [pendingName(pass.name)]: undefined,
         [pendingFilterName(pass.name)]: undefined,
       },
@@ -384,31 +440,81 @@ class SyncRun {
     );
   }
 
-  async #fetchListed(pass: SyncPass, todo: readonly OwedRevision[]): Promise<readonly OwedRevision[]> {
-    this.#wanted += todo.length;
-    if (this.#options.dryRun && pass !== 'categories' && todo.length > MAX_REHEARSED_REVISIONS) {
+  async #fetchListed(pass: SyncPass, todo: Todo): Promise<readonly OwedRevision[]> {
+    this.#wanted += countOf(todo);
+    if (this.#options.dryRun && pass !== 'categories' && countOf(todo) > MAX_REHEARSED_REVISIONS) {
       this.#rehearsed = false;
       return [];
     }
-    return this.#fetch.fetch({ identities: todo.map(({ identity }) => identity) });
+    // Those that did not come before wait until the others are there: an ill server must not keep them back.
+    const { fresh, again } = todo;
+    this.#fetching = { pass, todo };
+    const left = await this.#fetch.fetch({ identities: fresh });
+    const vain = await this.#fetch.fetch({
+      identities: again.map(({ identity }) => identity),
+      maxInVain: MAX_AGAIN_IN_VAIN,
+    });
+    this.#fetching = undefined;
+    const tried = new Set(vain.map(({ identity }) => formatIdentity(identity)));
+    const unasked = (await this.#absent(again, [], tried)).again;
+    return [...unasked, ...vain, ...left]; // the next run begins with those that had no turn
   }
 
-  /** What the store does not hold, each once. */
-  async #absent(revisions: readonly OwedRevision[]): Promise<readonly OwedRevision[]> {
-    const absent: OwedRevision[] = [];
-    const seen = new Set<string>();
-    for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
-      throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
-      const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
-      const known = await this.#transaction.findRevisions(part.map(({ identity }) => identity));
-      for (const [index, revision] of part.entries()) {
-        const key = formatIdentity(revision.identity);
-        if (known[index] !== undefined || seen.has(key)) continue;
-        seen.add(key);
-        absent.push(revision);
+  /** What a run that failed asked for in vain is not what the next one begins with. */
+  async #rememberVain(): Promise<void> {
+    const { upstream, signal } = this.#options;
+    if (this.#fetching === undefined || this.#fetch.unavailable.length === 0 || signal.aborted) return;
+    const { pass, todo } = this.#fetching;
+    const reasons = new Map(
+      this.#fetch.unavailable.map(({ identity, reason }) => [formatIdentity(identity), reason]),
+    );
+    const revisions = (function* () {
+      for (const { identity, reason } of owedOf(todo, [])) {
+        yield { identity, reason: reasons.get(formatIdentity(identity)) ?? reason };
       }
-    }
-    return absent;
+    })();
+    await this.#transaction.rememberSync({ upstream, values: {}, owed: { pass, revisions } });
+  }
+
+  /** What the store does not hold, nor `without` (as {@link formatIdentity} writes them). */
+  async #absent(
+    owed: readonly OwedRevision[],
+    listed: readonly UpdateIdentity[],
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<Todo> {
+    const todo: Todo & { fresh: UpdateIdentity[]; again: OwedRevision[] } = { fresh: [], again: [] };
+    const seen = new IdentitySet(owed.length + listed.length);
+    const look = async <T>(
+      revisions: readonly T[],
+      identityOf: (revision: T) => UpdateIdentity,
+      take: (revision: T) => void,
+    ) => {
+      for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
+        throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
+        const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
+        const known = await this.#transaction.findRevisions(part.map(identityOf));
+        for (const [index, revision] of part.entries()) {
+          const identity = identityOf(revision);
+          if (known[index] !== undefined) continue;
+          if (without.size > 0 && without.has(formatIdentity(identity))) continue;
+          if (seen.add(identity)) take(revision);
+        }
+      }
+    };
+    await look(
+      owed,
+      ({ identity }) => identity,
+      (revision) => {
+        if (revision.reason === undefined) todo.fresh.push(revision.identity);
+        else todo.again.push(revision);
+      },
+    );
+    await look(
+      listed,
+      (identity) => identity,
+      (identity) => todo.fresh.push(identity),
+    );
+    return todo;
   }
 
   async #runDrivers(inventory: DriverInventory): Promise<number> {
@@ -454,15 +560,16 @@ class SyncRun {
           }
         }
       }
-      const todo = await this.#absent(identities.map((identity) => ({ identity, reason: undefined })));
-      if (todo.length === 0) return;
+      const { fresh } = await this.#absent([], identities);
+      if (fresh.length === 0) return;
       report({
         type: 'step',
-        message: `Asking for ${todo.length} revisions that others need and no list had`,
+        message: `Asking for ${fresh.length} revisions that others need and no list had`,
       });
       await this.#fetch.fetch({
-        identities: todo.map(({ identity }) => identity),
+        identities: fresh,
         batchSize: CLOSURE_BATCH_SIZE,
+        maxInVain: MAX_CLOSURE_IN_VAIN,
       });
     }
   }
@@ -557,7 +664,7 @@ class SyncRun {
 
   async #remember(
     values: Readonly<Record<string, string | undefined>>,
-    owed?: { readonly pass: SyncPass; readonly revisions: readonly OwedRevision[] },
+    owed?: { readonly pass: SyncPass; readonly revisions: Iterable<OwedRevision> },
   ): Promise<void> {
     const { upstream, dryRun, signal } = this.#options;
     for (const [name, value] of Object.entries(values)) {

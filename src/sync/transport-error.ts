@@ -1,6 +1,7 @@
 /** What went wrong below SOAP, and whether trying again can help (server-sync-protocol 15.5). */
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { showText } from '../formats/soap/soap-fault.js';
+import { isScheme } from '../transfer/proxy.js';
 import { explainTlsError } from '../transfer/tls-errors.js';
 
 export interface TransportErrorOptions {
@@ -142,6 +143,7 @@ export function statusError(
     const asked = showText(headers[status === 407 ? 'proxy-authenticate' : 'www-authenticate'] ?? '');
     const schemes = [...new Set(asked.match(/(?:^|,\s*)([A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)/g) ?? [])]
       .map((scheme) => scheme.replace(/^,\s*/, ''))
+      .filter(isScheme)
       .join(', ');
     const who = status === 407 ? 'The proxy' : 'The upstream';
     return new TransportError(

@@ -101,7 +101,8 @@ export function printableUrl(url: URL | string): string {
     parsed.password = '';
     return parsed.href;
   } catch {
-    return String(url).slice(0, 200);
+    // No URL, so that nothing tells what in it is a password: all before the last @.
+    return String(url).slice(0, 200).replace(/^.*@/s, '***@');
   }
 }
 

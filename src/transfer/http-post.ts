@@ -13,6 +13,17 @@ const GUNZIP_CHUNK_SIZE = 64 * 1024;
 /** bytes that one answer may expand to; the reader of SOAP stops at half of that */
 export const MAX_EXPANDED_SIZE = 1024 * 1024 * 1024;
 
+/** That are told: anything else might be a secret of the request, thrown back. */
+const ENCODINGS: ReadonlySet<string> = new Set([
+  'br',
+  'compress',
+  'x-compress',
+  'dcb',
+  'dcz',
+  'deflate',
+  'zstd',
+]);
+
 export interface HttpPostRequest {
   /** absolute, http or https */
   readonly url: string;
@@ -94,7 +105,7 @@ export function openHttpPost(
       leave();
       throw new WsusutilError(
         'UPSTREAM_MALFORMED',
-        `${target.host} answers in the encoding ${encoding.slice(0, 40)}, which was not asked for`,
+        `${target.host} answers in ${ENCODINGS.has(encoding) ? `the encoding ${encoding}` : 'an encoding'}, which was not asked for`,
         { hint: 'Look for a proxy on the way that changes answers.' },
       );
     },

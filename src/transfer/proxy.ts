@@ -92,6 +92,36 @@ export function proxyAuthorization(proxy: ProxyServer): Readonly<Record<string, 
 }
 
 /**
+ * The forms in which whoever is asked through these proxies could throw a password back, so that messages can be kept
+ * free of them.
+ */
+export function secretsOf(proxies: ProxySettings | undefined): readonly string[] {
+  const secrets = new Set<string>();
+  for (const proxy of [proxies?.http, proxies?.https]) {
+    if (proxy?.password === undefined) continue;
+    const { password, user = '', domain = '' } = proxy;
+    const accounts = [`${user}:${password}`, `${domain}\\${user}:${password}`];
+    const encoded = [password, ...accounts].map((text) =>
+      Buffer.from(text, 'utf8').toString('base64').replace(/=+$/, ''),
+    );
+    // Through bytes, as half a character cannot be encoded and would end the run.
+    const quoted = encodeURIComponent(Buffer.from(password, 'utf8').toString('utf8'));
+    for (const form of [password, quoted, ...encoded]) {
+      if (form.length >= MIN_SECRET_LENGTH) secrets.add(form);
+    }
+  }
+  return [...secrets].sort((a, b) => b.length - a.length);
+}
+
+/** A shorter one stands in every other message by chance; taking it out there would tell it. */
+const MIN_SECRET_LENGTH = 4;
+
+/** @param secrets as {@link secretsOf} gives them */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
+}
+
+/**
  * Whether the proxy itself, and not the server behind it, gave an answer to a request in absolute form. Only proxies
  * that give themselves away are known: squid in a header of its own, tinyproxy by its name.
  *
@@ -142,6 +172,28 @@ export function proxyAuthenticationError(
   });
 }
 
+/** Names of authentication schemes that are told: anything else might be what was sent to the proxy, thrown back. */
+const SCHEMES: ReadonlySet<string> = new Set([
+  'basic',
+  'bearer',
+  'digest',
+  'dpop',
+  'hoba',
+  'kerberos',
+  'mutual',
+  'negotiate',
+  'ntlm',
+  'privatetoken',
+  'scram-sha-1',
+  'scram-sha-256',
+  'vapid',
+]);
+
+/** In any case. */
+export function isScheme(name: string): boolean {
+  return SCHEMES.has(name.toLowerCase());
+}
+
 /** Names of authentication schemes, each once, as sent. */
 function schemesOf(challenges: string | readonly string[] | undefined): readonly string[] {
   const values = typeof challenges === 'string' ? [challenges] : (challenges ?? []);
@@ -149,7 +201,7 @@ function schemesOf(challenges: string | readonly string[] | undefined): readonly
   for (const value of values) {
     const unquoted = value.slice(0, 4096).replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
     for (const [, scheme] of unquoted.matchAll(/(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,30})(?=\s|,|$)/g)) {
-      if (scheme !== undefined && schemes.size < MAX_SCHEMES) schemes.add(scheme);
+      if (scheme !== undefined && isScheme(scheme) && schemes.size < MAX_SCHEMES) schemes.add(scheme);
     }
   }
   return [...schemes];

@@ -75,6 +75,8 @@ export interface UpstreamQuirks extends ContentQuirks {
   /** before every answer, and between the pieces of its body */
   readonly slowMs?: number;
   readonly maxUpdatesPerRequest?: number;
+  /** sent without a document, which makes no sense */
+  readonly blank?: readonly UpdateIdentity[];
   /** documents in which every byte of the cabinet's data is damaged */
   readonly damaged?: readonly UpdateIdentity[];
   /** sends the updates nobody asked for along */
@@ -660,8 +662,9 @@ class Upstream {
 
   #blob(item: StoredItem): { readonly plain: string } | { readonly compressed: string } {
     const text = Buffer.from(item.document).toString('utf8');
-    const { documents, compression = 'lzx', damaged = [] } = this.quirks;
+    const { documents, compression = 'lzx', damaged = [], blank = [] } = this.quirks;
     const key = formatIdentity(item.identity);
+    if (blank.some((identity) => formatIdentity(identity) === key)) return { plain: '' };
     const isDamaged = damaged.some((identity) => formatIdentity(identity) === key);
     const isPlain = documents === 'plain' || (documents !== 'compressed' && isSentPlain(text));
     if (isPlain && !isDamaged) return { plain: plainBlob(text) };

@@ -367,18 +367,6 @@ test('an internal error that passes costs one repeat', async () => {
   expect([setup.upstream.countCalls('GetUpdateData'), setup.clock.pauses]).toEqual([2, [2_000]]);
 });
 
-test('a server that gives out nothing is given up soon', async () => {
-  await using setup = await setUp({ unknownRevision: 'leave-out' }, { items: [] });
-  const fetched = collect(
-    setup.client.getUpdateData(Array.from({ length: 500 }, (_, index) => ghost(index))),
-  );
-  await expect(fetched).rejects.toMatchObject({
-    code: 'UPSTREAM_FAULT',
-    details: { unavailable: 21, asked: 500 },
-  });
-  expect(setup.upstream.countCalls('GetUpdateData')).toBeLessThan(120);
-});
-
 test('a damaged document leaves the others alone', async () => {
   const items = smallCatalogue().slice(0, 12);
   const damaged = [items[3], items[8]].map((item) => (item as UpstreamItem).identity);

@@ -68,6 +68,8 @@ test('a refusal names the ways of authentication and nothing more of the header'
   expect(statusError(407, { 'proxy-authenticate': 'Basic' }, 'GetCookie', 'wsus', NOW).message).toMatch(
     /^The proxy .* Basic$/,
   );
+  const thrownBack = { 'www-authenticate': 'dXM6aHVudGVyMg, Basic' };
+  expect(statusError(401, thrownBack, 'GetCookie', 'wsus', NOW).message).toMatch(/it asks for Basic$/);
 });
 
 test('a redirect is shown without credentials and query', () => {

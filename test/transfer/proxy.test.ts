@@ -11,7 +11,9 @@ import {
   proxyAuthorization,
   proxyFor,
   proxyOrigin,
+  secretsOf,
   tunnelError,
+  withoutSecrets,
 } from '../../src/transfer/proxy.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { startTestProxy, type TestProxy, type TestProxyOptions } from '../helpers/test-proxy.js';
@@ -310,4 +312,18 @@ test('Basic carries any password, and no user name with a colon', () => {
   expect(() =>
     proxyAuthorization({ host: 'p', port: 1, user: 'a:b', password: 'c', basicAllowed: true }),
   ).toThrow(/holds a colon/);
+});
+
+test('a password that is thrown back is in no message, in whatever form', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', minLength: 4 }), fc.string(), (password, around) => {
+      const http = { host: 'proxy', port: 3128, user: 'us', password, basicAllowed: true };
+      const sent = proxyAuthorization(http)['proxy-authorization'] as string;
+      const token = sent.slice('Basic '.length).replace(/=+$/, '');
+      const told = withoutSecrets(`${around} ${password} (${token}) ${sent}`, secretsOf({ http }));
+      expect(told.includes(token)).toBe(false);
+      expect(told).toContain('***');
+    }),
+  );
+  expect(withoutSecrets('what is said', secretsOf(undefined))).toBe('what is said');
 });

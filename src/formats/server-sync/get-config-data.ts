@@ -7,10 +7,16 @@ import {
   optionalBoolean,
   optionalInt,
   optionalText,
+  type SoapElement,
   unexpected,
 } from '../soap/soap-element.js';
 import { type Cookie, writeCookie } from './cookies.js';
 import { SERVER_SYNC_NAMESPACE, type SoapRequest, soapRequest } from './service.js';
+
+/** entries of the language table; real ones have 40, a package may hold as many as this */
+const MAX_LANGUAGES = 1_000;
+/** LCIDs have 20 bits */
+const MAX_LANGUAGE_ID = 0xfffff;
 
 /** What an upstream tells about itself (server-sync-protocol 4). Fields of old servers that lack them are 0. */
 export interface ServerConfigData {
@@ -55,17 +61,29 @@ export async function readGetConfigDataReply(chunks: ReplyChunks): Promise<Serve
     maxUpdatesPerDecryptionRequest: countOf(result, 'MaxUpdatesPerRequestInGetUpdateDecryptionData'),
     newConfigAnchor: optionalText(result, 'NewConfigAnchor'),
     protocolVersion: optionalText(result, 'ProtocolVersion')?.trim() ?? '1.1',
-    languages: itemsOf(result, 'LanguageUpdateList', 'ServerSyncLanguageData').map((language) => {
-      const id = optionalInt(language, 'LanguageID');
-      if (id === undefined) throw unexpected('a language has no LanguageID');
-      return {
-        id,
-        shortName: optionalText(language, 'ShortLanguage') ?? '',
-        longName: optionalText(language, 'LongLanguage') ?? '',
-        enabled: optionalBoolean(language, 'Enabled') ?? false,
-      };
-    }),
+    languages: languagesOf(result),
   };
+}
+
+/** Each once, by id: what is written into packages must be what packages may hold. */
+function languagesOf(result: SoapElement): readonly PackageLanguage[] {
+  const elements = itemsOf(result, 'LanguageUpdateList', 'ServerSyncLanguageData');
+  if (elements.length > MAX_LANGUAGES) {
+    throw unexpected(`it lists ${elements.length} languages, at most ${MAX_LANGUAGES} are read`);
+  }
+  const languages = new Map<number, PackageLanguage>();
+  for (const element of elements) {
+    const id = optionalInt(element, 'LanguageID');
+    if (id === undefined) throw unexpected('a language has no LanguageID');
+    if (id < 0 || id > MAX_LANGUAGE_ID) throw unexpected(`LanguageID is ${id}`);
+    languages.set(id, {
+      id,
+      shortName: optionalText(element, 'ShortLanguage') ?? '',
+      longName: optionalText(element, 'LongLanguage') ?? '',
+      enabled: optionalBoolean(element, 'Enabled') ?? false,
+    });
+  }
+  return [...languages.values()];
 }
 
 /** `1.20` → `[1, 20]`, so that it is compared by integers and not as a decimal; undefined if malformed. */

@@ -46,6 +46,11 @@ const CONFIG = {
   LanguageUpdateList: '<ServerSyncLanguageData><LanguageID>0</LanguageID></ServerSyncLanguageData>',
   MaxUpdatesPerRequestInGetUpdateDecryptionData: '500',
 } as const;
+const languagesUpTo = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, id) => `<ServerSyncLanguageData><LanguageID>${id}</LanguageID></ServerSyncLanguageData>`,
+  ).join('');
 const field = ([name, value]: readonly [string, string]) => `<${name}>${value}</${name}>`;
 
 test('GetConfigData is read in any order of its fields, with unknown ones between them', async () => {
@@ -93,10 +98,18 @@ test.each([
   '<LazySync>true</LazySync><LazySync>true</LazySync>',
   `<NewConfigAnchor>${'x'.repeat(20_000)}</NewConfigAnchor>`,
   '<LanguageUpdateList><ServerSyncLanguageData/></LanguageUpdateList>',
+  '<LanguageUpdateList><ServerSyncLanguageData><LanguageID>-9</LanguageID></ServerSyncLanguageData></LanguageUpdateList>',
+  `<LanguageUpdateList>${languagesUpTo(1_001)}</LanguageUpdateList>`,
 ])('a configuration that makes no sense is refused: %#', async (fields) => {
   await expect(readGetConfigDataReply(chunksOf(reply('GetConfigData', fields)))).rejects.toMatchObject(
     malformed,
   );
+});
+
+test('a language that is listed twice is one language', async () => {
+  const fields = `<LanguageUpdateList>${languagesUpTo(3)}${languagesUpTo(3)}</LanguageUpdateList>`;
+  const { languages } = await readGetConfigDataReply(chunksOf(reply('GetConfigData', fields)));
+  expect(languages.map(({ id }) => id)).toEqual([0, 1, 2]);
 });
 
 test('protocol versions are compared by integers', () => {
