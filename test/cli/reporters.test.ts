@@ -138,6 +138,12 @@ test('on a terminal the bar is drawn within the width and cleared at the end', a
   expect(stream.text).toContain('warning: in between [UNKNOWN_MEMBER]\n');
   expect(stream.text).not.toContain('\u001b[?25l');
   expect(stream.text.endsWith('\u001b[1G\u001b[2K')).toBe(true); // first column, line cleared
+
+  // After Ctrl-C, transfers that were under way tell of themselves once more.
+  const before = stream.text;
+  nowMs = 3_000;
+  reporter.report(progress(76_000));
+  expect(stream.text).toBe(before);
 });
 
 describe('a progress text', () => {
