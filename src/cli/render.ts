@@ -217,6 +217,7 @@ function layOut(placed: readonly PlacedColumn[], width: number): PlacedColumn[][
   const fitted = first.map((each) =>
     each.column.flexible === true ? { ...each, width: Math.min(each.width, room) } : each,
   );
+  second.sort((a, b) => a.index - b.index);
   return second.length === 0 ? [fitted] : [fitted, second];
 }
 
