@@ -87,7 +87,7 @@ function viewOf({ endpoints, firewall }: NetworkFindings, errors: number, warnin
         { title: 'To' },
         { title: 'Port', align: 'right' },
         { title: 'Protocol' },
-        { title: 'For', flexible: true },
+        { title: 'For', secondary: true },
       ],
       rows: firewall.map(({ from, host, port, protocol, why }) => [from, host, String(port), protocol, why]),
       emptyText: 'None.',
