@@ -77,6 +77,21 @@ describe('a table', () => {
       expect(narrow.slice(4, 6)).toEqual(['2026-01-02  Short', `${' '.repeat(14)}${'j'.repeat(36)}`]);
     });
 
+    test('breaks a sentence that is alone below between its words', async () => {
+      const columns = [{ title: 'Key' }, { title: 'Value' }, { title: 'Meaning', secondary: true }] as const;
+      const view: TableView = {
+        kind: 'table',
+        columns,
+        rows: [['caFile', 'x'.repeat(30), 'Where the certificates of authorities are that are trusted here']],
+        emptyText: 'None.',
+      };
+      const lines = (await draw(view, { terminal: true, columns: 45 })).split('\n');
+      expect(lines.slice(3, 5)).toEqual([
+        '    Where the certificates of authorities are',
+        '    that are trusted here',
+      ]);
+    });
+
     test('is whole in a pipe and with --csv', async () => {
       expect(await draw(wide)).toMatch(/^Day\tSeverity\tState\tTitle\tId\n/);
       expect(await draw(wide, { csv: true, terminal: true })).toMatch(/^Day,Severity,State,Title,Id\r\n/);
