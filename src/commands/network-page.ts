@@ -33,8 +33,8 @@ export async function networkPage(context: CommandContext): Promise<Outcome> {
     status: errors === 0 ? 'complete' : 'incomplete',
     result: {
       isReachable: errors === 0,
-      errors,
-      warnings,
+      errorCount: errors, // the document has its own "warnings"
+      warningCount: warnings,
       source: source.isMicrosoftUpdate ? 'microsoft-update' : 'upstream',
       ...findings,
     },
