@@ -21,13 +21,21 @@ export interface ProgressState {
   readonly fraction: number | undefined;
   /** units per second; undefined before there is anything to measure */
   readonly rate: number | undefined;
+  /** of downloads, in place of files per second, which say little: their sizes differ by six orders */
+  readonly bytesRate?: number | undefined;
   readonly secondsLeft: number | undefined;
 }
 
 /** Measures one stage. `clock` gives milliseconds that never go back. */
 export class StageMeter {
-  private readonly samples: { atMs: number; done: number; fraction: number | undefined }[];
+  private readonly samples: {
+    atMs: number;
+    done: number;
+    bytes: number;
+    fraction: number | undefined;
+  }[];
   private done = 0;
+  private bytes = 0;
   private total: number | undefined;
   private fraction: number | undefined;
 
@@ -36,17 +44,20 @@ export class StageMeter {
     private readonly clock: () => number,
   ) {
     this.total = started.total;
-    this.samples = [{ atMs: clock(), done: 0, fraction: 0 }];
+    this.samples = [{ atMs: clock(), done: 0, bytes: 0, fraction: 0 }];
   }
 
   update(event: Progress): void {
     this.done = event.done;
     this.total = event.total ?? this.started.total;
-    this.fraction = share(event.done, this.total) ?? share(event.bytes, event.totalBytes);
+    this.bytes = event.bytes;
+    const byCount = share(event.done, this.total);
+    const byBytes = share(event.bytes, event.totalBytes);
+    this.fraction = this.isDownload ? (byBytes ?? byCount) : (byCount ?? byBytes);
     const atMs = this.clock();
     const last = this.samples.at(-1);
     if (last === undefined || atMs - last.atMs < SAMPLE_EVERY_MS) return;
-    this.samples.push({ atMs, done: this.done, fraction: this.fraction });
+    this.samples.push({ atMs, done: this.done, bytes: this.bytes, fraction: this.fraction });
     while (this.samples.length > 2 && atMs - (this.samples[0]?.atMs ?? atMs) > RATE_WINDOW_MS) {
       this.samples.shift();
     }
@@ -57,9 +68,11 @@ export class StageMeter {
     const first = this.samples[0];
     const elapsedMs = first === undefined ? 0 : this.clock() - first.atMs;
     let rate: number | undefined;
+    let bytesRate: number | undefined;
     let secondsLeft: number | undefined;
     if (first !== undefined && elapsedMs >= SAMPLE_EVERY_MS) {
       rate = ((this.done - first.done) / elapsedMs) * 1000;
+      if (this.isDownload) bytesRate = ((this.bytes - first.bytes) / elapsedMs) * 1000;
       if (this.fraction !== undefined && first.fraction !== undefined && this.fraction > first.fraction) {
         secondsLeft = ((1 - this.fraction) * elapsedMs) / (this.fraction - first.fraction) / 1000;
       }
@@ -71,8 +84,13 @@ export class StageMeter {
       total: this.total,
       fraction: this.fraction,
       rate,
+      bytesRate,
       secondsLeft,
     };
+  }
+
+  private get isDownload(): boolean {
+    return this.started.stage === 'downloading' && this.started.unit === 'files';
   }
 }
 
@@ -113,9 +131,10 @@ function amountText({ unit, done, total }: ProgressState): string {
   return `${formatCount(done)}${of} ${unit}`;
 }
 
-function rateTexts({ unit, rate, secondsLeft }: ProgressState): string[] {
+function rateTexts({ unit, rate, bytesRate, secondsLeft }: ProgressState): string[] {
   const texts: string[] = [];
-  if (rate !== undefined) {
+  if (bytesRate !== undefined) texts.push(`${megabytes(bytesRate)} MB/s`);
+  else if (rate !== undefined) {
     texts.push(unit === 'bytes' ? `${megabytes(rate)} MB/s` : `${formatCount(rate)}/s`);
   }
   if (secondsLeft !== undefined) texts.push(`${durationText(secondsLeft)} left`);

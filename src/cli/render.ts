@@ -167,8 +167,17 @@ async function* tableLines(view: TableView, width: number, { paint }: RenderOpti
   );
   const draw = (cells: readonly string[]): string[] =>
     layout
-      .map((line, lineIndex) =>
-        (
+      .flatMap((line, lineIndex) => {
+        const [only] = line;
+        if (lineIndex > 0 && line.length === 1 && only !== undefined) {
+          const room = Math.max(MIN_FLEXIBLE_WIDTH, width - SECOND_LINE_INDENT.length);
+          const cell = cells[only.index] ?? '';
+          // A sentence alone on its line is broken between words; a path or an id stays in one piece.
+          if (displayWidth(cell) > room && cell.includes(' ')) {
+            return wrap(cell, room).map((part) => SECOND_LINE_INDENT + part);
+          }
+        }
+        return (
           (lineIndex === 0 ? '' : SECOND_LINE_INDENT) +
           line
             .map(({ index, column, width: columnWidth }) => {
@@ -177,8 +186,8 @@ async function* tableLines(view: TableView, width: number, { paint }: RenderOpti
               return pad(fitted, columnWidth, column.align ?? 'left');
             })
             .join(COLUMN_GAP)
-        ).trimEnd(),
-      )
+        ).trimEnd();
+      })
       .filter((line, lineIndex) => lineIndex === 0 || line !== '');
   for (const line of draw(columns.map(({ title }) => title))) yield `${paint.bold(line)}\n`;
   for (const row of sample) yield `${draw(row).join('\n')}\n`;
@@ -217,6 +226,7 @@ function layOut(placed: readonly PlacedColumn[], width: number): PlacedColumn[][
   const fitted = first.map((each) =>
     each.column.flexible === true ? { ...each, width: Math.min(each.width, room) } : each,
   );
+  second.sort((a, b) => a.index - b.index);
   return second.length === 0 ? [fitted] : [fitted, second];
 }
 

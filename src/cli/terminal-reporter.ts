@@ -10,6 +10,8 @@ const PLAIN_EVERY_MS = 5_000;
 /** A stage shorter than this gets no bar; it would only flicker. */
 const BAR_AFTER_MS = 300;
 const REDRAWS_PER_SECOND = 8;
+/** Columns left free behind the bar: a terminal shows `^C` there, which must not push the cursor to the next line. */
+const ECHO_WIDTH = 3;
 /** Of each kind so many warnings are shown; the rest is counted, and is in the log. */
 const WARNINGS_SHOWN_PER_CODE = 20;
 
@@ -44,6 +46,7 @@ export function createTerminalReporter(options: TerminalReporterOptions): Report
   let stageStartedMs = 0;
   let lastPlainMs = clock();
   let isBarShown = false;
+  let isClosed = false;
 
   const say = (line: string) => {
     if (isBarShown) bar?.hide();
@@ -62,12 +65,13 @@ export function createTerminalReporter(options: TerminalReporterOptions): Report
           return;
         case 'progress': {
           meter?.update(event);
-          if (quiet || meter === undefined) return;
+          // What was under way when the run was interrupted may still tell of itself, behind the error.
+          if (quiet || isClosed || meter === undefined) return;
           const current = meter;
           if (bar !== undefined) {
             if (isBarShown || clock() - stageStartedMs < BAR_AFTER_MS) return;
             isBarShown = true;
-            bar.show(() => progressBarText(current.read(), output.width - 1, unicode));
+            bar.show(() => progressBarText(current.read(), output.width - ECHO_WIDTH, unicode));
           } else if (clock() - lastPlainMs >= PLAIN_EVERY_MS) {
             lastPlainMs = clock();
             say(progressText(current.read()));
@@ -92,6 +96,7 @@ export function createTerminalReporter(options: TerminalReporterOptions): Report
       }
     },
     close() {
+      isClosed = true;
       if (isBarShown) bar?.hide();
       isBarShown = false;
       if (quiet) {
@@ -114,7 +119,7 @@ export async function createProgressBar(stream: OutputStream): Promise<ProgressB
   let line = () => '';
   const bar = new cliProgress.SingleBar({
     stream,
-    format: () => cut(line(), Math.max(1, (stream.columns ?? 80) - 1)),
+    format: () => cut(line(), Math.max(1, (stream.columns ?? 80) - ECHO_WIDTH)),
     fps: REDRAWS_PER_SECOND,
     clearOnComplete: true,
     hideCursor: false, // a killed process could not bring it back

@@ -78,7 +78,7 @@ export const checkhealth = defineCommand({
       const warnings = findings.filter(({ level }) => level === 'warning').length;
       return {
         status: errors === 0 ? 'complete' : 'incomplete',
-        result: { isFit: errors === 0, errors, warnings, checks: findings },
+        result: { isFit: errors === 0, errorCount: errors, warningCount: warnings, checks: findings },
         view: viewOf(findings, errors, warnings),
       };
     } finally {

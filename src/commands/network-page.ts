@@ -33,8 +33,8 @@ export async function networkPage(context: CommandContext): Promise<Outcome> {
     status: errors === 0 ? 'complete' : 'incomplete',
     result: {
       isReachable: errors === 0,
-      errors,
-      warnings,
+      errorCount: errors, // the document has its own "warnings"
+      warningCount: warnings,
       source: source.isMicrosoftUpdate ? 'microsoft-update' : 'upstream',
       ...findings,
     },
@@ -87,7 +87,7 @@ function viewOf({ endpoints, firewall }: NetworkFindings, errors: number, warnin
         { title: 'To' },
         { title: 'Port', align: 'right' },
         { title: 'Protocol' },
-        { title: 'For', flexible: true },
+        { title: 'For', secondary: true },
       ],
       rows: firewall.map(({ from, host, port, protocol, why }) => [from, host, String(port), protocol, why]),
       emptyText: 'None.',

@@ -56,7 +56,7 @@ export function syncOutcome(summary: PerformSyncSummary, context: SyncReportCont
     ],
     logLine: dryRun
       ? `Dry run: ${describeSync(summary)}`
-      : `Successfully synchronised: ${describeSync(summary)}`,
+      : `${isComplete ? 'Successfully synchronised' : 'Synchronised, but incomplete'}: ${describeSync(summary)}`,
   };
 }
 

@@ -292,7 +292,7 @@ function requireChoice(settings: Settings, upstream: Upstream, options: Options)
   const missing = (['products', 'classifications'] as const).filter((key) => settings[key].length === 0);
   if (missing.length === 0) return;
   throw new WsusutilError(
-    'USAGE',
+    'SETTINGS_INVALID',
     `No ${missing.join(' and no ')} are chosen, without which Microsoft Update would send all it has`,
     {
       hint: `Run "wsusutil sync --categories-only", then ${missing.map((key) => `"wsusutil ${key} select <name>"`).join(' and ')}.`,

@@ -148,6 +148,8 @@ class Run {
   readonly #client: ServerSyncClient;
   #metadata: SyncSummary | undefined;
   #content: ContentSyncSummary | undefined;
+  /** of content, so far */
+  #downloaded: Pick<ContentSyncSummary['downloaded'], 'files' | 'bytes'> | undefined;
 
   constructor(options: PerformSyncOptions, clock: SyncClock) {
     const { upstream, account, post, signal, report } = options;
@@ -176,6 +178,9 @@ class Run {
         http,
         window,
         concurrency: CONTENT_CONNECTIONS,
+        onDownloaded: (downloaded) => {
+          this.#downloaded = downloaded;
+        },
       });
     }
     return {
@@ -192,6 +197,7 @@ class Run {
   details(): Readonly<Record<string, unknown>> {
     const metadata = this.#metadata;
     const content = this.#content;
+    const downloaded = content?.downloaded ?? this.#downloaded;
     return {
       ...(metadata === undefined
         ? {}
@@ -204,13 +210,8 @@ class Run {
             revisions: metadata.revisions,
             unavailable: metadata.unavailableCount,
           }),
-      ...(content === undefined
-        ? {}
-        : {
-            files: content.downloaded.files,
-            bytes: content.downloaded.bytes,
-            stillMissing: content.stillMissing.files,
-          }),
+      ...(downloaded === undefined ? {} : { files: downloaded.files, bytes: downloaded.bytes }),
+      ...(content === undefined ? {} : { stillMissing: content.stillMissing.files }),
     };
   }
 

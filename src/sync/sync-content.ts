@@ -80,6 +80,8 @@ export interface ContentSyncOptions extends ContentPlanOptions {
   readonly http: HttpClient;
   /** files at once; default 4 */
   readonly concurrency?: number | undefined;
+  /** is told after each file what was downloaded so far */
+  readonly onDownloaded?: ((downloaded: Amount) => void) | undefined;
   /** when to download; undefined: at any time */
   readonly window?: TimeWindow | undefined;
   /** of the window, e.g. `Europe/Berlin`; undefined: this machine's */
@@ -565,6 +567,7 @@ class ContentSync {
     if (isMicrosoft) this.#fromMicrosoft = plus(this.#fromMicrosoft, size);
     if (file.sha256 === undefined) this.#withoutSha256 = plus(this.#withoutSha256, size);
     report({ type: 'step', message: `downloaded: ${targetPath}` });
+    this.#options.onDownloaded?.(this.#downloaded);
     this.#tell();
     await this.#records.add(sha1, {
       state: 'verified',
@@ -582,7 +585,9 @@ class ContentSync {
     }
     const reason = errorText(error);
     const { store, report, source } = this.#options;
-    report({ type: 'step', message: `not downloaded: ${printableUrl(url)}: ${reason}` });
+    // Most reasons begin with the address themselves.
+    const what = reason.startsWith(printableUrl(url)) ? reason : `${printableUrl(url)}: ${reason}`;
+    report({ type: 'step', message: `not downloaded: ${what}` });
     if (
       isWsusutilError(error, 'DOWNLOAD_MISMATCH') &&
       (await isEncryptedFile(store, this.#survey.index, file.sha1))
@@ -677,12 +682,11 @@ class ContentSync {
   async #waitForWindow(gate: WindowGate): Promise<void> {
     const { report, signal, window } = this.#options;
     if (gate.isOpen || window === undefined) return;
-    const opensAt = new Date(gate.nextChange).toISOString();
     // A warning, as everything else would leave people before a program that does nothing for hours.
     report({
       type: 'warning',
       code: 'DOWNLOADS_WAIT',
-      message: `Downloads wait for the time window ${formatTimeWindow(window)}, which opens at ${opensAt}`,
+      message: `Downloads wait for the time window ${formatTimeWindow(window)}, which opens at ${gate.nextChangeText}`,
     });
     await gate.whenOpen(signal);
     report({ type: 'step', message: 'The time window is open; downloads go on' });

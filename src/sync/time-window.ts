@@ -149,6 +149,16 @@ export class WindowGate {
     return nextWindowChange(this.#window, this.#clock.now().getTime(), this.#offsetOf);
   }
 
+  /** The same for people, by the clock the window goes by: `2026-11-11 20:00 (UTC+01:00)`. */
+  get nextChangeText(): string {
+    const at = this.nextChange;
+    const offset = this.#offsetOf(at);
+    const minutes = Math.abs(Math.round(offset / MINUTE_MS));
+    const two = (value: number) => String(value).padStart(2, '0');
+    const zone = `UTC${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+    return `${new Date(at + offset).toISOString().slice(0, 16).replace('T', ' ')} (${zone})`;
+  }
+
   /** @throws WsusutilError `INTERRUPTED` */
   async whenOpen(signal: AbortSignal): Promise<void> {
     await this.#until(true, signal);

@@ -64,7 +64,7 @@ describe('a table', () => {
       expect(lines).toHaveLength(4);
     });
 
-    test('puts the last of them below first, and further ones only where the title needs it', async () => {
+    test('puts the last of them below first, and further ones only where the title needs it, in their own order', async () => {
       const lines = (await draw(wide, { terminal: true, columns: 80 })).split('\n');
       expect(lines.slice(0, 4)).toEqual([
         'Day         Severity  Title',
@@ -73,11 +73,23 @@ describe('a table', () => {
         `    ${'i'.repeat(36)}`,
       ]);
       const narrow = (await draw(wide, { terminal: true, columns: 60 })).split('\n');
-      expect(narrow.slice(0, 2)).toEqual([
-        'Day         Title',
-        '    Id                                    Severity',
+      expect(narrow.slice(0, 2)).toEqual(['Day         Title', '    Severity  Id']);
+      expect(narrow.slice(4, 6)).toEqual(['2026-01-02  Short', `${' '.repeat(14)}${'j'.repeat(36)}`]);
+    });
+
+    test('breaks a sentence that is alone below between its words', async () => {
+      const columns = [{ title: 'Key' }, { title: 'Value' }, { title: 'Meaning', secondary: true }] as const;
+      const view: TableView = {
+        kind: 'table',
+        columns,
+        rows: [['caFile', 'x'.repeat(30), 'Where the certificates of authorities are that are trusted here']],
+        emptyText: 'None.',
+      };
+      const lines = (await draw(view, { terminal: true, columns: 45 })).split('\n');
+      expect(lines.slice(3, 5)).toEqual([
+        '    Where the certificates of authorities are',
+        '    that are trusted here',
       ]);
-      expect(narrow.slice(4, 6)).toEqual(['2026-01-02  Short', `    ${'j'.repeat(36)}`]);
     });
 
     test('is whole in a pipe and with --csv', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createJsonReporter, createWarningCollector } from '../../src/cli/json-reporter.js';
 import { createLogFile, type LogFileOptions } from '../../src/cli/log-file.js';
 import { plainPaint } from '../../src/cli/paint.js';
-import { durationText, progressBarText, progressText } from '../../src/cli/progress.js';
+import { durationText, progressBarText, progressText, StageMeter } from '../../src/cli/progress.js';
 import { createProgressBar, createTerminalReporter } from '../../src/cli/terminal-reporter.js';
 import { WsusutilError } from '../../src/errors.js';
 import type { ProgressEvent } from '../../src/events.js';
@@ -138,6 +138,12 @@ test('on a terminal the bar is drawn within the width and cleared at the end', a
   expect(stream.text).toContain('warning: in between [UNKNOWN_MEMBER]\n');
   expect(stream.text).not.toContain('\u001b[?25l');
   expect(stream.text.endsWith('\u001b[1G\u001b[2K')).toBe(true); // first column, line cleared
+
+  // After Ctrl-C, transfers that were under way tell of themselves once more.
+  const before = stream.text;
+  nowMs = 3_000;
+  reporter.report(progress(76_000));
+  expect(stream.text).toBe(before);
 });
 
 describe('a progress text', () => {
@@ -175,6 +181,24 @@ describe('a progress text', () => {
         rate: 1_500_000,
       }),
     ).toBe('reading: 5.0 of 250 MB (12 %), 1.5 MB/s, 22 s left');
+  });
+
+  test('measures downloads in bytes: the first files are the small ones', () => {
+    let nowMs = 0;
+    const meter = new StageMeter(
+      { type: 'stage-started', stage: 'downloading', unit: 'files', total: 100 },
+      () => nowMs,
+    );
+    nowMs = 4_000;
+    meter.update({
+      type: 'progress',
+      stage: 'downloading',
+      done: 20,
+      total: 100,
+      bytes: 8_000_000,
+      totalBytes: 200_000_000,
+    });
+    expect(progressText(meter.read())).toBe('downloading: 20 of 100 files (4 %), 2.0 MB/s, 1 min 36 s left');
   });
 
   test('says nothing of an end that is not known', () => {

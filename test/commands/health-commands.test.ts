@@ -49,7 +49,7 @@ describe('checkhealth', () => {
     await runCommand(reset, storePath, { options: { offline: true } });
     const { status, result } = await runCommand(checkhealth, storePath);
     expect(status).toBe('complete');
-    expect(result).toMatchObject({ isFit: true, errors: 0 });
+    expect(result).toMatchObject({ isFit: true, errorCount: 0 });
   });
 
   test('a missing licence text and a missing current file are errors that say what to do', async () => {

@@ -39,7 +39,7 @@ describe('checkhealth --network', () => {
       caFile: TEST_ROOT_FILE,
     });
     const { status, result, view } = await checkNetwork(storePath);
-    expect(result).toMatchObject({ isReachable: true, errors: 0, warnings: 0, source: 'upstream' });
+    expect(result).toMatchObject({ isReachable: true, errorCount: 0, warningCount: 0, source: 'upstream' });
     expect(status).toBe('complete');
     expect(result.firewall).toContainEqual({
       from: 'this machine',
@@ -64,7 +64,7 @@ describe('checkhealth --network', () => {
     });
     const refused = await checkNetwork(storePath);
     expect(refused.status).toBe('incomplete');
-    expect(refused.result).toMatchObject({ isReachable: false, errors: 2, warnings: 6 });
+    expect(refused.result).toMatchObject({ isReachable: false, errorCount: 2, warningCount: 6 });
     const shown = JSON.stringify(refused.view);
     expect(shown.match(/wsusutil config set proxyBasicAllowed true/g)).toHaveLength(1);
     expect(proxy.headers.some((headers) => headers['proxy-authorization'] !== undefined)).toBe(false);
@@ -81,7 +81,7 @@ describe('checkhealth --network', () => {
       contentPolicy: 'none',
     });
     const { status, result } = await checkNetwork(storePath);
-    expect([status, result.errors, result.warnings]).toEqual(['complete', 0, 1]);
+    expect([status, result.errorCount, result.warningCount]).toEqual(['complete', 0, 1]);
   });
 
   test('names the setting that is missing', async () => {

@@ -56,6 +56,9 @@ test('--json prints one document and --json-events ends with the same one', asyn
   const document = JSON.parse(one.stdout.text) as Record<string, unknown>;
   expect(Object.keys(document).slice(0, 4)).toEqual(['command', 'status', 'exitCode', 'warnings']);
   expect(one.stderr.text).toBe('');
+  const page = run(['checkhealth', '--json', '--data-dir', temporary()]); // its own count of warnings is another key
+  await main(page);
+  expect(JSON.parse(page.stdout.text)).toMatchObject({ warnings: [], warningCount: expect.any(Number) });
   const events = run(['status', '--json-events', '--data-dir', temporary()]);
   expect(await main(events)).toBe(0);
   const last = JSON.parse(events.stdout.text.trimEnd().split('\n').at(-1) as string) as Record<

@@ -237,6 +237,19 @@ describe('a synchronisation', () => {
   }, 60_000);
 });
 
+test('Ctrl-C in the middle of downloads leaves in the history what was downloaded', async () => {
+  const upstream = await start();
+  upstream.plan({ on: 'Content', after: 6, times: 1_000, hang: true });
+  const directory = newDirectory({ contentPolicy: 'wanted' });
+  const child = startProgram(['sync', ...to(upstream)], directory);
+  const end = finish(child);
+  const content = join(directory, 'WsusContent');
+  while (filesBelow(content).length < 6 || upstream.contentRequests.length < 10) await sleep(10);
+  child.kill('SIGINT');
+  expect((await end).exitCode).toBe(130);
+  expect(await historyOf(directory)).toMatchObject([{ outcome: 'INTERRUPTED', details: { files: 6 } }]);
+});
+
 test('Ctrl-C ends it with 130, and the next one goes on', async () => {
   const upstream = await start({ slowMs: 20, answerAtMost: 10 });
   const directory = newDirectory();
@@ -256,19 +269,19 @@ test('Ctrl-C ends it with 130, and the next one goes on', async () => {
 }, 60_000);
 
 describe('is refused before anything is asked or made', () => {
-  test.each<[readonly string[], string]>([
+  test.each<[readonly string[], string, number?]>([
     [['--upstream', 'wsus:8530'], 'is not the address of an upstream server'],
     [['--upstream', 'http://admin:secret@wsus:8530'], 'not asked with a user name and a password'],
     [['--categories-only', '--content-only'], '--categories-only and --content-only exclude each other'],
     [['--limit-rate', '3'], '--limit-rate must be'],
     [['--limit-rate', 'fast'], '"fast" is not a size'],
     [['--download-between', '20-5'], '"20-5" is not a time window'],
-    [['--upstream', 'microsoft-update'], 'No products and no classifications are chosen'],
-    [['--upstream', 'https://sws.update.microsoft.com'], 'No products and no classifications are chosen'],
-    [[], 'No products and no classifications are chosen'],
-  ])('%j', async (args, message) => {
+    [['--upstream', 'microsoft-update'], 'No products and no classifications are chosen', 14],
+    [['--upstream', 'https://sws.update.microsoft.com'], 'No products and no classifications are chosen', 14],
+    [[], 'No products and no classifications are chosen', 14],
+  ])('%j', async (args, message, expectedCode = 2) => {
     const { exitCode, stderr }: ProgramResult = await runProgram(['sync', ...args], newDirectory());
-    expect(exitCode).toBe(2);
+    expect(exitCode).toBe(expectedCode);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('secret');
   });
@@ -288,6 +301,20 @@ describe('what a timer starts', () => {
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^Successfully synchronised: \d+ new updates, .*\.\n$/);
     expect(await historyOf(directory)).toMatchObject([{ details: { trigger: 'scheduled' } }]);
+  });
+
+  test('does not call a success what is incomplete', async () => {
+    const ghost = { updateId: '11111111-2222-4333-8444-555555555555', revisionNumber: 200 };
+    const upstream = await start({ ghosts: [ghost as UpstreamItem['identity']] });
+    const { exitCode, stdout } = await runProgram(['sync', '--scheduled'], newDirectory(source(upstream)));
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/^Synchronised, but incomplete: .*, 1 did not come, .*\.\n$/);
+  });
+
+  test('says in one line that nothing is chosen yet', async () => {
+    const { exitCode, stdout, stderr } = await runProgram(['sync', '--scheduled'], newDirectory());
+    expect([exitCode, stdout]).toEqual([14, '']);
+    expect(stderr).toMatch(/^error: No products and no classifications are chosen.* \[SETTINGS_INVALID\]\n$/);
   });
 
   test('does nothing once what was due is done', async () => {

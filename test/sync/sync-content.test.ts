@@ -582,7 +582,7 @@ describe('a time window', () => {
     expect(summary).toMatchObject({ downloaded: { files: 3, bytes: 303_050 }, isComplete: true });
     expect(all.filter(setup.has)).toEqual(all);
     expect(told).toEqual([
-      'Downloads wait for the time window 20:00-05:00, which opens at 2026-11-11T20:00:00.000Z',
+      'Downloads wait for the time window 20:00-05:00, which opens at 2026-11-11 20:00 (UTC+00:00)',
     ]);
   });
 

@@ -177,6 +177,15 @@ describe('a gate', () => {
     expect(clock.now().toISOString()).toBe('2026-01-11T05:00:00.000Z');
   });
 
+  test.each([
+    ['Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-28 20:00 (UTC+01:00)'],
+    ['Europe/Berlin', '2026-03-29T12:00:00Z', '2026-03-29 20:00 (UTC+02:00)'],
+    ['America/St_Johns', '2026-01-10T20:00:00Z', '2026-01-10 20:00 (UTC-03:30)'],
+  ])('says in %s by the clock there when it opens', (zone, at, text) => {
+    const gate = new WindowGate(window, zoneOffsetOf(zone), new ManualClock(at));
+    expect(gate.nextChangeText).toBe(text);
+  });
+
   test('notices a clock that is set', async () => {
     const clock: ManualClock = new ManualClock('2026-01-10T12:00:00Z', () => {
       if (clock.pauses.length === 3) clock.moveTo('2026-01-10T22:00:00Z');
