@@ -16,12 +16,16 @@ export type WarningCode =
   | 'ARGUMENT_IGNORED'
   | 'LOG_NOT_WRITTEN'
   | 'CONTENT_NOT_RENAMED'
-  | 'CONTENT_FOLDER_EMPTY';
+  | 'CONTENT_FOLDER_EMPTY'
+  | 'REVISION_UNAVAILABLE'
+  | 'NEW_PRODUCTS'
+  | 'DECRYPTION_KEYS_REFUSED';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =
   | 'reading'
   | 'importing'
+  | 'synchronising'
   | 'verifying'
   | 'planning'
   | 'exporting'

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
-import { CONTENT_FOLDER } from '../content/layout.js';
+import { usualContentFolder } from '../content/layout.js';
 import { isWsusutilError, type WsusutilError } from '../errors.js';
 import { checkHealth, type HealthFinding, type HealthLevel } from '../health/check-health.js';
 import { selectWithNeeds } from '../packages/select-revisions.js';
@@ -86,7 +85,7 @@ async function contentFolderOf(directory: DataDirectory): Promise<string> {
     return await ownContentFolder(directory, runner);
   } catch (error) {
     expected(error);
-    return join(directory.contentRoot, CONTENT_FOLDER);
+    return usualContentFolder(directory.contentRoot);
   } finally {
     await runner.close();
   }

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { type AdoptSummary, adoptContent } from '../content/adopt-content.js';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CopySummary, copyContent } from '../content/copy-content.js';
-import { CONTENT_FOLDER } from '../content/layout.js';
+import { relateFolders } from '../content/same-place.js';
 import { WsusutilError } from '../errors.js';
 import { setUpContentDirectory } from '../settings/data-directory.js';
 import { copyTables } from './content-copy.js';
@@ -21,7 +21,7 @@ export const movecontent = defineCommand({
   name: 'movecontent',
   summary: 'Move the content directory to another place, verified; the old one stays',
   description: [
-    'Copies every file the metadata calls for to WsusContent below the new place, each read through SHA-1 and SHA-256, then switches the setting in one step. The old directory is left as it is; delete it when you no longer need it.',
+    'Copies every file the metadata calls for to WsusContent at the new place, each read through SHA-1 and SHA-256, then switches the setting in one step. The old directory is left as it is; delete it when you no longer need it.',
     'Interrupted at any point, the setting names either the old or the new place, and both can be used; run the command again to finish.',
   ],
   inRealTool: true,
@@ -29,7 +29,8 @@ export const movecontent = defineCommand({
   positionals: [
     {
       name: 'contentpath',
-      description: 'The new place: an existing folder, as an absolute path; WsusContent is made in it',
+      description:
+        'The new place: an existing folder, as an absolute path; WsusContent is made in it, unless that is its name',
       required: true,
       kind: 'directory',
     },
@@ -72,12 +73,17 @@ export const movecontent = defineCommand({
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
     try {
       const from = await ownContentFolder(directory, runner);
-      const found = await findContentFolder(root, runner);
-      // A folder of the layout itself is not what this command takes: the setting names what holds WsusContent.
-      const to = found === root ? join(root, CONTENT_FOLDER) : found;
-      if (to === from) {
+      const to = await findContentFolder(root, runner);
+      const relation = await relateFolders(to, from);
+      if (relation === 'same') {
         throw new WsusutilError('USAGE', `The content directory is at ${from} already`, {
           hint: 'Name another folder, or use "wsusutil reset" to check the files.',
+        });
+      }
+      if (relation !== 'apart') {
+        const [inner, outer] = relation === 'inside' ? [to, from] : [from, to];
+        throw new WsusutilError('USAGE', `${inner} lies inside ${outer}: old and new place must be apart`, {
+          hint: 'Name a folder that is neither in the present content directory nor around it.',
         });
       }
       context.announce(START);
@@ -104,7 +110,7 @@ export const movecontent = defineCommand({
         }
         report({ type: 'step', message: 'Successfully copied content files.' });
       }
-      await setUpContentDirectory(directory, root);
+      await setUpContentDirectory(directory, root, to);
       report({ type: 'step', message: 'Successfully changed content file location.' });
       report({ type: 'step', message: 'Content integrity check and repair...' });
       const check = await adoptContent({

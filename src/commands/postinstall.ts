@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { openContentRunner } from '../content/content-runner.js';
+import { contentFolderOf } from '../content/content-tree.js';
 import { setUpContentDirectory } from '../settings/data-directory.js';
 import { defineCommand } from './declaration.js';
 
@@ -25,7 +27,7 @@ export const postinstall = defineCommand({
       name: 'CONTENT_DIR',
       value: 'path',
       description:
-        'Folder in which WsusContent is created; content files already elsewhere are not moved. Left out: as set before, at first the data directory',
+        'Folder in which WsusContent is created, or WsusContent itself; content files already elsewhere are not moved. Left out: as set before, at first the data directory',
     },
     {
       name: 'SQL_INSTANCE_NAME',
@@ -58,11 +60,11 @@ export const postinstall = defineCommand({
     const given = assignments.CONTENT_DIR;
     const before = await context.dataDirectory();
     const store = await context.openStore('write'); // creates it, and holds the writer lock for the settings
+    const runner = openContentRunner(0);
     try {
-      const { directory, contentPath } = await setUpContentDirectory(
-        before,
-        given === undefined ? undefined : resolve(given),
-      );
+      const root = given === undefined ? undefined : resolve(given);
+      const contentPath = await contentFolderOf(root ?? before.contentRoot, runner);
+      const directory = await setUpContentDirectory(before, root, contentPath);
       context.report({ type: 'step', message: `data directory: ${directory.path}` });
       context.report({ type: 'step', message: `content directory: ${contentPath}` });
       return {
@@ -77,6 +79,7 @@ export const postinstall = defineCommand({
         logLine: FINISHED,
       };
     } finally {
+      await runner.close();
       await store.close();
     }
   },

@@ -15,6 +15,7 @@ import {
   isContentFolderName,
   OWN_FOLDER,
   sha1Of,
+  usualContentFolder,
 } from './layout.js';
 
 /**
@@ -77,8 +78,9 @@ export interface ContentTree {
 }
 
 /**
- * The content folder that `directory` is or holds: a folder of that name in any case, else one that has folders of
- * the layout in it, else the place where `WsusContent` would be made.
+ * The content folder that `directory` is or holds. Every command finds it this way, whether the directory is a setting
+ * or was named: `directory` itself if that is its name, in any case; else the folder of that name in it, or a link to
+ * one; else itself, if it has content files in folders of the layout; else the place where `WsusContent` would be made.
  *
  * @throws WsusutilError `INPUT_NOT_FOUND` if `directory` is no folder, `READ_FAILED`
  */
@@ -93,12 +95,43 @@ export async function findContentFolder(directory: string, runner: ContentRunner
   }
   if (isContentFolderName(basename(directory))) return directory;
   const { names, kinds } = await list(directory, runner);
-  const folders = names.filter((_, index) => kinds[index] === 'folder');
-  const named = folders.filter(isContentFolderName);
+  const named: string[] = [];
+  for (const name of names.filter(isContentFolderName)) {
+    if (await hasContentFolder(join(directory, name))) named.push(name);
+  }
   const chosen = named.find((name) => name === CONTENT_FOLDER) ?? named.sort()[0];
   if (chosen !== undefined) return join(directory, chosen);
-  if (folders.some((name) => folderOf(name) !== undefined)) return directory;
-  return join(directory, CONTENT_FOLDER);
+  const folders = names.filter((_, index) => kinds[index] === 'folder');
+  if (await hasContentFiles(directory, folders, runner)) return directory;
+  return usualContentFolder(directory);
+}
+
+/**
+ * What {@link findContentFolder} finds, also for a directory that is still to be made.
+ *
+ * @throws WsusutilError `READ_FAILED`
+ */
+export async function contentFolderOf(directory: string, runner: ContentRunner): Promise<string> {
+  return (await hasContentFolder(directory))
+    ? findContentFolder(directory, runner)
+    : usualContentFolder(directory);
+}
+
+/** A folder called `db` alone makes no content folder: there must be a content file in its place. */
+async function hasContentFiles(
+  directory: string,
+  folders: readonly string[],
+  runner: ContentRunner,
+): Promise<boolean> {
+  for (const name of folders) {
+    const folder = folderOf(name);
+    if (folder === undefined) continue;
+    const listing = await runner.list(join(directory, name));
+    if ('reason' in listing) continue;
+    if (listing.names.some((each) => Number.parseInt(sha1Of(each)?.slice(-2) ?? '', 16) === folder))
+      return true;
+  }
+  return false;
 }
 
 /** True if there is a content folder at `path`, or a link to one. */

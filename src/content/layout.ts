@@ -12,7 +12,7 @@
  * We write these names. Real trees come in others: `wsuscontent/a2/…`, folders without their leading zero, SHA-1s in
  * lower case, any extension. All of them are read, whatever the file system thinks of case.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { contentPath, type WantedFile } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 
@@ -43,6 +43,11 @@ export function sha1Of(name: string): Sha1Hex | undefined {
 
 export function isContentFolderName(name: string): boolean {
   return name.toLowerCase() === CONTENT_FOLDER.toLowerCase();
+}
+
+/** Where the content folder of a directory is made: the directory itself if it has the name already, in any case. */
+export function usualContentFolder(directory: string): string {
+  return isContentFolderName(basename(directory)) ? directory : join(directory, CONTENT_FOLDER);
 }
 
 /** Where a file belongs. @param contentFolder the folder that holds `00` … `FF` */

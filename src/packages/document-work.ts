@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
+import { type ErrorCode, errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
 import { type ParseExtent, parseUpdateDocument } from '../formats/update-xml/parse-update.js';
 import { normalizeLineEnds } from '../model/document-text.js';
@@ -42,12 +42,16 @@ export interface DocumentTask {
   /** deflate level of the blocks */
   readonly level: number;
   readonly extent: ParseExtent;
+  /** for messages: `package` or `upstream` */
+  readonly source: string;
+  /** a document that cannot be read is a verdict; otherwise it fails the whole batch */
+  readonly passesOverUnreadable: boolean;
 }
 
 export function createDocumentTask(
   batch: RecordBatch,
   known: readonly (KnownRevision | undefined)[],
-  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'extent'>,
+  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'extent' | 'source' | 'passesOverUnreadable'>,
 ): DocumentTask {
   const spans = new Uint32Array(batch.records.length * 3);
   let updateIds = '';
@@ -86,7 +90,14 @@ export type DocumentVerdict =
   /** the very bytes that the store has */
   | 'present'
   /** other bytes; equal after line-end normalisation or not: the caller compares */
-  | { readonly digest: Uint8Array; readonly normalizedDigest: Uint8Array };
+  | { readonly digest: Uint8Array; readonly normalizedDigest: Uint8Array }
+  | { readonly problem: DocumentProblem };
+
+/** Why a document cannot be read. */
+export interface DocumentProblem {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 export interface DocumentResult {
   /** one per record */
@@ -95,6 +106,8 @@ export interface DocumentResult {
   readonly batch: RevisionBatch;
   /** bytes of all documents of the batch, decoded */
   readonly documentBytes: number;
+  /** indexes of new ones with encrypted files, or with addresses or keys that are given out apart */
+  readonly secured: readonly number[];
   /** the task's bytes, given back for the next batch */
   readonly bytes: Uint8Array;
 }
@@ -108,6 +121,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
   const blocks = new BlockPacker(level);
   const revisions = new RevisionPacker();
   const verdicts: DocumentVerdict[] = [];
+  const secured: number[] = [];
   let documentBytes = 0;
   for (let index = 0; index * 3 < spans.length; index++) {
     const [revisionNumber, start, end] = spans.subarray(index * 3, index * 3 + 3) as unknown as [
@@ -133,15 +147,20 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         continue;
       }
       const facts = parseUpdateDocument(document, task.extent);
-      requireIdentity(facts.identity, identity);
+      requireIdentity(facts.identity, identity, task.source);
       const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
       revisions.add(facts, title, digest, blocks.add(document, facts, title));
+      if (facts.hasSecuredFragment || facts.files.some((file) => file.isEncrypted)) secured.push(index);
       verdicts.push('new');
     } catch (error) {
+      if (task.passesOverUnreadable && isWsusutilError(error)) {
+        verdicts.push({ problem: { code: error.code, message: error.message } });
+        continue;
+      }
       throw nameRecord(error, task.firstRecord + index, identity);
     }
   }
-  return { verdicts, batch: revisions.pack(blocks.finish()), documentBytes, bytes };
+  return { verdicts, batch: revisions.pack(blocks.finish()), documentBytes, secured, bytes };
 }
 
 class BlockPacker {
@@ -195,11 +214,11 @@ function otherTitlesOf(facts: RevisionFacts, defaultTitle: string): Record<strin
   return titles;
 }
 
-function requireIdentity(found: UpdateIdentity, expected: UpdateIdentity): void {
+function requireIdentity(found: UpdateIdentity, expected: UpdateIdentity, source: string): void {
   if (found.updateId !== expected.updateId || found.revisionNumber !== expected.revisionNumber) {
     throw new WsusutilError(
       'UPDATE_IDENTITY_MISMATCH',
-      `the package announces ${formatIdentity(expected)}, the document says ${formatIdentity(found)}`,
+      `the ${source} announces ${formatIdentity(expected)}, the document says ${formatIdentity(found)}`,
       { hint: 'The package is damaged or was made by a defective exporter; export it again.' },
     );
   }

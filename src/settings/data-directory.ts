@@ -8,7 +8,7 @@
  *     logs/               logs of commands that were given no log file
  *     WsusContent/        content files, unless the settings name another root
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { makeDirectory } from '../platform/make-directory.js';
@@ -19,15 +19,12 @@ export interface DataDirectory {
   readonly path: string;
   readonly storePath: string;
   readonly settingsPath: string;
-  /** root that holds `WsusContent/`; elsewhere if the settings say so */
+  /** root that holds `WsusContent/`, or is it; elsewhere if the settings say so */
   readonly contentRoot: string;
   readonly logsPath: string;
   readonly journalsPath: string;
   readonly lockPath: string;
 }
-
-/** The folder below the content root that holds the files, as on every WSUS server. */
-const CONTENT_FOLDER = 'WsusContent';
 
 /**
  * Creates the data directory if it is not there.
@@ -70,31 +67,24 @@ export async function findDataDirectory(path: string): Promise<DataDirectory> {
 }
 
 /**
- * Changes the content root and creates its `WsusContent` folder. The caller holds the writer lock.
+ * Changes the content root and creates its content folder. The caller holds the writer lock.
  *
- * @param contentDirectory absolute path without `WsusContent`; undefined keeps what the settings say
- * @returns where things lie now, and the content folder itself
+ * @param contentDirectory absolute path of the root; undefined keeps what the settings say
+ * @param contentPath the content folder of that root, as content/content-tree.ts finds it for every command
+ * @returns where things lie now
  * @throws WsusutilError `SETTINGS_INVALID`, `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
  */
 export async function setUpContentDirectory(
   directory: DataDirectory,
   contentDirectory: string | undefined,
-): Promise<{ directory: DataDirectory; contentPath: string }> {
+  contentPath: string,
+): Promise<DataDirectory> {
   const before = await readSettings(directory.settingsPath);
   const settings: Settings = contentDirectory === undefined ? before : { ...before, contentDirectory };
-  const after = locate(directory.path, settings);
-  const contentPath = join(after.contentRoot, contentFolderName(after.contentRoot));
   // The folder first: settings must not point at a place that cannot be made.
   makeDirectory(contentPath);
   await writeSettings(directory.settingsPath, settings);
-  return { directory: after, contentPath };
-}
-
-/** A folder that is there in another spelling (`wsuscontent`) stays the content folder. */
-function contentFolderName(root: string): string {
-  if (!existsSync(root)) return CONTENT_FOLDER;
-  const names = readdirSync(root).filter((name) => name.toLowerCase() === CONTENT_FOLDER.toLowerCase());
-  return names.includes(CONTENT_FOLDER) ? CONTENT_FOLDER : (names.sort()[0] ?? CONTENT_FOLDER);
+  return locate(directory.path, settings);
 }
 
 function locate(path: string, settings: Settings): DataDirectory {

@@ -3,10 +3,15 @@ import type { Sha1Hex } from '../model/digest.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
-import { type UpdateIdentity, updateIdFromBytes, updateIdToBytes } from '../model/update-identity.js';
+import {
+  type UpdateId,
+  type UpdateIdentity,
+  updateIdFromBytes,
+  updateIdToBytes,
+} from '../model/update-identity.js';
 import type { SqlDatabase, SqlRow, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
-import { DocumentReader } from './document-reader.js';
+import { DocumentReader, runsOf } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
   AddedRevisions,
@@ -24,11 +29,11 @@ import {
   UPDATE_ID_SIZE,
   unpackRows,
 } from './revision-batch.js';
-import { bytesOf, clausesOf, numberOf } from './rows.js';
+import { bytesOf, clausesOf, numberOf, textOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
 import { writeSyncChange } from './sqlite-sync-state.js';
-import type { SyncChange } from './sync-state.js';
+import type { Arrivals, ArrivedFile, SyncChange } from './sync-state.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
 
 type Writable<T> = {
@@ -41,6 +46,8 @@ type Writable<T> = {
 
 /** Updates kept in memory, about 40 bytes each; beyond that they are looked up in the database again. */
 const MAX_INDEXED_UPDATES = 1_000_000;
+
+const FILES_PER_RUN = 4096;
 
 /** A batch while its rows are stored. */
 interface BatchContext {
@@ -72,7 +79,9 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #superseded: BulkInsert;
   readonly #articles: BulkInsert;
   readonly #files: BulkInsert;
-  readonly #firstKey: RevisionKey;
+  readonly firstKey: RevisionKey;
+  /** first revision since the last checkpoint */
+  #windowKey: RevisionKey;
   #nextKey: RevisionKey;
   #nextUpdateKey: number;
   #nextBlockKey: number;
@@ -178,7 +187,7 @@ export class SqliteImportTransaction implements ImportTransaction {
       'file_name',
       'language',
     ]);
-    this.#firstKey = this.#nextKey = this.#highest('revisions', 'revision_key') + 1;
+    this.firstKey = this.#windowKey = this.#nextKey = this.#highest('revisions', 'revision_key') + 1;
     this.#nextUpdateKey = this.#highest('updates', 'update_key') + 1;
     this.#nextBlockKey = this.#highest('document_blocks', 'block_key') + 1;
     this.#isAllIndexed = this.#nextUpdateKey === 1;
@@ -266,12 +275,86 @@ export class SqliteImportTransaction implements ImportTransaction {
     });
   }
 
-  async finish(limit: number, signal: AbortSignal): Promise<MissingReferences> {
+  async addFileUrls(urls: ReadonlyMap<Sha1Hex, string>): Promise<void> {
+    this.#guard(() => {
+      this.#flush();
+      if (urls.size === 0) return;
+      const names = new Map<string, string>();
+      const rows = this.#database
+        .prepare('SELECT sha1, file_name FROM revision_files WHERE revision_key >= ?')
+        .iterate(this.#windowKey);
+      for (const row of rows) {
+        const sha1 = Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase();
+        if (urls.has(sha1)) names.set(sha1, textOf(row.file_name) ?? '');
+      }
+      for (const [sha1, url] of urls) {
+        this.#fileLocations.add(Buffer.from(sha1, 'hex'), names.get(sha1) ?? fileNameOf(url), url);
+      }
+    });
+  }
+
+  async addDriverSets(
+    sets: readonly { readonly driverSetId: UpdateId; readonly xml: string }[],
+  ): Promise<void> {
+    this.#guard(() => {
+      const insert = this.#database.prepare('INSERT OR REPLACE INTO driver_sets VALUES (?, ?)');
+      for (const { driverSetId, xml } of sets) insert.run(updateIdToBytes(driverSetId), xml);
+    });
+  }
+
+  async countArrivals(): Promise<Arrivals> {
+    return this.#guard(() => {
+      this.#flush();
+      const { Software, Driver } = UPDATE_TYPE_CODES;
+      const rows = this.#database
+        .prepare(`
+          SELECT CASE WHEN r.publication_state = 'Expired' THEN 'expired'
+            WHEN EXISTS (SELECT 1 FROM revisions o WHERE o.update_key = r.update_key AND o.revision_key < ?1)
+            THEN 'revised' ELSE 'new' END AS kind, count(*) AS updates
+          FROM revisions r JOIN updates u ON u.newest_revision_key = r.revision_key
+          WHERE r.revision_key >= ?1 AND r.update_type IN (${Software}, ${Driver}) AND r.explicitly_deployable
+          GROUP BY kind`)
+        .all(this.firstKey);
+      const count = (kind: string) => numberOf(rows.find((row) => row.kind === kind)?.updates ?? 0);
+      return {
+        newUpdates: count('new'),
+        revisedUpdates: count('revised'),
+        expiredUpdates: count('expired'),
+      };
+    });
+  }
+
+  async *arrivedFiles(): AsyncGenerator<readonly ArrivedFile[]> {
+    this.#guard(() => this.#flush());
+    const rows = this.#database
+      .prepare(`
+        SELECT f.sha1, max(f.size) AS size, l.mu_url FROM revision_files f
+        LEFT JOIN file_locations l ON l.sha1 = f.sha1 WHERE f.revision_key >= ? GROUP BY f.sha1`)
+      .iterate(this.firstKey);
+    for (const run of runsOf(rows, FILES_PER_RUN)) {
+      yield run.map((row) => ({
+        sha1: Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase(),
+        size: numberOf(row.size),
+        muUrl: textOf(row.mu_url),
+      }));
+    }
+  }
+
+  async finish(limit: number, signal: AbortSignal, from?: RevisionKey): Promise<MissingReferences> {
     const pacer = new Pacer(signal);
     try {
       this.#flush();
       await this.#linkLateCategories(pacer);
-      return await findMissingReferences(this.#database, this.#unsatisfied, this.#firstKey, limit, pacer);
+      const first = Math.min(this.firstKey, from ?? this.firstKey);
+      const earlier =
+        first === this.firstKey
+          ? []
+          : this.#database
+              .prepare('SELECT revision_key FROM prerequisites WHERE revision_key >= ? AND revision_key < ?')
+              .all(first, this.firstKey)
+              .map((row) => numberOf(row.revision_key));
+      const open = [...earlier, ...this.#unsatisfied];
+      return await findMissingReferences(this.#database, open, first, limit, pacer);
     } catch (error) {
       throw storeError(error, this.#path);
     }
@@ -295,6 +378,7 @@ export class SqliteImportTransaction implements ImportTransaction {
       this.#lateCategoryKeys.clear();
       this.#database.exec('COMMIT');
       this.#database.exec('BEGIN IMMEDIATE');
+      this.#windowKey = this.#nextKey;
     } catch (error) {
       throw storeError(error, this.#path);
     }
@@ -551,6 +635,12 @@ function updateIdAt({ updateIds }: RevisionBatch, position: number): Uint8Array 
 function identityOf(context: BatchContext, row: RevisionRow): UpdateIdentity {
   const updateId = updateIdFromBytes(updateIdAt(context.batch, row.update));
   return { updateId, revisionNumber: row.revisionNumber };
+}
+
+/** Last part of a URL, without the SHA-1 that Microsoft's servers put before the extension. */
+function fileNameOf(url: string): string {
+  const path = url.split(/[?#]/, 1)[0] ?? '';
+  return path.slice(path.lastIndexOf('/') + 1).replace(/_[0-9a-f]{40}(?=\.|$)/i, '');
 }
 
 function normalizedDigest(document: Uint8Array): string {

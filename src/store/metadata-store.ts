@@ -10,7 +10,7 @@ import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
 import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
 import type { ServeView } from './serve-view.js';
-import type { SyncChange, SyncState } from './sync-state.js';
+import type { Arrivals, ArrivedFile, SyncChange, SyncState } from './sync-state.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
 export type RevisionKey = number;
@@ -207,6 +207,8 @@ export interface MissingReference {
  * or a killed process.
  */
 export interface ImportTransaction {
+  /** of the first revision that this transaction adds */
+  readonly firstKey: RevisionKey;
   /** What the store (this transaction included) holds of each; same order. */
   findRevisions(identities: readonly UpdateIdentity[]): Promise<readonly (KnownRevision | undefined)[]>;
   /** The document of a stored revision. */
@@ -215,10 +217,26 @@ export interface ImportTransaction {
   /** Where content files are served. A URL that is already known stays. */
   addFileLocations(files: readonly PackageFile[]): Promise<void>;
   setLanguages(languages: readonly PackageLanguage[]): Promise<void>;
-  /** Completes derived tables; the references that this transaction's revisions lack. At most `limit` of them. */
+  /**
+   * Where content files are served, for those whose names the documents of this transaction tell; the rest are named as
+   * their URLs say. A URL that is already known stays.
+   */
+  addFileUrls(urls: ReadonlyMap<Sha1Hex, string>): Promise<void>;
+  /** XML of driver sets by their id, as Microsoft Update gives it. */
+  addDriverSets(sets: readonly { readonly driverSetId: UpdateId; readonly xml: string }[]): Promise<void>;
+  /** What came in this transaction. */
+  countArrivals(): Promise<Arrivals>;
+  /** Content files of what came in this transaction, each once. */
+  arrivedFiles(): AsyncIterable<readonly ArrivedFile[]>;
+  /**
+   * Completes derived tables; the references that this transaction's revisions lack, at most `limit` of them.
+   *
+   * @param from looks at older revisions too, from this key on: what a run that was killed had stored
+   */
   finish(
     limit: number,
     signal: AbortSignal,
+    from?: RevisionKey,
   ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }>;
   /** Anchors and debts of an upstream: stored together with what they stand for. */
   rememberSync(change: SyncChange): Promise<void>;

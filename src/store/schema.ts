@@ -128,7 +128,7 @@ export const FILE_KIND_CODES = { payload: 0, express: 1, licence: 2 } as const;
 /** `content_files.state` */
 export const CONTENT_STATE_CODES = { absent: 0, verified: 1, unverified: 2, corrupt: 3 } as const;
 /** `owed_revisions.pass` */
-export const SYNC_PASS_CODES = { categories: 1, updates: 2 } as const;
+export const SYNC_PASS_CODES = { categories: 1, updates: 2, drivers: 3, decryption: 4 } as const;
 /** `content_files.problem` */
 export const CONTENT_PROBLEM_CODES = {
   lost: 1,

@@ -1,7 +1,11 @@
+import type { Sha1Hex } from '../model/digest.js';
 import type { UpdateIdentity } from '../model/update-identity.js';
 
-/** The two lists of an upstream: categories and detectoids, then software and drivers (server-sync-protocol 0.4). */
-export type SyncPass = 'categories' | 'updates';
+/**
+ * The lists of an upstream: categories and detectoids, software and drivers, drivers by inventory
+ * (server-sync-protocol 0.4); and the revisions whose decryption keys are to be asked for.
+ */
+export type SyncPass = 'categories' | 'updates' | 'drivers' | 'decryption';
 
 /** A revision that an upstream listed and that is not in the store yet. */
 export interface OwedRevision {
@@ -20,6 +24,24 @@ export interface SyncState {
   values(upstream: string): Promise<ReadonlyMap<string, string>>;
   /** In the order they were listed. */
   owed(upstream: string, pass: SyncPass): Promise<readonly OwedRevision[]>;
+}
+
+/** What a run of the downstream brought, counted by update as the WSUS console does. */
+export interface Arrivals {
+  /** updates an administrator can approve that were not known before */
+  readonly newUpdates: number;
+  /** known before, with a newer revision now */
+  readonly revisedUpdates: number;
+  /** whose newest revision came and says that they are expired */
+  readonly expiredUpdates: number;
+}
+
+/** A content file of a revision that came in this transaction. */
+export interface ArrivedFile {
+  readonly sha1: Sha1Hex;
+  /** bytes */
+  readonly size: number;
+  readonly muUrl: string | undefined;
 }
 
 export interface SyncChange {

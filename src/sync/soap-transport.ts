@@ -2,8 +2,8 @@
 import { throwIfInterrupted } from '../errors.js';
 import type { SoapRequest } from '../formats/server-sync/service.js';
 import { readFault } from '../formats/soap/reply-reader.js';
+import type { HttpPost, HttpPostResponse } from '../transfer/http-post.js';
 import type { SyncClock } from './clock.js';
-import type { HttpPost, HttpPostResponse } from './http-post.js';
 import { statusError, TransportError, toTransportError } from './transport-error.js';
 
 export interface OpenReply {

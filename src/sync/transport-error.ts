@@ -1,6 +1,7 @@
 /** What went wrong below SOAP, and whether trying again can help (server-sync-protocol 15.5). */
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { showText } from '../formats/soap/soap-fault.js';
+import { explainTlsError } from '../transfer/tls-errors.js';
 
 export interface TransportErrorOptions {
   /** trying again can help */
@@ -41,11 +42,13 @@ export class TransportError extends WsusutilError {
 /** True if the same idempotent call may well succeed a little later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof TransportError) return error.isTransient;
-  return isWsusutilError(error, 'UPSTREAM_TRUNCATED') || isWsusutilError(error, 'UPSTREAM_UNREACHABLE');
+  return (
+    isWsusutilError(error, 'UPSTREAM_TRUNCATED') ||
+    isWsusutilError(error, 'UPSTREAM_UNREACHABLE') ||
+    isWsusutilError(error, 'PROXY_UNREACHABLE')
+  );
 }
 
-/** Node.js and OpenSSL names for a certificate or handshake that is not accepted. */
-const TLS_CODE = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH/;
 /** Nobody there under that name; a wrong name stays wrong. */
 const NAME_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'ERR_INVALID_URL', 'EAI_NONAME']);
 const MAX_CAUSES = 5;
@@ -76,15 +79,12 @@ export function toTransportError(error: unknown, operation: string, where: strin
       },
     );
   }
-  if (TLS_CODE.test(code)) {
+  const tls = explainTlsError(error, where.replace(/:\d+$/, ''));
+  if (tls !== undefined) {
     return new TransportError(
       'UPSTREAM_REFUSED',
-      `The upstream's certificate or TLS is not accepted: ${facts}`,
-      {
-        isTransient: false,
-        hint: 'Trust its root certificate with NODE_EXTRA_CA_CERTS=<file.pem>. Microsoft Update ends in "Microsoft Root Certificate Authority 2011", which Node.js does not know; a proxy that inspects TLS has a root of its own.',
-        cause: error,
-      },
+      `The upstream's certificate or TLS is not accepted: ${operation} at ${where}: ${showText(tls.says)}`,
+      { isTransient: false, hint: tls.hint, cause: error },
     );
   }
   if (NAME_CODES.has(code)) {

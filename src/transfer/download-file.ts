@@ -49,8 +49,8 @@ export interface DownloadTools {
 }
 
 /**
- * @throws WsusutilError `SOURCE_UNREACHABLE`, `SOURCE_REFUSED` (HTTP status in `details.status`), `DOWNLOAD_MISMATCH`,
- *   `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`, `INTERRUPTED`. What arrived stays for a later run, unless the disk is full
+ * @throws WsusutilError `SOURCE_UNREACHABLE`, `SOURCE_REFUSED` (HTTP status in `details.status`), `PROXY_…`,
+ *   `DOWNLOAD_MISMATCH`, `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`, `INTERRUPTED`. What arrived stays for a later run, unless the disk is full
  *   or the bytes were wrong.
  */
 export async function downloadFile(request: DownloadRequest, tools: DownloadTools): Promise<void> {
@@ -133,7 +133,9 @@ async function fetchRest(request: DownloadRequest, file: PartialFile, tools: Dow
   try {
     reply = await tools.http.get(url, file.size > 0 ? { range: `bytes=${file.size}-` } : {}, tools.signal);
   } catch (error) {
-    throw isWsusutilError(error, 'SOURCE_UNREACHABLE') ? new Failure(error) : error;
+    throw isWsusutilError(error, 'SOURCE_UNREACHABLE') || isWsusutilError(error, 'PROXY_UNREACHABLE')
+      ? new Failure(error)
+      : error;
   }
   try {
     await judgeReply(reply, request, file);

@@ -1,6 +1,7 @@
 /** Fetches many content files at once, and stops asking hosts that do not answer. */
-import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { type DownloadRequest, type DownloadTools, downloadFile } from './download-file.js';
+import { isUnreachable } from './http-client.js';
 
 export type { DownloadRequest } from './download-file.js';
 
@@ -52,7 +53,7 @@ export async function* downloadFiles(
       unreachable.delete(host);
       return { request, error: undefined };
     } catch (error) {
-      if (isWsusutilError(error, 'SOURCE_UNREACHABLE')) {
+      if (isUnreachable(error)) {
         unreachable.set(host, (unreachable.get(host) ?? 0) + 1);
       } else unreachable.delete(host); // it answered
       return { request, error };

@@ -1,18 +1,17 @@
-/**
- * Requests for content files: one set of kept-alive connections, with limits on everything a server could drag out.
- * undici is loaded on first use, so that commands that stay offline do not pay for it.
- */
+/** Requests for content files: redirects followed, errors in the words of this program. */
 import type { Dispatcher } from 'undici';
-import { errorText, WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
+import { errorWords, type HttpClientOptions, MAX_DISCARDED_SIZE, openConnections } from './connections.js';
+import { explainTlsError } from './tls-errors.js';
 
-const CONNECT_TIMEOUT_MS = 15_000;
+export type { HttpClientOptions } from './connections.js';
+export type { ProxyServer, ProxySettings } from './proxy.js';
+export type { TrustSettings } from './trust.js';
+
 const HEADERS_TIMEOUT_MS = 60_000;
 /** between two pieces of a body */
 const BODY_IDLE_MS = 60_000;
-const MAX_HEADER_SIZE = 32 * 1024;
 const MAX_REDIRECTS = 5;
-/** More than this of an error page is not read to keep the connection. */
-const MAX_DISCARDED_SIZE = 64 * 1024;
 
 export interface HttpReply {
   readonly status: number;
@@ -26,43 +25,30 @@ export interface HttpReply {
 export interface HttpClient {
   /**
    * @param url `http:` or `https:`; redirects are followed, never from https to http
-   * @throws WsusutilError `SOURCE_UNREACHABLE` (name, connection, TLS, time-out), `SOURCE_REFUSED` (bad URL or redirect)
+   * @throws WsusutilError `SOURCE_UNREACHABLE` (name, connection, time-out), `SOURCE_REFUSED` (TLS; bad URL or redirect),
+   *   `PROXY_UNREACHABLE`, `PROXY_REFUSED`, `PROXY_AUTHENTICATION`, `CERTIFICATE_INVALID`, `READ_FAILED`
    */
   get(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpReply>;
   close(): Promise<void>;
 }
 
-export interface HttpClientOptions {
-  /** e.g. `wsusutil/0.1.0` */
-  readonly userAgent: string;
-  /** connections to one host */
-  readonly connections: number;
-}
-
+/** Opens nothing before the first request. */
 export function openHttpClient(options: HttpClientOptions): HttpClient {
-  let agent: Dispatcher | undefined;
+  const connections = openConnections(options, { headersMs: HEADERS_TIMEOUT_MS, bodyIdleMs: BODY_IDLE_MS });
   return {
     async get(url, headers, signal) {
-      const { Agent, request } = await import('undici');
-      agent ??= new Agent({
-        connections: options.connections,
-        connect: { timeout: CONNECT_TIMEOUT_MS },
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        bodyTimeout: BODY_IDLE_MS,
-        maxHeaderSize: MAX_HEADER_SIZE,
-      });
       let target = parseUrl(url);
       for (let redirects = 0; ; redirects++) {
         let reply: Dispatcher.ResponseData;
         try {
-          reply = await request(target, {
-            dispatcher: agent,
+          reply = await connections.send({
+            method: 'GET',
+            url: target,
             signal,
-            headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...headers },
+            headers: { 'accept-encoding': 'identity', ...headers },
           });
         } catch (error) {
-          if (signal.aborted) throw error;
-          throw unreachable(target, error);
+          throw signal.aborted || isWsusutilError(error) ? error : unreachable(target, error);
         }
         const location = firstOf(reply.headers.location);
         const discard = () => reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
@@ -72,7 +58,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
             headers: Object.fromEntries(
               Object.entries(reply.headers).map(([name, value]) => [name, firstOf(value)]),
             ),
-            body: reply.body,
+            body: connections.pace(reply.body, signal),
             discard,
           };
         }
@@ -87,9 +73,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
         target = next;
       }
     },
-    async close() {
-      await agent?.destroy().catch(() => {});
-    },
+    close: () => connections.close(),
   };
 }
 
@@ -129,21 +113,26 @@ function refused(url: string, why: string): WsusutilError {
 }
 
 function unreachable(url: URL, error: unknown): WsusutilError {
-  const code = codeOf(error);
-  const isTrust = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(code);
-  return new WsusutilError(
-    'SOURCE_UNREACHABLE',
-    `Cannot reach ${url.origin}: ${code === '' ? errorText(error) : `${errorText(error)} (${code})`}`,
-    {
-      hint: isTrust
-        ? 'The certificate is not trusted here: name its authority in NODE_EXTRA_CA_CERTS.'
-        : 'Check the network, or run with --offline.',
-      details: { host: url.host },
-      cause: error,
-    },
-  );
+  const tls = url.protocol === 'https:' ? explainTlsError(error, url.hostname) : undefined;
+  const details = { host: url.host };
+  return tls === undefined
+    ? new WsusutilError('SOURCE_UNREACHABLE', `Cannot reach ${url.origin}: ${errorWords(error)}`, {
+        hint: 'Check the network and the proxy settings, or run with --offline.',
+        details,
+        cause: error,
+      })
+    : new WsusutilError('SOURCE_REFUSED', `No trusted connection to ${url.origin}: ${tls.says}`, {
+        hint: tls.hint,
+        details,
+        cause: error,
+      });
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+/** True if the server of the file, or the proxy on the way, was never reached: its other files fare no better. */
+export function isUnreachable(error: unknown): boolean {
+  return (
+    isWsusutilError(error) &&
+    (/^(SOURCE_UNREACHABLE|PROXY_|CERTIFICATE_INVALID)/.test(error.code) ||
+      (error.code === 'SOURCE_REFUSED' && error.details?.host !== undefined))
+  );
 }

@@ -38,9 +38,9 @@ test.each([
   ['marks', `a${'\u0301'.repeat(1_048_576)}`],
   ['joiners', 'a\u200d'.repeat(500_000)],
 ])('cutting a million %s looks at the first few only', (_, text) => {
-  const start = performance.now();
+  // A look at all of it would make two thousand cuts run far beyond the limit of the test.
+  for (let round = 0; round < 2_000; round++) cut(text, 40);
   const short = cut(text, 40);
-  expect(performance.now() - start).toBeLessThan(200);
   expect(displayWidth(short)).toBeLessThanOrEqual(40);
   expect(short.length).toBeLessThan(200);
   expect(short.endsWith('…')).toBe(true);

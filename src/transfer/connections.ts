@@ -1,0 +1,225 @@
+/**
+ * Kept-alive connections for one kind of traffic: straight to a server or through proxies, with our own idea of whom
+ * to trust, and with limits on everything a server could drag out. undici is loaded on first use, so that commands
+ * that stay offline do not pay for it.
+ *
+ * undici's ProxyAgent is not used: it loses what a proxy says with a refusal (the schemes of a 407), and our limits on
+ * the way of plain http.
+ */
+import type { SecureContext } from 'node:tls';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
+import { errorText, isWsusutilError } from '../errors.js';
+import {
+  type ProxyServer,
+  type ProxySettings,
+  proxyAuthenticationError,
+  proxyAuthorization,
+  proxyFor,
+  proxyOrigin,
+  proxyUnreachable,
+  tunnelError,
+} from './proxy.js';
+import { openRateLimiter, paced, type RateLimiter } from './rate-limit.js';
+import { loadTrust, type TrustSettings } from './trust.js';
+
+const CONNECT_TIMEOUT_MS = 15_000;
+/** A proxy looks the name up and connects before it answers. */
+const TUNNEL_TIMEOUT_MS = 60_000;
+const MAX_HEADER_SIZE = 32 * 1024;
+/** More than this of an error page is not read to keep the connection. */
+export const MAX_DISCARDED_SIZE = 64 * 1024;
+
+export interface HttpClientOptions {
+  /** e.g. `wsusutil/0.1.0` */
+  readonly userAgent: string;
+  /** connections to one host */
+  readonly connections: number;
+  /** undefined: every server is asked straight; loopback addresses always are */
+  readonly proxies?: ProxySettings | undefined;
+  readonly trust?: TrustSettings | undefined;
+  /** bytes per second of all bodies of this client together, or a limit that several clients share */
+  readonly limitRate?: number | RateLimiter | undefined;
+}
+
+export interface TimeLimits {
+  /** until the answer begins */
+  readonly headersMs: number;
+  /** between two pieces of a body */
+  readonly bodyIdleMs: number;
+}
+
+export interface SentRequest {
+  readonly method: 'GET' | 'POST';
+  /** http or https; user name and password in it are not sent */
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Connections {
+  /**
+   * Errors of the connection come as Node.js or undici give them.
+   *
+   * @throws WsusutilError `PROXY_UNREACHABLE`, `PROXY_REFUSED`, `PROXY_AUTHENTICATION`, `CERTIFICATE_INVALID`,
+   *   `READ_FAILED`, `SETTINGS_INVALID`
+   */
+  send(request: SentRequest): Promise<Dispatcher.ResponseData>;
+  /** The body, no faster than the limit of rate. */
+  pace(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export function openConnections(options: HttpClientOptions, limits: TimeLimits): Connections {
+  const { proxies, limitRate } = options;
+  const limiter = typeof limitRate === 'number' ? openRateLimiter(limitRate) : limitRate;
+  let opening: Promise<{ readonly agent: Agent; readonly tunnels: Tunnels }> | undefined;
+  const open = async () => {
+    const undici = await import('undici');
+    const limited = {
+      maxHeaderSize: MAX_HEADER_SIZE,
+      headersTimeout: limits.headersMs,
+      bodyTimeout: limits.bodyIdleMs,
+    };
+    const tunnels = new Tunnels(undici, options);
+    const agent = new undici.Agent({
+      ...limited,
+      connections: options.connections,
+      connect: (target, callback) => tunnels.connect(target, callback),
+    });
+    return { agent, tunnels };
+  };
+  return {
+    async send({ method, url, headers, body, signal }) {
+      opening ??= open();
+      const { agent } = await opening;
+      const proxy = url.protocol === 'http:' ? proxyFor(url, proxies) : undefined;
+      const common = {
+        method,
+        body: body ?? null,
+        signal,
+        headers: { 'user-agent': options.userAgent, ...headers },
+      };
+      const path = `${url.pathname}${url.search}`;
+      if (proxy === undefined) return agent.request({ ...common, origin: url.origin, path });
+      const reply = await agent
+        .request({
+          ...common,
+          origin: proxyOrigin(proxy),
+          path: `${url.origin}${path}`,
+          headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
+        })
+        .catch((error: unknown) => {
+          throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
+        });
+      if (reply.statusCode !== 407) return reply;
+      await reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
+      throw proxyAuthenticationError(proxy, reply.headers['proxy-authenticate']);
+    },
+    pace(body, signal) {
+      return limiter === undefined ? body : paced(body, limiter, signal);
+    },
+    async close() {
+      if (opening === undefined) return;
+      const opened = await opening.catch(() => undefined);
+      await opened?.agent.destroy().catch(() => {});
+      await opened?.tunnels.close();
+    },
+  };
+}
+
+/** Makes the connections: plain, TLS, or TLS through a tunnel of a proxy. */
+class Tunnels {
+  readonly #undici: typeof import('undici');
+  readonly #options: HttpClientOptions;
+  readonly #pools = new Map<string, Dispatcher>();
+  readonly #plain: buildConnector.connector;
+  #secure: Promise<buildConnector.connector> | undefined;
+
+  constructor(undici: typeof import('undici'), options: HttpClientOptions) {
+    this.#undici = undici;
+    this.#options = options;
+    this.#plain = undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS });
+  }
+
+  connect(target: buildConnector.Options, callback: buildConnector.Callback): void {
+    if (target.protocol !== 'https:') {
+      this.#plain(target, callback);
+      return;
+    }
+    this.#connectSecurely(target, callback).catch((error: unknown) => {
+      callback(error instanceof Error ? error : new Error(String(error)), null);
+    });
+  }
+
+  async #connectSecurely(target: buildConnector.Options, callback: buildConnector.Callback): Promise<void> {
+    this.#secure ??= this.#buildSecure();
+    const secure = await this.#secure;
+    const host = target.host ?? target.hostname;
+    const url = new URL(`https://${host}`);
+    const proxy = proxyFor(url, this.#options.proxies);
+    if (proxy === undefined) secure(target, callback);
+    else
+      secure(
+        { ...target, httpSocket: await this.#tunnel(proxy, `${url.hostname}:${url.port || '443'}`) },
+        callback,
+      );
+  }
+
+  async #buildSecure(): Promise<buildConnector.connector> {
+    const secureContext: SecureContext = await loadTrust(this.#options.trust);
+    return this.#undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS, secureContext });
+  }
+
+  async #tunnel(
+    proxy: ProxyServer,
+    target: string,
+  ): Promise<NonNullable<buildConnector.Options['httpSocket']>> {
+    const origin = proxyOrigin(proxy);
+    let pool = this.#pools.get(origin);
+    if (pool === undefined) {
+      pool = new this.#undici.Pool(origin, {
+        connect: { timeout: CONNECT_TIMEOUT_MS },
+        headersTimeout: TUNNEL_TIMEOUT_MS,
+        maxHeaderSize: MAX_HEADER_SIZE,
+      });
+      this.#pools.set(origin, pool);
+    }
+    let reply: Dispatcher.ConnectData;
+    try {
+      reply = await pool.connect({
+        origin,
+        path: target,
+        headers: { host: target, 'user-agent': this.#options.userAgent, ...proxyAuthorization(proxy) },
+      });
+    } catch (error) {
+      throw isWsusutilError(error) ? error : toProxyError(proxy, error);
+    }
+    const { socket, statusCode, headers } = reply;
+    if (statusCode === 200) return socket as NonNullable<buildConnector.Options['httpSocket']>;
+    socket.on('error', () => {}).destroy();
+    throw statusCode === 407
+      ? proxyAuthenticationError(proxy, headers['proxy-authenticate'])
+      : tunnelError(proxy, target, statusCode);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy().catch(() => {})));
+  }
+}
+
+function toProxyError(proxy: ProxyServer, error: unknown) {
+  return proxyUnreachable(proxy, errorWords(error), error);
+}
+
+/** Text and code; attempts to several addresses come as one error without a text of its own. */
+export function errorWords(error: unknown): string {
+  const first: unknown = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
+  const code = codeOf(first);
+  const text = errorText(first);
+  return code === '' || text.includes(code) ? text : `${text} (${code})`;
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

@@ -1,0 +1,362 @@
+import { expect, test } from 'vitest';
+import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
+import { formatIdentity, type UpdateIdentity } from '../../src/model/update-identity.js';
+import type { MetadataStore } from '../../src/store/metadata-store.js';
+import { isSyncComplete } from '../../src/sync/synchronise.js';
+import type { FakeUpstream, UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
+import { seededRandom } from '../helpers/seeded-random.js';
+import { makeUpdate } from '../store/update-builder.js';
+import { smallCatalogue } from './client-setup.js';
+import { chooseAll, startDownstream } from './sync-setup.js';
+
+const ALL = { chooseFilter: () => undefined };
+
+/** Identity → document. */
+async function contentsOf(store: MetadataStore): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for await (const run of store.readDocuments(await store.listKeys())) {
+    for (const { identity, document } of run) {
+      found.set(formatIdentity(identity), Buffer.from(document).toString('utf8'));
+    }
+  }
+  return found;
+}
+
+function contentsOfItems(items: readonly UpstreamItem[]): ReadonlyMap<string, string> {
+  return new Map(
+    items.map(({ identity, document }) => [formatIdentity(identity), Buffer.from(document).toString('utf8')]),
+  );
+}
+
+function sorted<T>(map: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Identities in every GetUpdateData since call number `from`. */
+function askedFor(upstream: FakeUpstream, from = 0): string[] {
+  return upstream.calls
+    .slice(from)
+    .filter(({ operation }) => operation === 'GetUpdateData')
+    .flatMap(({ request }) => request.children[1]?.children ?? [])
+    .map(({ children }) => `${children[0]?.text}:${children[1]?.text}`);
+}
+
+/** A revision that comes on its own, without needs. */
+function item(n: number, options: Parameters<typeof makeUpdate>[1] = {}): UpstreamItem {
+  const { identity, document } = makeUpdate(n, options);
+  return { identity, document, files: [], categories: [], classifications: [] };
+}
+
+const VARIANTS: readonly (readonly [string, UpstreamQuirks])[] = [
+  ['a WSUS server', {}],
+  ['Microsoft Update', { kind: 'microsoft-update' }],
+  ['a server that answers 80 of 100', { answerAtMost: 80 }],
+  ['a server that takes 7 revisions at once', { maxUpdatesPerRequest: 7 }],
+  ['a server that sends more than it was asked for', { sendsUnrequested: true }],
+  ['a server without gzip and with plain documents', { gzip: false, documents: 'plain' }],
+];
+
+test.each(VARIANTS)('the store holds what is chosen of %s, byte for byte', async (_name, quirks) => {
+  await using downstream = await startDownstream(quirks);
+  const items = smallCatalogue();
+  const summary = await downstream.sync();
+  expect(isSyncComplete(summary)).toBe(true);
+  expect(sorted(await contentsOf(downstream.store))).toEqual(sorted(contentsOfItems(items)));
+  expect(summary.revisions).toBe(items.length);
+  expect(summary.listed).toBe(items.length);
+  const located = items.flatMap(({ files }) => files).filter(({ muUrl }) => muUrl !== '');
+  const locations = await downstream.store.fileLocations(located.map(({ sha1 }) => sha1));
+  for (const { sha1, muUrl } of located) expect(locations.get(sha1)).toBe(muUrl);
+});
+
+test('the names of located files are those that the documents give', async () => {
+  await using downstream = await startDownstream();
+  await downstream.sync();
+  const names = new Map(
+    smallCatalogue().flatMap(({ document }) =>
+      parseUpdateDocument(document).files.map(({ sha1, fileName }) => [sha1, fileName] as const),
+    ),
+  );
+  let count = 0;
+  for await (const run of downstream.store.exportFiles(undefined)) {
+    for (const { sha1, fileName } of run) {
+      expect(fileName).toBe(names.get(sha1));
+      count++;
+    }
+  }
+  expect(count).toBeGreaterThan(5);
+});
+
+test('a synchronisation without changes takes six requests and leaves the store as it is', async () => {
+  await using downstream = await startDownstream();
+  await downstream.sync();
+  const before = await downstream.store.fingerprint();
+  await downstream.reopen();
+  const { upstream } = downstream.setup;
+  const calls = upstream.calls.length;
+  const summary = await downstream.sync();
+  expect(upstream.calls.length - calls).toBeLessThanOrEqual(6);
+  expect(summary).toMatchObject({ listed: 0, wanted: 0, revisions: 0, newUpdates: 0, revisedUpdates: 0 });
+  expect(await downstream.store.fingerprint()).toBe(before);
+});
+
+test('what is published later comes alone, and is counted by update', async () => {
+  await using downstream = await startDownstream({}, [
+    ...smallCatalogue(),
+    item(1, { revision: 100 }),
+    item(2, { revision: 100 }),
+  ]);
+  const first = await downstream.sync(ALL);
+  const { upstream } = downstream.setup;
+  const calls = upstream.calls.length;
+  upstream.publish([
+    item(1, { revision: 101 }),
+    item(1, { revision: 102, title: 'again' }),
+    item(2, { revision: 101, state: 'Expired' }),
+    item(3),
+    item(4, { deployable: false }),
+    item(5, { type: 'Detectoid' }),
+  ]);
+  const summary = await downstream.sync(ALL);
+  expect(askedFor(upstream, calls).length).toBe(6);
+  expect(summary).toMatchObject({
+    listed: 6,
+    revisions: 6,
+    newUpdates: 1,
+    revisedUpdates: 1,
+    expiredUpdates: 1,
+  });
+  expect(first.newUpdates).toBeGreaterThan(10);
+});
+
+test('products that appear upstream are told by name', async () => {
+  await using downstream = await startDownstream();
+  expect((await downstream.sync()).newProducts).toEqual([]);
+  downstream.setup.upstream.publish([item(7, { categoryType: 'Product', title: 'Windows 13' })]);
+  const summary = await downstream.sync({ categoriesOnly: true });
+  expect(summary.newProducts).toEqual(['Windows 13']);
+  expect(
+    downstream.events.filter((event) => event.type === 'warning' && event.code === 'NEW_PRODUCTS'),
+  ).toHaveLength(1);
+});
+
+test('only categories come with categoriesOnly, and the rest later', async () => {
+  await using downstream = await startDownstream();
+  const first = await downstream.sync({ categoriesOnly: true });
+  expect(
+    Object.entries(first.revisionsByType)
+      .filter(([, count]) => count > 0)
+      .map(([type]) => type)
+      .sort(),
+  ).toEqual(['Category', 'Detectoid']);
+  const second = await downstream.sync();
+  expect(second.revisionsByType.Category).toBe(0);
+  expect(first.revisions + second.revisions).toBe(smallCatalogue().length);
+});
+
+test('killed anywhere, the next runs end with the same store and ask for nothing it holds', async () => {
+  const items = [...smallCatalogue(), ...Array.from({ length: 300 }, (_, n) => item(1000 + n))];
+  await using whole = await startDownstream({}, items);
+  await whole.sync(ALL);
+  const expected = await whole.store.fingerprint();
+  const random = seededRandom(11);
+  for (let round = 0; round < 8; round++) {
+    await using downstream = await startDownstream({ maxUpdatesPerRequest: 20 }, items);
+    const { upstream } = downstream.setup;
+    for (let run = 0; run < 3; run++) {
+      const calls = upstream.calls.length;
+      const held = await contentsOf(downstream.store);
+      const controller = new AbortController();
+      const stopAt = 3 + random.below(24);
+      await downstream
+        .sync({
+          ...ALL,
+          client: downstream.setup.newClient({ signal: controller.signal }),
+          signal: controller.signal,
+          // Every look at the clock is far from the last one: a checkpoint after every batch.
+          now: ticking(),
+          report: () => {
+            if (upstream.calls.length - calls >= stopAt) controller.abort();
+          },
+        })
+        .catch((error: unknown) => expect(error).toMatchObject({ code: 'INTERRUPTED' }));
+      for (const identity of askedFor(upstream, calls)) expect(held.has(identity)).toBe(false);
+      await downstream.reopen();
+    }
+    const held = await contentsOf(downstream.store);
+    const calls = upstream.calls.length;
+    const summary = await downstream.sync(ALL);
+    expect(isSyncComplete(summary)).toBe(true);
+    for (const identity of askedFor(upstream, calls)) expect(held.has(identity)).toBe(false);
+    expect(await downstream.store.fingerprint()).toBe(expected);
+  }
+}, 60_000);
+
+test('revisions the upstream lists and does not give out are told, and asked for again', async () => {
+  const ghosts: UpdateIdentity[] = [item(1).identity, item(2).identity];
+  await using downstream = await startDownstream({ ghosts });
+  const first = await downstream.sync(ALL);
+  expect(isSyncComplete(first)).toBe(false);
+  expect(first.unavailable.map(({ identity }) => formatIdentity(identity)).sort()).toEqual(
+    ghosts.map(formatIdentity).sort(),
+  );
+  expect(first.revisions).toBe(smallCatalogue().length);
+  const second = await downstream.sync(ALL);
+  expect(second.unavailableCount).toBe(2);
+  downstream.setup.upstream.change({ ghosts: [] });
+  downstream.setup.upstream.publish([item(1), item(2)]);
+  const third = await downstream.sync(ALL);
+  expect(third).toMatchObject({ unavailableCount: 0, revisions: 2 });
+});
+
+test('a damaged document is told and asked for again, and the others are stored', async () => {
+  const damaged = item(9);
+  const wrong: UpstreamItem = { ...item(10), document: Buffer.from(makeUpdate(11).document) };
+  await using downstream = await startDownstream({ damaged: [damaged.identity] }, [
+    ...smallCatalogue(),
+    damaged,
+    wrong,
+  ]);
+  const first = await downstream.sync(ALL);
+  expect(first.unavailable.map(({ identity, reason }) => [formatIdentity(identity), reason]).sort()).toEqual([
+    [formatIdentity(damaged.identity), expect.stringMatching(/^CAB_|UPDATE_MALFORMED/)],
+    [formatIdentity(wrong.identity), 'UPDATE_IDENTITY_MISMATCH'],
+  ]);
+  expect(first.revisions).toBe(smallCatalogue().length);
+  downstream.setup.upstream.change({ damaged: [] });
+  const second = await downstream.sync(ALL);
+  expect(second).toMatchObject({ revisions: 1, unavailableCount: 1 });
+});
+
+test('a larger choice asks for the full list and fetches the difference; a smaller one goes on from the anchor', async () => {
+  await using downstream = await startDownstream();
+  const { upstream } = downstream.setup;
+  const lists = () =>
+    upstream.calls
+      .filter(({ operation }) => operation === 'GetRevisionIdList')
+      .map(({ request }) => request.children[1]?.children.map(({ local, text }) => [local, text]));
+  await downstream.sync({ categoriesOnly: true });
+  const choice = chooseAll(await downstream.store.listCategories());
+  const some = { ...choice, classifications: choice.classifications.slice(0, 2) };
+  const first = await downstream.sync({ chooseFilter: () => some });
+  const calls = upstream.calls.length;
+  const held = await contentsOf(downstream.store);
+  const second = await downstream.sync({ chooseFilter: () => choice });
+  expect(second.revisions).toBeGreaterThan(0);
+  expect(first.revisions + second.revisions).toBeLessThanOrEqual(smallCatalogue().length);
+  for (const identity of askedFor(upstream, calls)) expect(held.has(identity)).toBe(false);
+  expect(
+    lists()
+      .at(-1)
+      ?.some(([local]) => local === 'Anchor'),
+  ).toBe(false);
+  await downstream.sync({ chooseFilter: () => some });
+  expect(
+    lists()
+      .at(-1)
+      ?.some(([local]) => local === 'Anchor'),
+  ).toBe(true);
+  expect(sorted(await contentsOf(downstream.store))).toEqual(sorted(contentsOfItems(smallCatalogue())));
+});
+
+test('a server that was rebuilt is asked for full lists, and the store stays', async () => {
+  await using downstream = await startDownstream();
+  await downstream.sync();
+  const { upstream } = downstream.setup;
+  upstream.plan({ on: 'GetConfigData', fault: { code: 'ServerChanged' } });
+  const calls = upstream.calls.length;
+  const summary = await downstream.sync();
+  expect(summary).toMatchObject({ revisions: 0, listed: smallCatalogue().length });
+  expect(askedFor(upstream, calls)).toEqual([]);
+});
+
+test('cookies that are refused or end early do not end the run', async () => {
+  await using downstream = await startDownstream({ maxUpdatesPerRequest: 10 });
+  const { upstream } = downstream.setup;
+  upstream.plan({ on: 'GetUpdateData', after: 5, voidCookies: true });
+  upstream.plan({ on: 'GetUpdateData', after: 8, resetAfter: 900 });
+  upstream.plan({ on: 'GetUpdateData', after: 9, cutAfter: 1200 });
+  upstream.plan({ on: 'GetRevisionIdList', status: { code: 503 } });
+  expect((await downstream.sync()).revisions).toBe(smallCatalogue().length);
+});
+
+test('an upstream that goes down leaves what came before, and the next run goes on', async () => {
+  await using downstream = await startDownstream({ maxUpdatesPerRequest: 10 });
+  const { upstream } = downstream.setup;
+  upstream.plan({ on: 'GetUpdateData', after: 10, times: 10, status: { code: 503 } });
+  await expect(downstream.sync({ now: ticking(), concurrency: 1 })).rejects.toMatchObject({
+    code: expect.stringMatching(/^UPSTREAM_/),
+  });
+  const held = await contentsOf(downstream.store);
+  expect(held.size).toBeGreaterThan(50);
+  await downstream.reopen();
+  upstream.change({ gzip: false });
+  const calls = upstream.calls.length;
+  const summary = await downstream.sync({ now: ticking() }).catch(() => downstream.sync());
+  expect(summary.unavailableCount).toBe(0);
+  for (const identity of askedFor(upstream, calls)) expect(held.has(identity)).toBe(false);
+  expect((await contentsOf(downstream.store)).size).toBe(smallCatalogue().length);
+});
+
+function ticking(): () => Date {
+  let clock = 0;
+  return () => {
+    clock += 60_000;
+    return new Date(clock);
+  };
+}
+
+test('a dry run says what would come, files too, and stores nothing', async () => {
+  await using downstream = await startDownstream();
+  const rehearsal = await downstream.sync({ dryRun: true });
+  expect(rehearsal.wanted).toBe(smallCatalogue().length);
+  const files = new Set(smallCatalogue().flatMap((each) => each.files.map(({ sha1 }) => sha1)));
+  const told = new Set(
+    rehearsal.rehearsedFiles?.filter(({ muUrl }) => muUrl !== undefined).map(({ sha1 }) => sha1),
+  );
+  for (const sha1 of told) expect(files.has(sha1)).toBe(true);
+  expect(told.size).toBeGreaterThan(5);
+  expect(await downstream.store.isEmpty()).toBe(true);
+  expect((await downstream.store.syncState().values(downstream.setup.upstream.url.href)).size).toBe(0);
+  expect((await downstream.sync()).revisions).toBe(smallCatalogue().length);
+});
+
+test('a revision that a bundle names and no list has is asked for', async () => {
+  const child = item(21);
+  const bundle = item(22, { bundled: [[child.identity]] });
+  await using downstream = await startDownstream({}, [...smallCatalogue(), bundle, child]);
+  const { client } = downstream.setup;
+  // A server whose lists leave the child out.
+  const original = client.getRevisionIdList.bind(client);
+  client.getRevisionIdList = async (filter) => {
+    const answer = await original(filter);
+    return {
+      ...answer,
+      revisions: answer.revisions.filter((each) => formatIdentity(each) !== formatIdentity(child.identity)),
+    };
+  };
+  const summary = await downstream.sync({ ...ALL, client });
+  expect(summary).toMatchObject({ missingCount: 0, revisions: smallCatalogue().length + 2 });
+});
+
+test('what nobody has is told as missing', async () => {
+  const bundle = item(22, { bundled: [[{ updateId: item(23).identity.updateId, revisionNumber: 5 }]] });
+  await using downstream = await startDownstream({}, [...smallCatalogue(), bundle]);
+  const summary = await downstream.sync(ALL);
+  expect(summary.missingCount).toBe(1);
+  expect(isSyncComplete(summary)).toBe(false);
+  expect(summary.missing[0]).toMatchObject({ kind: 'bundled', neededBy: bundle.identity });
+});
+
+test('drivers by inventory come from Microsoft Update, with their sets', async () => {
+  await using downstream = await startDownstream({ kind: 'microsoft-update' });
+  const inventory = {
+    computerIds: ['11111111-2222-4333-8444-555555555555'],
+    hardwareIds: ['pci\\ven_8086&dev_15f3'],
+    fingerprint: 'x',
+  };
+  const summary = await downstream.sync({ inventory });
+  expect(summary.driverSets).toBe(1);
+  const again = await downstream.sync({ inventory });
+  expect(again.revisions).toBe(0);
+});
