@@ -19,7 +19,10 @@ export type WarningCode =
   | 'CONTENT_FOLDER_EMPTY'
   | 'REVISION_UNAVAILABLE'
   | 'NEW_PRODUCTS'
-  | 'DECRYPTION_KEYS_REFUSED';
+  | 'DECRYPTION_KEYS_REFUSED'
+  | 'COOKIE_KEY_NOT_KEPT'
+  | 'REVISIONS_NOT_OFFERED'
+  | 'FILE_NOT_SERVED';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -30,6 +30,7 @@ export const EXIT_MEANINGS = {
   32: 'what was downloaded is not the file that was asked for',
   33: 'the upstream server answered with a fault, or with something that makes no sense',
   34: 'the upstream server is of a kind or version that cannot be synchronised from',
+  35: 'as a server: the address or port cannot be listened on, or a request makes no sense',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -87,6 +88,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   UPSTREAM_FAULT: 33,
   UPSTREAM_MALFORMED: 33,
   UPSTREAM_INCOMPATIBLE: 34,
+  LISTEN_FAILED: 35,
+  REQUEST_MALFORMED: 35,
   INTERRUPTED: 130,
 };
 

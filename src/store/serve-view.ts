@@ -10,6 +10,7 @@ import type { RevisionKey } from './metadata-store.js';
 /** The store's own number of an update, also of one that is only named so far. */
 export type UpdateKey = number;
 
+/** Revisions that need the same share one array of `prerequisites`, and one of `categories`. */
 export interface ServedRevision {
   readonly key: RevisionKey;
   readonly updateKey: UpdateKey;

@@ -56,7 +56,15 @@ export class SqliteServeView implements ServeView {
           LEFT JOIN prerequisites p ON p.revision_key = r.revision_key
           WHERE r.revision_key > ? ORDER BY r.revision_key`);
         const found: ServedRevision[] = [];
-        for (const row of rows.iterate(key)) found.push(servedRevisionOf(row, bundled));
+        const needs = new Map<SqlValue | undefined, Needs>();
+        for (const row of rows.iterate(key)) {
+          let own = needs.get(row.clauses);
+          if (own === undefined) {
+            own = needsOf(row.clauses);
+            needs.set(row.clauses, own);
+          }
+          found.push(servedRevisionOf(row, own, bundled));
+        }
         return found;
       } finally {
         this.#database.exec('COMMIT');
@@ -238,13 +246,29 @@ export class SqliteServeView implements ServeView {
   }
 }
 
+/** What the text of a revision's clauses says; thousands of revisions have the same. */
+interface Needs {
+  readonly prerequisites: readonly (readonly UpdateKey[])[];
+  readonly categories: readonly UpdateKey[];
+}
+
+function needsOf(text: SqlValue | undefined): Needs {
+  const clauses = clausesOf(text);
+  return {
+    prerequisites: clauses.map(([, ...members]) => members),
+    categories: clauses.flatMap(([kind, ...members]) => (kind === PREREQUISITE_KINDS.bare ? [] : members)),
+  };
+}
+
+const NOTHING_BUNDLED: readonly (readonly BundledRevision[])[] = [];
+
 function servedRevisionOf(
   row: SqlRow,
+  needs: Needs,
   bundled: ReadonlyMap<RevisionKey, readonly (readonly BundledRevision[])[]>,
 ): ServedRevision {
   const key = numberOf(row.revision_key);
   const type = numberOf(row.update_type);
-  const clauses = clausesOf(row.clauses);
   return {
     key,
     updateKey: numberOf(row.update_key),
@@ -253,9 +277,9 @@ function servedRevisionOf(
       revisionNumber: numberOf(row.revision_number),
     },
     isConfig: type === UPDATE_TYPE_CODES.Category || type === UPDATE_TYPE_CODES.Detectoid,
-    prerequisites: clauses.map(([, ...members]) => members),
-    categories: clauses.flatMap(([kind, ...members]) => (kind === PREREQUISITE_KINDS.bare ? [] : members)),
-    bundled: bundled.get(key) ?? [],
+    prerequisites: needs.prerequisites,
+    categories: needs.categories,
+    bundled: bundled.get(key) ?? NOTHING_BUNDLED,
   };
 }
 
