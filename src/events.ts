@@ -22,7 +22,8 @@ export type WarningCode =
   | 'DECRYPTION_KEYS_REFUSED'
   | 'COOKIE_KEY_NOT_KEPT'
   | 'REVISIONS_NOT_OFFERED'
-  | 'FILE_NOT_SERVED';
+  | 'FILE_NOT_SERVED'
+  | 'REQUEST_FAILED';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -1,0 +1,157 @@
+/**
+ * Update documents as `GetUpdateData` sends them. Built once and kept while there is room: documents never change, and
+ * every downstream asks for the same ones.
+ */
+import { buildBlobCabinet } from '../formats/cab/blob-cabinet.js';
+import { writeFileUrl, writeUpdateData } from '../formats/server-sync/replies.js';
+import type { Sha1Hex } from '../model/digest.js';
+import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import type { StoredDocument } from '../store/metadata-store.js';
+import type { FoundRevision, ServeView } from '../store/serve-view.js';
+
+/** What is read of the store, besides the view. */
+export interface DocumentSource {
+  /** In the order of `keys`, if they rise. */
+  readDocuments(keys: Iterable<number>): AsyncIterable<readonly StoredDocument[]>;
+  fileLocations(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, string>>;
+}
+
+/** Bytes of UTF-16 up to which real servers send a document as it is (server-sync-protocol 6.1). */
+const MAX_PLAIN_SIZE = 5_120;
+/** UTF-8 is at most one and a half times as long as UTF-16: above this nobody needs to count. */
+const MAX_PLAIN_UTF8_SIZE = (MAX_PLAIN_SIZE / 2) * 3;
+/** Fastest: a document shrinks to a tenth all the same. */
+const COMPRESSION_LEVEL = 1;
+/** bytes of finished items that are kept */
+export const DEFAULT_CACHE_SIZE = 96 * 1024 * 1024;
+/** what an item takes besides its bytes, about */
+const ITEM_OVERHEAD = 400;
+
+interface Item {
+  /** `ServerSyncUpdateData` */
+  readonly bytes: Buffer;
+  readonly fileSha1s: readonly Sha1Hex[];
+}
+
+export interface UpdateData {
+  /** pieces of the inside of `updates` */
+  readonly updates: readonly Buffer[];
+  /** the inside of `fileUrls`, one of each file */
+  readonly fileUrls: string;
+}
+
+export class UpdateDataSource {
+  readonly #view: ServeView;
+  readonly #documents: DocumentSource;
+  readonly #maxSize: number;
+  /** least recently used first */
+  readonly #items = new Map<string, Item>();
+  #size = 0;
+
+  constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
+    this.#view = view;
+    this.#documents = documents;
+    this.#maxSize = maxSize;
+  }
+
+  /** bytes kept */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * In the order asked for, duplicates included.
+   *
+   * @returns undefined if one of them is not in the store
+   */
+  async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
+    const names = identities.map(formatIdentity);
+    const items = new Map<string, Item>();
+    const missing: UpdateIdentity[] = [];
+    for (const [index, name] of names.entries()) {
+      if (items.has(name)) continue;
+      const item = this.#take(name);
+      if (item === undefined) missing.push(identities[index] as UpdateIdentity);
+      else items.set(name, item);
+    }
+    if (missing.length > 0) {
+      const found = await this.#view.findRevisions(missing);
+      const revisions: FoundRevision[] = [];
+      for (const revision of found) {
+        if (revision === undefined) return undefined;
+        revisions.push(revision);
+      }
+      for await (const [name, item] of this.#build(revisions)) items.set(name, item);
+    }
+    const updates = names.map((name) => (items.get(name) as Item).bytes);
+    const sha1s = new Set<Sha1Hex>();
+    for (const { fileSha1s } of items.values()) for (const sha1 of fileSha1s) sha1s.add(sha1);
+    return { updates, fileUrls: await this.#fileUrls([...sha1s]) };
+  }
+
+  async #fileUrls(sha1s: readonly Sha1Hex[]): Promise<string> {
+    if (sha1s.length === 0) return '';
+    const locations = await this.#documents.fileLocations(sha1s);
+    let urls = '';
+    for (const sha1 of sha1s) urls += writeFileUrl(sha1, locations.get(sha1));
+    return urls;
+  }
+
+  async *#build(
+    revisions: readonly FoundRevision[],
+  ): AsyncGenerator<readonly [string, Item], void, undefined> {
+    // Rising keys: documents that came together lie in one block of the store.
+    const byKey = new Map(revisions.map((revision) => [revision.key, revision]));
+    const keys = [...byKey.keys()].sort((a, b) => a - b);
+    for await (const batch of this.#documents.readDocuments(keys)) {
+      for (const { key, document } of batch) {
+        const { identity, fileSha1s } = byKey.get(key) as FoundRevision;
+        const item = { bytes: serializeItem(identity, fileSha1s, document), fileSha1s };
+        const name = formatIdentity(identity);
+        this.#keep(name, item);
+        yield [name, item];
+      }
+    }
+  }
+
+  #take(name: string): Item | undefined {
+    const item = this.#items.get(name);
+    if (item === undefined) return undefined;
+    this.#items.delete(name);
+    this.#items.set(name, item);
+    return item;
+  }
+
+  #keep(name: string, item: Item): void {
+    if (this.#items.has(name)) return; // two calls built it at the same time
+    this.#items.set(name, item);
+    this.#size += sizeOf(item);
+    for (const [oldest, { bytes, fileSha1s }] of this.#items) {
+      if (this.#size <= this.#maxSize) break;
+      this.#items.delete(oldest);
+      this.#size -= sizeOf({ bytes, fileSha1s });
+    }
+  }
+}
+
+function sizeOf({ bytes, fileSha1s }: Item): number {
+  return bytes.length + ITEM_OVERHEAD + fileSha1s.length * 64;
+}
+
+function serializeItem(
+  identity: UpdateIdentity,
+  fileSha1s: readonly Sha1Hex[],
+  document: Uint8Array,
+): Buffer {
+  const text = Buffer.from(document.buffer, document.byteOffset, document.length).toString('utf8');
+  const isShort = document.length <= MAX_PLAIN_UTF8_SIZE && text.length * 2 <= MAX_PLAIN_SIZE;
+  const xml = writeUpdateData(
+    identity,
+    fileSha1s,
+    isShort
+      ? { text }
+      : { cabinet: buildBlobCabinet(Buffer.from(text, 'utf16le'), COMPRESSION_LEVEL).toString('base64') },
+  );
+  // A Buffer of its own size: parts of the shared pool would keep the rest of it alive.
+  return Buffer.from(new Uint8Array(Buffer.from(xml, 'utf8')).buffer);
+}
