@@ -41,6 +41,9 @@ export class Catalogue {
   readonly #revisions: ServedRevision[] = [];
   /** place in `#revisions` → key with which it was complete, or NEVER */
   readonly #offeredAt: number[] = [];
+  /** place in `#revisions` → how many were offered before it; what a revision needs has a lower number */
+  readonly #order: number[] = [];
+  #offeredCount = 0;
   /** places of the revisions of an update, in order of arrival */
   readonly #places = new Map<UpdateKey, number[]>();
   /** places of what is not offered yet */
@@ -87,8 +90,8 @@ export class Catalogue {
       : categories === undefined && classifications === undefined
         ? this.#select(request, () => WANTED_IF_NEW)
         : await this.#listChosen(request, categories ?? [], classifications ?? []);
-    const offeredAt = this.#offeredAt;
-    places.sort((a, b) => (offeredAt[a] as number) - (offeredAt[b] as number) || a - b);
+    const order = this.#order;
+    places.sort((a, b) => (order[a] as number) - (order[b] as number));
     return {
       point: this.#point,
       revisions: places.map((place) => (this.#revisions[place] as ServedRevision).identity),
@@ -102,6 +105,7 @@ export class Catalogue {
     for (const revision of await this.#view.revisionsAfter(this.#point.key)) {
       const place = this.#revisions.push(revision) - 1;
       this.#offeredAt.push(NEVER);
+      this.#order.push(0);
       this.#waiting.push(place);
       const places = this.#places.get(revision.updateKey);
       if (places === undefined) this.#places.set(revision.updateKey, [place]);
@@ -120,8 +124,10 @@ export class Catalogue {
     for (;;) {
       const waiting = this.#waiting.filter((place) => {
         const at = this.#completeAt(this.#revisions[place] as ServedRevision);
+        if (at === NEVER) return true;
         this.#offeredAt[place] = at;
-        return at === NEVER;
+        this.#order[place] = this.#offeredCount++;
+        return false;
       });
       const hasMoved = waiting.length < this.#waiting.length;
       this.#waiting = waiting;
@@ -232,8 +238,10 @@ export class Catalogue {
       const reach = (other: number) => mark(other, (offeredAt[other] as number) > since ? 2 : level);
       for (const clause of bundled) {
         for (const child of clause) {
-          const other = this.#placeOf(child);
-          if (other !== undefined) reach(other);
+          // The revision that is named, and the highest there is.
+          for (const other of [this.#placeOf(child), this.#newestOffered(child.updateKey)]) {
+            if (other !== undefined) reach(other);
+          }
         }
       }
       for (const clause of prerequisites) {
