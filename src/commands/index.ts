@@ -81,6 +81,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./content-add.js')).contentAdd,
   },
   {
+    name: 'serve',
+    summary: 'Be the upstream server: hand metadata and content files to downstream servers',
+    inRealTool: false,
+    load: async () => (await import('./serve.js')).serve,
+  },
+  {
     name: 'updates',
     summary: 'List and search updates',
     inRealTool: false,

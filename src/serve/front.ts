@@ -103,6 +103,11 @@ export class Front {
     this.#rate = new RateLimiter(rateBurst, ratePerSecond, () => performance.now());
   }
 
+  /** Revisions in the store. */
+  get revisionCount(): number {
+    return this.#options.services.catalogue.revisionCount;
+  }
+
   /** Has `server` answer; it may listen already. */
   attach(server: WebServer, role: ListenerRole = { services: true, content: true }): void {
     const { limits } = this.#options;

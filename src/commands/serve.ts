@@ -1,0 +1,154 @@
+import { resolve } from 'node:path';
+import { openContentRunner } from '../content/content-runner.js';
+import { WsusutilError } from '../errors.js';
+import { formatAccess, type LogFormat } from '../serve/access-log.js';
+import { openAccessLog } from '../serve/access-log-file.js';
+import { loadCookieKey } from '../serve/cookie-key.js';
+import { DEFAULT_LIMITS } from '../serve/limits.js';
+import { createHttpServer, listen, parseAddresses } from '../serve/listener.js';
+import { openServeFront } from '../serve/server.js';
+import { ownContentFolder } from './content-folder.js';
+import { defineCommand } from './declaration.js';
+import { formatQuantity } from './quantities.js';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 8530;
+
+export const serve = defineCommand({
+  name: 'serve',
+  summary: 'Be the upstream server: hand metadata and content files to downstream servers',
+  description: [
+    'Answers as a WSUS server answers its downstream servers: Server Sync, DSS authorization, reporting and /Content, for this tool and for WSUS. The store is only read, so imports and synchronisations may run at the same time; what they bring is offered as soon as it is whole.',
+    'Runs until it is told to stop (Ctrl-C, SIGTERM), then finishes what is under way.',
+  ],
+  inRealTool: false,
+  needsDataDirectory: true,
+  positionals: [],
+  options: {
+    host: { type: 'string', value: 'address', description: `Address to listen on; default ${DEFAULT_HOST}` },
+    port: { type: 'string', value: 'number', description: `Port; default ${DEFAULT_PORT}, 0: any free one` },
+    'allow-account': {
+      type: 'strings',
+      value: 'name',
+      description: 'Downstream server to serve, by full host name or server GUID; default: any',
+    },
+    'allow-address': {
+      type: 'strings',
+      value: 'network',
+      description: 'Address or network to serve, e.g. 192.0.2.0/24; default: any',
+    },
+    'access-log': {
+      type: 'string',
+      value: 'file',
+      description: 'Append a line per request to this file; "-": standard output',
+      completes: 'file',
+    },
+    'log-format': {
+      type: 'string',
+      value: 'format',
+      description: 'Of the access log; default text',
+      choices: ['text', 'json'],
+    },
+    metrics: { type: 'boolean', description: 'Answer /metrics with counters in the format of Prometheus' },
+  },
+  notes: [
+    'Only files that "reset" (or another command) found right are given out.',
+    'Cookies are signed with the key in serve.key of the data directory; servers behind one name need the same file.',
+  ],
+  examples: [
+    'wsusutil serve',
+    'wsusutil serve --host 0.0.0.0 --allow-address 192.0.2.0/24 --access-log /var/log/wsusutil.log',
+  ],
+  check({ options }) {
+    portOf(options.port);
+    parseAddresses(options['allow-address']);
+    if (options['log-format'] !== undefined && options['access-log'] === undefined) {
+      throw new WsusutilError('USAGE', '--log-format needs --access-log', {
+        hint: 'Name a file, or "-" for standard output.',
+      });
+    }
+  },
+  async run({ options }, context) {
+    const { now, report, signal } = context;
+    const host = options.host ?? DEFAULT_HOST;
+    const directory = await context.dataDirectory();
+    const store = await context.openStore('read');
+    const key = await loadCookieKey(directory.path);
+    if (!key.isKept) {
+      report({
+        type: 'warning',
+        code: 'COOKIE_KEY_NOT_KEPT',
+        message: `The data directory ${directory.path} cannot be written: downstream servers authorize again after every start`,
+      });
+    }
+    const runner = openContentRunner(0);
+    const contentFolder = await ownContentFolder(directory, runner).finally(() => runner.close());
+    const format: LogFormat = options['log-format'] === 'json' ? 'json' : 'text';
+    const logName = options['access-log'];
+    const log =
+      logName === undefined || logName === '-'
+        ? undefined
+        : openAccessLog(resolve(logName), format, (error) =>
+            report({
+              type: 'warning',
+              code: 'LOG_NOT_WRITTEN',
+              message: `The access log is not written: ${error.message}`,
+            }),
+          );
+    let requests = 0;
+    try {
+      const front = await openServeFront({
+        store,
+        contentFolder,
+        cookieKey: key.bytes,
+        now,
+        report,
+        accounts: options['allow-account'].length === 0 ? undefined : options['allow-account'],
+        addresses:
+          options['allow-address'].length === 0 ? undefined : parseAddresses(options['allow-address']),
+        hasMetrics: options.metrics,
+        onAccess: (entry) => {
+          requests++;
+          if (logName === '-') context.announce(formatAccess(entry, format));
+          else log?.add(entry);
+        },
+      });
+      const server = createHttpServer(DEFAULT_LIMITS);
+      front.attach(server);
+      const port = await listen(server, host, portOf(options.port));
+      context.announce(
+        `Serving ${formatQuantity(front.revisionCount, 'revision')} on ${addressOf(host, port)}`,
+      );
+      await aborted(signal);
+      context.announce('Stopping; what is under way is finished first.');
+      await front.stop();
+    } finally {
+      await log?.close();
+      await store.close();
+    }
+    return {
+      status: 'complete',
+      result: { requests },
+      view: { kind: 'lines', lines: [`Stopped after ${formatQuantity(requests, 'request')}.`] },
+    };
+  },
+});
+
+/** @throws WsusutilError `USAGE` */
+function portOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PORT;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new WsusutilError('USAGE', `"${text}" is not a port`, { hint: 'Ports are numbers from 0 to 65535.' });
+}
+
+function addressOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  });
+}
