@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ProgressEvent } from '../../src/events.js';
+import type { Cookie } from '../../src/formats/server-sync/cookies.js';
 import type { AccessEntry } from '../../src/serve/access-log.js';
 import type { Front } from '../../src/serve/front.js';
 import { DEFAULT_LIMITS } from '../../src/serve/limits.js';
@@ -128,4 +129,16 @@ export async function post(
     body,
   });
   return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+/** A cookie that the server takes. */
+export async function cookieFrom(
+  server: TestServer,
+  options: Partial<ServerSyncClientOptions> = {},
+): Promise<Cookie> {
+  const client = clientOf(server, options);
+  await client.authorize();
+  const { cookie } = client.session;
+  if (cookie === undefined) throw new Error('there is no cookie');
+  return cookie;
 }
