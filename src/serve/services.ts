@@ -424,7 +424,12 @@ export class Services {
   /** @throws ServiceFault `InvalidCookie`, `ServerChanged` */
   async #session(cookie: Cookie | undefined): Promise<CookieFacts> {
     const session = cookie === undefined ? undefined : this.#valid(cookie.encryptedData, 'session');
-    if (session === undefined) throw new ServiceFault('InvalidCookie');
+    if (session === undefined) {
+      // One of our kind by another server: who comes with it has to begin anew, not only to authorize again.
+      const foreign = cookie === undefined ? undefined : this.#seal.open(cookie.encryptedData);
+      const isForeign = foreign !== undefined && foreign.facts.serverId !== this.#store.serverId;
+      throw new ServiceFault(isForeign ? 'ServerChanged' : 'InvalidCookie');
+    }
     if (session.point.key > this.catalogue.point.key) await this.catalogue.refresh();
     if (!(await this.#isHere(session.point))) throw new ServiceFault('ServerChanged');
     this.#checkAccount(session.account);

@@ -21,7 +21,7 @@ export function writeAuthConfig(lastChange: string, serviceUrl: string): string 
       'AuthInfo',
       parentElement(
         'AuthPlugInInfo',
-        textElement('PlugInID', PLUG_IN_ID) + textElement('ServiceUrl', serviceUrl) + '<Parameter/>',
+        `${textElement('PlugInID', PLUG_IN_ID) + textElement('ServiceUrl', serviceUrl)}<Parameter/>`,
       ),
     )
   );
