@@ -108,6 +108,11 @@ export class Front {
     return this.#options.services.catalogue.revisionCount;
   }
 
+  /** Requests under way. */
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
   /** Has `server` answer; it may listen already. */
   attach(server: WebServer, role: ListenerRole = { services: true, content: true }): void {
     const { limits } = this.#options;

@@ -66,31 +66,28 @@ export class RateLimiter {
     this.#now = now;
   }
 
+  /** Addresses that are remembered. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
   /** False: this request is one too many. */
   take(address: string): boolean {
     const now = this.#now();
-    let bucket = this.#buckets.get(address);
-    if (bucket === undefined) {
-      if (this.#buckets.size >= MAX_ADDRESSES) this.#forgetFull(now);
-      bucket = { left: this.#burst, at: now };
-      this.#buckets.set(address, bucket);
+    const bucket = this.#buckets.get(address) ?? { left: this.#burst, at: now };
+    // The one not seen for longest goes first: it has the fullest bucket, or is one of too many to tell apart.
+    this.#buckets.delete(address);
+    this.#buckets.set(address, bucket);
+    if (this.#buckets.size > MAX_ADDRESSES) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
     }
     bucket.left = Math.min(this.#burst, bucket.left + (now - bucket.at) * this.#perMs);
     bucket.at = now;
     if (bucket.left < 1) return false;
     bucket.left--;
     return true;
-  }
-
-  /** An address that has been quiet for so long that its bucket is full again need not be remembered. */
-  #forgetFull(now: number): void {
-    for (const [address, { left, at }] of this.#buckets) {
-      if (left + (now - at) * this.#perMs >= this.#burst) this.#buckets.delete(address);
-    }
-    // All of them busy: the oldest goes, so that memory stays bounded.
-    for (const address of this.#buckets.keys()) {
-      if (this.#buckets.size < MAX_ADDRESSES) break;
-      this.#buckets.delete(address);
-    }
   }
 }
