@@ -9,6 +9,7 @@ import {
   importUpdates,
   makeUpdate,
   openTestStore,
+  problemsOf,
   testFolder,
 } from '../store/update-builder.js';
 import { clientOf, startServer, syncFrom } from './serve-setup.js';
@@ -74,6 +75,40 @@ test('a bundle that is old but was incomplete is in the list that follows its co
   expect(after.revisions.map(formatIdentity)).toEqual(
     [part, bundle].map(({ identity }) => formatIdentity(identity)),
   );
+});
+
+test('downstreams of a server whose store grows at the same time are whole at every moment', async () => {
+  const upstream = await openTestStore();
+  const config = [
+    makeUpdate(1, { categoryType: 'Product' }),
+    makeUpdate(2, { categoryType: 'UpdateClassification' }),
+  ];
+  await importUpdates(upstream.store, config);
+  const server = await startServer(upstream.path);
+  const downstream = await openTestStore();
+  let isGrowing = true;
+  const grow = async () => {
+    for (let n = 100; n < 160; n += 3) {
+      const detectoid = makeUpdate(n, { type: 'Detectoid' });
+      const part = makeUpdate(n + 1, { comment: 'x'.repeat(5_000) });
+      const bundle = makeUpdate(n + 2, {
+        prerequisites: [...chosen(), { id: detectoid.identity.updateId }],
+        bundled: [[part.identity]],
+      });
+      // Each in an import of its own, and the wrong way round.
+      for (const update of [bundle, part, detectoid]) await importUpdates(upstream.store, [update]);
+    }
+  };
+  const growing = grow().finally(() => {
+    isGrowing = false;
+  });
+  while (isGrowing) {
+    await syncFrom(server, downstream.store);
+    expect(await problemsOf(downstream.store)).toEqual([]);
+  }
+  await growing;
+  await syncFrom(server, downstream.store);
+  expect(await downstream.store.fingerprint()).toBe(await upstream.store.fingerprint());
 });
 
 withSharedData('real categories and detectoids', (directory) => {
