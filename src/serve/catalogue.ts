@@ -85,6 +85,8 @@ export class Catalogue {
 
   async list(request: ListRequest): Promise<RevisionList> {
     const { categories, classifications } = request;
+    const isDelta = [...(categories ?? []), ...(classifications ?? [])].every(({ delta }) => delta);
+    if (request.since >= this.#point.key && isDelta) return { point: this.#point, revisions: [] };
     const places = request.getConfig
       ? this.#configSince(request.since)
       : categories === undefined && classifications === undefined

@@ -21,6 +21,7 @@ import { evaluateConditions, isRangeValid } from './conditions.js';
 import { type ContentFiles, contentDigestOf, type OpenedFile } from './content-files.js';
 import { RateLimiter, type ServeLimits } from './limits.js';
 import { Metrics } from './metrics.js';
+import { ReplyBuffers } from './reply-buffers.js';
 import { ClientGone, sendFile, sendPieces } from './send.js';
 import { AccountRefused, type Answer, ServiceFault, type ServiceName, type Services } from './services.js';
 
@@ -88,6 +89,7 @@ export class Front {
   readonly #options: FrontOptions;
   readonly #metrics = new Metrics();
   readonly #rate: RateLimiter;
+  readonly #buffers = new ReplyBuffers();
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
   readonly #warned = new Set<string>();
@@ -350,9 +352,11 @@ export class Front {
       return;
     }
     if (isWhole) {
-      const reply = Buffer.concat([...framed(head, pieces, tail)]);
-      response.setHeader('Content-Length', reply.length);
-      response.end(reply);
+      const reply = this.#buffers.join([head, ...pieces, tail]);
+      response.setHeader('Content-Length', reply.bytes.length);
+      // `finish`: the last byte is with the kernel, so that nothing reads the buffer any more.
+      response.once('finish', () => reply.release());
+      response.end(reply.bytes);
       return;
     }
     await sendPieces(response, framed(head, pieces, tail));

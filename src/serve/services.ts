@@ -51,6 +51,7 @@ import { formatAnchor, isAnchorOf, parseAnchor, type StorePoint } from './anchor
 import { Catalogue } from './catalogue.js';
 import type { CookieFacts, CookieKind, CookieSeal } from './cookie-seal.js';
 import { fingerprintOf } from './languages.js';
+import { ListCache } from './list-cache.js';
 import { type DocumentSource, UpdateDataSource } from './update-data.js';
 
 export const SERVICE_NAMES = ['ServerSyncWebService', 'DssAuthWebService', 'ReportingWebService'] as const;
@@ -129,6 +130,7 @@ interface CallContext {
 export class Services {
   readonly catalogue: Catalogue;
   readonly updateData: UpdateDataSource;
+  readonly #lists: ListCache;
   readonly #store: StoreAccess;
   readonly #view: ServeView;
   readonly #seal: CookieSeal;
@@ -147,6 +149,7 @@ export class Services {
     this.#onFilesWanted = options.onFilesWanted;
     this.#startedAt = options.now().toISOString();
     this.catalogue = new Catalogue(options.view);
+    this.#lists = new ListCache(this.catalogue);
     this.updateData = new UpdateDataSource(options.view, options.store, options.cacheSize);
     this.#operations = this.#listOperations();
   }
@@ -354,14 +357,15 @@ export class Services {
       // An anchor of another server, or of a store that has gone another way since: a full list.
       if (point !== undefined && isAnchorOf(point, read)) since = read.key;
     }
-    const { point, revisions } = await this.catalogue.list({
+    const { point, pieces } = await this.#lists.list({
       since,
       configKnownTo: session.earlierKey,
       getConfig: filter.getConfig,
       categories: filter.categories,
       classifications: filter.classifications,
     });
-    return writeRevisionIdList(this.#anchor(point), revisions);
+    const result = writeRevisionIdList<string | Uint8Array>(this.#anchor(point), pieces);
+    return Array.isArray(pieces) ? [...result] : result;
   }
 
   async #getUpdateData(call: SoapElement): Promise<ResultBody> {

@@ -33,6 +33,9 @@ interface Item {
   readonly fileSha1s: readonly Sha1Hex[];
 }
 
+/** Elements of `fileUrls` that are kept. */
+const MAX_FILE_URLS = 100_000;
+
 export interface UpdateData {
   /** pieces of the inside of `updates` */
   readonly updates: readonly Buffer[];
@@ -47,6 +50,9 @@ export class UpdateDataSource {
   /** least recently used first */
   readonly #items = new Map<string, Item>();
   #size = 0;
+  /** elements of `fileUrls`, as long as nothing is committed to the store */
+  readonly #urls = new Map<Sha1Hex, string>();
+  #urlsVersion: number | undefined;
 
   constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
     this.#view = view;
@@ -91,9 +97,20 @@ export class UpdateDataSource {
 
   async #fileUrls(sha1s: readonly Sha1Hex[]): Promise<string> {
     if (sha1s.length === 0) return '';
-    const locations = await this.#documents.fileLocations(sha1s);
+    const version = this.#view.version();
+    if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) {
+      this.#urls.clear();
+      this.#urlsVersion = version;
+    }
+    const unknown = sha1s.filter((sha1) => !this.#urls.has(sha1));
+    if (unknown.length > 0) {
+      const locations = await this.#documents.fileLocations(unknown);
+      for (const sha1 of unknown) this.#urls.set(sha1, writeFileUrl(sha1, locations.get(sha1)));
+    }
+    // The map may have been emptied meanwhile by another call; what is missing then is looked up again.
+    if (sha1s.some((sha1) => !this.#urls.has(sha1))) return this.#fileUrls(sha1s);
     let urls = '';
-    for (const sha1 of sha1s) urls += writeFileUrl(sha1, locations.get(sha1));
+    for (const sha1 of sha1s) urls += this.#urls.get(sha1);
     return urls;
   }
 

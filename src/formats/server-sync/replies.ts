@@ -67,26 +67,19 @@ export function writeIdentity({ updateId, revisionNumber }: UpdateIdentity): str
   return `<UpdateIdentity><UpdateID>${updateId}</UpdateID><RevisionNumber>${revisionNumber}</RevisionNumber></UpdateIdentity>`;
 }
 
-const IDENTITIES_PER_PIECE = 1024;
-
-/** Result of `GetRevisionIdList`, in pieces of some 120 KB, since a list has no end that is known. */
-export function* writeRevisionIdList(
+/** Result of `GetRevisionIdList`. @param revisions pieces of `UpdateIdentity` elements, none of them empty */
+export function* writeRevisionIdList<T extends string | Uint8Array>(
   anchor: string,
-  revisions: readonly UpdateIdentity[],
-): Generator<string, void, undefined> {
+  revisions: Iterable<T>,
+): Generator<string | T, void, undefined> {
   yield textElement('Anchor', anchor);
-  if (revisions.length === 0) {
-    yield '<NewRevisions/>';
-    return;
-  }
-  yield '<NewRevisions>';
-  for (let start = 0; start < revisions.length; start += IDENTITIES_PER_PIECE) {
-    let piece = '';
-    const end = Math.min(start + IDENTITIES_PER_PIECE, revisions.length);
-    for (let i = start; i < end; i++) piece += writeIdentity(revisions[i] as UpdateIdentity);
+  let isEmpty = true;
+  for (const piece of revisions) {
+    if (isEmpty) yield '<NewRevisions>';
+    isEmpty = false;
     yield piece;
   }
-  yield '</NewRevisions>';
+  yield isEmpty ? '<NewRevisions/>' : '</NewRevisions>';
 }
 
 /**
