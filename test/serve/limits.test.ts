@@ -210,7 +210,12 @@ test('only the addresses on the list are served', async () => {
 });
 
 test('lists are compressed for who asks; documents are not compressed twice', async () => {
-  const server = await startSmall();
+  const { path, store } = await openTestStore();
+  await importUpdates(
+    store,
+    Array.from({ length: 20 }, (_, n) => makeUpdate(n + 1, { type: 'Detectoid' })),
+  );
+  const server = await startServer(path);
   const cookie = writeCookie(await cookieFrom(server));
   const list = soapRequest('GetRevisionIdList', `${cookie}<filter><GetConfig>true</GetConfig></filter>`).body;
   const plain = await post(server, list, undefined, { 'accept-encoding': 'identity' });
