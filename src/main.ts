@@ -2,9 +2,12 @@
  * Composition root: reads argv, builds the one CommandContext, runs one command, draws its outcome and gives
  * back the exit code. Everything a run does not need is loaded on demand, so that `--help` starts quickly.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { availableParallelism, homedir, userInfo } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { groupOf, groupsOf } from './cli/command-groups.js';
 import { type Edge, wantsDocument } from './cli/edge.js';
 import { type ExitCode, exitCodeOf } from './cli/exit-codes.js';
@@ -22,11 +25,12 @@ import {
 } from './cli/parse-argv.js';
 import type { Reporter } from './cli/reporter.js';
 import type { Finished } from './cli/tell-end.js';
-import type { CommandContext, DataDirectory, Manual } from './commands/context.js';
+import type { CommandContext, DataDirectory, Machine, Manual, SecretInput } from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
 import { commands as allCommands, type CommandEntry } from './commands/index.js';
 import { isWsusutilError, WsusutilError } from './errors.js';
 import type { ProgressEvent } from './events.js';
+import type { SecretStream } from './platform/secret-input.js';
 import type { MetadataStore } from './store/metadata-store.js';
 
 /** What main() needs of Node's `process`; a test hands in its own. */
@@ -36,6 +40,8 @@ export interface ProcessLike {
   readonly platform: NodeJS.Platform;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** left out: nothing can be asked, and nothing is piped in */
+  readonly stdin?: SecretStream;
   cwd(): string;
   on(event: NodeJS.Signals, listener: () => void): unknown;
   exit(code: number): void;
@@ -76,6 +82,7 @@ export async function main(
   const stdout = openOutput(process.stdout, 'standard output');
   const stderr = openOutput(process.stderr, 'standard error');
   const interruption = new AbortController();
+  setMaxListeners(0, interruption.signal); // every transfer under way listens
   const lastResort: LastResort = { removeUnfinishedFiles: () => {}, exitCode: undefined };
   const onSignal = () => {
     if (interruption.signal.aborted) {
@@ -167,7 +174,7 @@ async function runArguments(
   }
   let input: AnyCommandInput;
   try {
-    input = await parseInput(scanned, declaration);
+    input = await parseInput(scanned, declaration, names);
     declaration.check?.(input as Parameters<CommandDeclaration['run']>[0], new Date());
   } catch (error) {
     return refuse(declaration, error);
@@ -202,7 +209,9 @@ async function runCommand(
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
     // postinstall names its log at the start, as Microsoft's does.
-    isLogNews = place.log?.isNamed === false && declaration.isSetup !== true;
+    // What a timer starts says one line.
+    isLogNews =
+      place.log?.isNamed === false && declaration.isSetup !== true && input.options.scheduled !== true;
     const context = createContext(run, declaration, place, log, {
       now,
       toolVersion,
@@ -446,6 +455,8 @@ function createContext(
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
+    secrets: createSecretInput(run),
+    machine: () => describeMachine(run),
     dataDirectory,
     async findDataDirectory() {
       const { findDataDirectory } = await import('./settings/data-directory.js');
@@ -492,6 +503,27 @@ function createContext(
   };
 }
 
+/** Touches standard input only when something is asked for: to look at it would keep the process waiting. */
+function createSecretInput({ process, stderr, signal }: Run): SecretInput {
+  const open = async () => {
+    const [{ openSecretInput }, { Readable }] = await Promise.all([
+      import('./platform/secret-input.js'),
+      import('node:stream'),
+    ]);
+    return openSecretInput({
+      input: process.stdin ?? Readable.from([]),
+      prompt: (text) => void stderr.write(text),
+      env: process.env,
+      signal,
+    });
+  };
+  return {
+    ask: async (question) => (await open()).ask(question),
+    fromVariable: async (name) => (await open()).fromVariable(name),
+    fromFile: async (path) => (await open()).fromFile(path),
+  };
+}
+
 function makeDataDirectory(
   declaration: CommandDeclaration,
   { dataDirectoryPath }: Place,
@@ -517,7 +549,7 @@ function createManual(commands: readonly CommandEntry[]): Manual {
       const wanted = topic.toLowerCase();
       if (wanted === 'exit-codes') return exitCodesHelp();
       const entry = commands.find((each) => each.name === wanted);
-      if (entry !== undefined) return commandHelp(await entry.load());
+      if (entry !== undefined) return commandHelp(await entry.load(), commands);
       const groups = groupsOf(names);
       if (groups.includes(wanted)) return groupHelp(wanted, commands);
       const most = groups.includes((words[0] as string).toLowerCase()) ? 2 : 1;
@@ -532,6 +564,33 @@ function createManual(commands: readonly CommandEntry[]): Manual {
       if (known === undefined) throw new Error(`unknown shell ${shell}`);
       return completionScript(known, await Promise.all(commands.map((entry) => entry.load())));
     },
+  };
+}
+
+async function describeMachine({ platform, env, process }: Run): Promise<Machine> {
+  const { resolveDataDirectory } = await import('./platform/paths.js');
+  const { uid, username } = userInfo();
+  const { XDG_CONFIG_HOME: config, USERDOMAIN: domain } = env;
+  return {
+    platform,
+    nodePath: execPath,
+    scriptPath: fileURLToPath(new URL('../bin/wsusutil.js', import.meta.url)),
+    usualDataDirectory: resolveDataDirectory(undefined, {
+      platform,
+      env: { ...env, WSUSUTIL_HOME: undefined },
+      workingDirectory: process.cwd(),
+    }),
+    unitFolders: {
+      system: '/etc/systemd/system',
+      user: join(
+        config !== undefined && isAbsolute(config) ? config : join(homedir(), '.config'),
+        'systemd',
+        'user',
+      ),
+    },
+    hasSystemd: existsSync('/run/systemd/system'), // sd_booted(3)
+    userId: uid < 0 ? undefined : uid,
+    userName: platform === 'win32' && domain !== undefined ? `${domain}\\${username}` : username,
   };
 }
 

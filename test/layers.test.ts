@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
   commands: [
+    'sync',
     'store',
     'packages',
     'content',
@@ -28,7 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   packages: ['store', ...DOMAIN],
   transfer: ['platform', 'model', 'events', 'errors'],
   content: ['store', 'transfer', ...DOMAIN],
-  health: ['content', 'settings', 'store', ...DOMAIN],
+  health: ['content', 'settings', 'store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
   sync: ['transfer', 'store', 'content', 'packages', ...DOMAIN],
   serve: ['transfer', 'store', 'content', ...DOMAIN],

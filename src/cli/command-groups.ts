@@ -1,6 +1,7 @@
 /**
  * Commands whose name has two words, `content copy`: the first word is the group. There is no list of groups; they
- * follow from the names of the commands. No group has the name of a command.
+ * follow from the names of the commands. A group may have the name of a command too: `products` shows them, `products
+ * select` selects.
  */
 
 /** `content` for `content copy`; undefined for a name of one word. */
@@ -17,6 +18,11 @@ export function memberOf(name: string): string {
 /** The groups among `names`, each once, in the order of the names. */
 export function groupsOf(names: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => groupOf(name) ?? []))];
+}
+
+/** Second words of a group's commands; none if `group` is no group's name. */
+export function membersOf(group: string, names: readonly string[]): string[] {
+  return names.filter((name) => groupOf(name) === group).map(memberOf);
 }
 
 /** What may be the first word: commands of one word, and groups; in the order of the names. */

@@ -37,12 +37,15 @@ function positionalAt(declaration: CommandDeclaration, index: number): Positiona
 interface Group {
   readonly name: string;
   readonly members: readonly CommandDeclaration[];
+  /** there is a command of its name, too: what follows is a second word, or an argument of that */
+  readonly isCommand: boolean;
 }
 
 function groupsIn(declarations: readonly CommandDeclaration[]): Group[] {
   return groupsOf(declarations.map(({ name }) => name)).map((name) => ({
     name,
     members: declarations.filter((each) => groupOf(each.name) === name),
+    isCommand: declarations.some((each) => each.name === name),
   }));
 }
 
@@ -67,7 +70,11 @@ function wordsOf(
 ): readonly string[] {
   if (declaration.name === 'help') return [...firstWordsOf(declarations), ...HELP_TOPICS];
   if (declaration.name === 'completion') return SHELLS;
-  return (declaration.assignments ?? []).map(({ name }) => `${name}=`);
+  return [
+    ...groupsIn(declarations).flatMap((group) => (group.name === declaration.name ? membersOf(group) : [])),
+    ...(declaration.assignments ?? []).map(({ name }) => `${name}=`),
+    ...(declaration.positionals[0]?.suggests ?? []),
+  ];
 }
 
 function bash(declarations: readonly CommandDeclaration[]): string[] {
@@ -98,7 +105,7 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
       ? []
       : [
           // Behind a group's name comes the second word of the command's, and only then its arguments.
-          `        elif case $command in ${groups.map(({ name }) => name).join('|')}) true ;; *) false ;; esac; then`,
+          `        elif case "$command $(printf %s "$word" | tr A-Z a-z)" in ${secondWordPatterns(groups).join('|')}) true ;; *) false ;; esac; then`,
           '          command="$command $(printf %s "$word" | tr A-Z a-z)"',
         ]),
     '        else position=$((position + 1)); fi ;;',
@@ -112,7 +119,7 @@ function bash(declarations: readonly CommandDeclaration[]): string[] {
     '  fi',
     '  case $command in',
   ];
-  for (const group of groups) {
+  for (const group of groups.filter(({ isCommand }) => !isCommand)) {
     lines.push(
       `    ${group.name})`,
       `      if [ "$previous" = --data-dir ]; then ${valued('directory')}; return; fi`,
@@ -178,19 +185,25 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
     ...declarations
       .filter(({ name }) => groupOf(name) === undefined)
       .map(({ name, summary }) => described(name, summary)),
-    ...groups.map((group) => described(group.name, `Commands: ${membersOf(group).join(', ')}`)),
+    ...groups
+      .filter(({ isCommand }) => !isCommand)
+      .map((group) => described(group.name, `Commands: ${membersOf(group).join(', ')}`)),
     '  )',
-    '  local index=2 command=',
+    '  local index=2 place=2 command= word',
     '  while (( index < CURRENT )); do',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
     '    case ${words[index]} in',
     '      --data-dir) (( index++ )) ;;',
     '      -*) ;;',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: shell syntax
-    '      *) command=${command:+$command }${words[index]:l}',
+    '      *) word=${command:+$command }${words[index]:l}',
     ...(groups.length === 0
-      ? ['        break ;;']
-      : [`        case $command in ${groups.map(({ name }) => name).join('|')}) ;; *) break ;; esac ;;`]),
+      ? ['        command=$word place=$index; break ;;']
+      : [
+          `        case $word in ${[...secondWordPatterns(groups)].join('|')}) ;; *' '*) break ;; esac`,
+          '        command=$word place=$index',
+          `        case $command in ${groups.map(({ name }) => name).join('|')}) ;; *) break ;; esac ;;`,
+        ]),
     '    esac',
     '    (( index++ ))',
     '  done',
@@ -198,17 +211,19 @@ function zsh(declarations: readonly CommandDeclaration[]): string[] {
     "    _describe -t commands 'wsusutil command' commands",
     '    return',
     '  fi',
-    ...groups.flatMap((group) => [
-      `  if [[ $command = ${group.name} ]]; then`,
-      '    commands=(',
-      ...group.members.map(({ name, summary }) => `  ${described(memberOf(name), summary)}`),
-      '    )',
-      `    _describe -t commands 'wsusutil ${group.name} command' commands`,
-      '    return',
-      '  fi',
-    ]),
-    '  shift $(( index - 1 )) words',
-    '  (( CURRENT -= index - 1 ))',
+    ...groups
+      .filter(({ isCommand }) => !isCommand)
+      .flatMap((group) => [
+        `  if [[ $command = ${group.name} ]]; then`,
+        '    commands=(',
+        ...group.members.map(({ name, summary }) => `  ${described(memberOf(name), summary)}`),
+        '    )',
+        `    _describe -t commands 'wsusutil ${group.name} command' commands`,
+        '    return',
+        '  fi',
+      ]),
+    '  shift $(( place - 1 )) words',
+    '  (( CURRENT -= place - 1 ))',
     '  case $command in',
   ];
   for (const declaration of declarations) {
@@ -267,6 +282,12 @@ function fish(declarations: readonly CommandDeclaration[]): string[] {
     '        set skip 1',
     "      case '-*'",
     "      case '*'",
+    ...groups
+      .filter(({ isCommand }) => isCommand)
+      .map(
+        (group) =>
+          `        test "$command" = ${group.name}; and not contains -- $word ${membersOf(group).join(' ')}; and break`,
+      ),
     '        set -a command $word',
     `        contains -- "$command" ${groups.map(({ name }) => name).join(' ')}; or break`,
     '    end',
@@ -287,10 +308,11 @@ function fish(declarations: readonly CommandDeclaration[]): string[] {
     const group = groupOf(name);
     lines.push(line(group ?? '', `-a ${memberOf(name)} -d ${quoted(summary)}`));
   }
-  for (const group of groups) {
+  const bareGroups = groups.filter(({ isCommand }) => !isCommand);
+  for (const group of bareGroups) {
     lines.push(line('', `-a ${group.name} -d ${quoted(`Commands: ${membersOf(group).join(', ')}`)}`));
   }
-  for (const place of ['', ...groups.map(({ name }) => name)]) {
+  for (const place of ['', ...bareGroups.map(({ name }) => name)]) {
     for (const [name, spec] of Object.entries<OptionSpec>(GLOBAL_OPTIONS)) {
       lines.push(line(place, flag(name, spec, spec.completes)));
     }
@@ -299,7 +321,8 @@ function fish(declarations: readonly CommandDeclaration[]): string[] {
     const command = declaration.name;
     for (const { name, spec, value } of optionsOf(declaration))
       lines.push(line(command, flag(name, spec, value)));
-    const words = wordsOf(declaration, declarations);
+    const described = groups.flatMap((group) => (group.name === command ? membersOf(group) : []));
+    const words = wordsOf(declaration, declarations).filter((word) => !described.includes(word));
     if (words.length > 0) lines.push(line(command, `-a ${quoted(words.join(' '))}`));
     if (command === 'help' && groups.length > 0) {
       lines.push(line(command, `-a ${quoted([...new Set(groups.flatMap(membersOf))].join(' '))}`));
@@ -329,7 +352,9 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
           '--help',
         ])}`,
     ),
-    ...groups.map((group) => `    ${quoted(group.name)} = ${list([...membersOf(group), ...GLOBAL_FLAGS])}`),
+    ...groups
+      .filter(({ isCommand }) => !isCommand)
+      .map((group) => `    ${quoted(group.name)} = ${list([...membersOf(group), ...GLOBAL_FLAGS])}`),
     '  }',
     '  $values = @{',
     ...groups.map((group) => `    ${quoted(`help ${group.name}`)} = ${list(membersOf(group))}`),
@@ -350,7 +375,9 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
     '    if ($skip) { $skip = $false; continue }',
     "    if ($word -eq '--data-dir') { $skip = $true; continue }",
     "    if ($word -like '-*') { continue }",
-    '    $command = "$command $word".Trim().ToLowerInvariant()',
+    '    $next = "$command $word".Trim().ToLowerInvariant()',
+    "    if ($command -ne '' -and -not $words.ContainsKey($next)) { break }",
+    '    $command = $next',
     '    if ($groups -notcontains $command) { break }',
     '  }',
     `  $candidates = ${list([...firstWordsOf(declarations), ...GLOBAL_FLAGS])}`,
@@ -364,6 +391,15 @@ function powershell(declarations: readonly CommandDeclaration[]): string[] {
     '}',
   ];
   return lines;
+}
+
+/** Patterns of `case` for names of two words: those of a group that is a command, any behind the name of another. */
+function secondWordPatterns(groups: readonly Group[]): string[] {
+  return groups.flatMap((group) =>
+    group.isCommand
+      ? group.members.map(({ name }) => shellQuote(name))
+      : [`${shellQuote(`${group.name} `)}*`],
+  );
 }
 
 /** The name as a pattern of `case`, which a blank would end. */

@@ -23,7 +23,7 @@ export const EXIT_MEANINGS = {
   25: 'the package uses a format or compression that is not supported',
   26: 'too large for the container, or over a limit',
   27: 'refused because of --strict',
-  28: 'no update, category, language or revision of that name or id',
+  28: 'no update, category, language, revision or run of that name or id',
   29: 'refused for safety; the hint says what overrides it',
   30: 'a server on the network cannot be reached, or its answer broke off',
   31: 'a server or proxy on the network refuses: not there, authentication, certificate or wrong address',

@@ -70,8 +70,15 @@ export function groupHelp(group: string, entries: readonly CommandEntry[]): stri
   ];
 }
 
-/** `wsusutil help <command>` */
-export function commandHelp(declaration: CommandDeclaration): string[] {
+/**
+ * `wsusutil help <command>`
+ *
+ * @param entries of all commands: those whose name begins with this one's are named
+ */
+export function commandHelp(
+  declaration: CommandDeclaration,
+  entries: readonly CommandEntry[] = [],
+): string[] {
   const lines: string[] = [];
   const section = (title: string, body: readonly string[]) => {
     if (body.length > 0) lines.push('', title, ...body);
@@ -103,6 +110,7 @@ export function commandHelp(declaration: CommandDeclaration): string[] {
     'Examples:',
     (declaration.examples ?? []).map((example) => INDENT + example),
   );
+  section(`Commands of "wsusutil ${declaration.name}":`, entryTerms(entriesOf(declaration.name, entries)));
   const globals = Object.keys(GLOBAL_OPTIONS)
     .filter((name) => name !== 'csv' || declaration.csv === true)
     .map((name) => `--${name}`);

@@ -6,7 +6,7 @@
 import type { CommandDeclaration, OptionSpec, OptionSpecs } from '../commands/declaration.js';
 import { WsusutilError } from '../errors.js';
 import { nearestName } from '../model/nearest-name.js';
-import { firstWords, groupOf, groupsOf, memberOf } from './command-groups.js';
+import { firstWords, groupOf, groupsOf, memberOf, membersOf } from './command-groups.js';
 import { GLOBAL_OPTIONS, type GlobalOptions } from './global-options.js';
 
 const HELP_TOKENS: ReadonlySet<string> = new Set(['/?', '-?', '--?', '/help', '-help', '--help', '-h', '/h']);
@@ -44,14 +44,18 @@ export interface SplitArguments {
 }
 
 /**
- * Takes the command's name out of argv. Options may stand before, between and behind its two words.
+ * Takes the command's name out of argv. Options may stand before, between and behind its two words. Where the first word
+ * is a command as well, a second one that makes no other is its first argument.
  *
  * @param names of all commands, lower case
  */
 export function splitCommand(tokens: readonly string[], names: readonly string[]): SplitArguments {
   const { word: first, rest } = takeWord(tokens);
-  if (first === undefined || !groupsOf(names).includes(first.toLowerCase())) return { name: first, rest };
+  const group = first?.toLowerCase();
+  if (group === undefined || !groupsOf(names).includes(group)) return { name: first, rest };
   const second = takeWord(rest);
+  const isMember = second.word !== undefined && membersOf(group, names).includes(second.word.toLowerCase());
+  if (names.includes(group) && !isMember) return { name: first, rest };
   return second.word === undefined
     ? { name: first, rest }
     : { name: `${first} ${second.word}`, rest: second.rest };
@@ -175,11 +179,13 @@ export function scanTokens(
 /**
  * The command's input, typed as its declaration says.
  *
+ * @param names of all commands, lower case: with them a slip in the second word of a name is told
  * @throws WsusutilError `USAGE` with one line that says precisely what is wrong
  */
 export async function parseInput(
   scanned: ScannedArguments,
   declaration: CommandDeclaration,
+  names: readonly string[] = [],
 ): Promise<AnyCommandInput> {
   if (scanned.problem !== undefined) throw usageError(scanned.problem);
   if (scanned.unknownOption !== undefined) throw unknownOption(scanned.unknownOption, declaration);
@@ -217,6 +223,13 @@ export async function parseInput(
     command.parse([...scanned.forCommander], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    const first = scanned.positionals[0] ?? '';
+    const members = membersOf(declaration.name, names);
+    const isMeantForMember =
+      declaration.positionals.length === 0 || nearestName(first, members) !== undefined;
+    if (error.code === 'commander.excessArguments' && members.length > 0 && isMeantForMember) {
+      throw unknownMember(`${declaration.name} ${first}`, declaration.name, names);
+    }
     throw usageError(explain(error.code, error.message, declaration, scanned));
   }
 
@@ -247,7 +260,6 @@ const MISSING_COMMANDS: ReadonlySet<string> = new Set([
   'sync',
   'serve',
   'configuressl',
-  'configuresslproxy',
   'listfrontendservers',
   'deletefrontendserver',
   'listinactiveapprovals',

@@ -179,7 +179,7 @@ async function tellUsage(
       ? groupHelp(topic, commands)
       : topic === undefined || topic.name === 'help'
         ? overviewHelp(commands)
-        : commandHelp(topic);
+        : commandHelp(topic, commands);
   const lines = [
     INCOMPLETE_PARAMETERS,
     neutralize(describeFailure(error).message),

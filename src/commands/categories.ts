@@ -33,7 +33,7 @@ export const categories = defineCommand({
       const text = positionals.text?.toLowerCase();
       const matches = (row: CategoryRow) => text === undefined || row.title.toLowerCase().includes(text);
       const isShown = (row: CategoryRow, updates: number) => matches(row) && (!options.used || updates > 0);
-      const roots = tree.roots.flatMap((node) => prune(node, isShown));
+      const roots = tree.roots.flatMap((node) => pruneTree(node, isShown));
       const classifications = tree.classifications.filter((row) => isShown(row, row.updateCount));
       const countOf = (type: CategoryRow['categoryType']) =>
         rows.filter((row) => row.categoryType === type).length;
@@ -120,18 +120,22 @@ function describeCounts(counts: CategoryCounts): string {
 }
 
 /** The node with those below it that are shown; nothing if none is. What is below a match is shown with it. */
-function prune(node: CategoryNode, isShown: (row: CategoryRow, updates: number) => boolean): CategoryNode[] {
+export function pruneTree(
+  node: CategoryNode,
+  isShown: (row: CategoryRow, updates: number) => boolean,
+): CategoryNode[] {
   if (isShown(node.row, node.totalUpdates)) {
     const children = node.children.flatMap((child) =>
-      prune(child, (row, updates) => isShown(node.row, updates) || isShown(row, updates)),
+      pruneTree(child, (row, updates) => isShown(node.row, updates) || isShown(row, updates)),
     );
     return [{ ...node, children }];
   }
-  const children = node.children.flatMap((child) => prune(child, isShown));
+  const children = node.children.flatMap((child) => pruneTree(child, isShown));
   return children.length === 0 ? [] : [{ ...node, children }];
 }
 
-function noteOf(row: CategoryRow, updates: number, withId: boolean): string {
+/** What stands dim behind a category: its updates, whether it is expired, its id. */
+export function noteOf(row: CategoryRow, updates: number, withId: boolean): string {
   const notes = [
     updates === 0 ? undefined : formatQuantity(updates, 'update'),
     row.isExpired ? 'expired' : undefined,

@@ -1,6 +1,6 @@
 import { openContentRunner } from '../content/content-runner.js';
 import { usualContentFolder } from '../content/layout.js';
-import { isWsusutilError, type WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import { checkHealth, type HealthFinding, type HealthLevel } from '../health/check-health.js';
 import { selectWithNeeds } from '../packages/select-revisions.js';
 import { readSettings } from '../settings/settings.js';
@@ -8,6 +8,7 @@ import { openMetadataStore } from '../store/open-store.js';
 import { ownContentFolder } from './content-folder.js';
 import type { DataDirectory } from './context.js';
 import { defineCommand } from './declaration.js';
+import { networkPage } from './network-page.js';
 import type { View } from './outcome.js';
 import { formatQuantity } from './quantities.js';
 
@@ -27,16 +28,30 @@ export const checkhealth = defineCommand({
   description: [
     'Looks at the metadata store, the settings, the last import, licence texts and files of current updates, disk space, unfinished work, the writer lock and the clock. Nothing is changed or made, so it also works on read-only media and while another process writes. "healthmonitoring" sets thresholds and switches checks off.',
     'Files are judged by what the last reset found; current updates are those that are neither expired nor superseded.',
+    'With --network it looks at the network instead: whether every server of the update source that is set can be reached, step by step (name, connection, proxy, TLS, ping of the web service), and which connections a firewall must let through. No update is fetched; a store is not needed.',
   ],
   inRealTool: true,
   needsDataDirectory: true,
   positionals: [],
   options: {
     full: { type: 'boolean', description: 'Read every document of the store too, as checkstore does' },
+    network: {
+      type: 'boolean',
+      description:
+        'Test the connections to the update source instead, and list what a firewall must let through',
+    },
   },
   notes: ['Exit code 0: fit, warnings or not. 3: at least one error.'],
-  examples: ['wsusutil checkhealth', 'wsusutil checkhealth --json'],
+  examples: ['wsusutil checkhealth', 'wsusutil checkhealth --json', 'wsusutil checkhealth --network'],
+  check({ options }) {
+    if (options.full && options.network) {
+      throw new WsusutilError('USAGE', 'options --full and --network exclude each other', {
+        hint: 'Leave one of them out.',
+      });
+    }
+  },
   async run({ options }, context) {
+    if (options.network) return networkPage(context);
     const { now, signal } = context;
     const directory = await context.findDataDirectory();
     const settings = await readSettings(directory.settingsPath).catch((error: unknown) => ({

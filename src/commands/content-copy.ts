@@ -2,8 +2,12 @@ import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CopySummary, copyContent, type WantedFiles } from '../content/copy-content.js';
+import { CopyJournal } from '../content/copy-journal.js';
 import { readMissingList, wantedOf } from '../content/missing-list.js';
+import { relateFolders } from '../content/same-place.js';
 import { WsusutilError } from '../errors.js';
+import type { ContentIndex } from '../store/content-index.js';
+import type { MetadataStore } from '../store/metadata-store.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny, PROBLEM_TEXTS } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
@@ -48,10 +52,15 @@ export const contentCopy = defineCommand({
       description:
         'auto (the default): where both directories share a file system, share the bytes (reflink, else hard link); a hard link shares later changes too',
     },
-    'dry-run': { type: 'boolean', description: 'Say what would be copied; copy nothing' },
+    'dry-run': {
+      type: 'boolean',
+      description: 'Say what would be copied, by names, sizes and earlier checks; read and copy no file',
+    },
     ...CONTENT_SCOPE_OPTIONS,
   },
-  notes: ['Exit code 3: the source lacks files or has them damaged; they are listed, licence texts first.'],
+  notes: [
+    'Exit code 3: files could not be copied, mostly since the source lacks them or has them damaged; they are listed, licence texts first. With --dry-run also: there is no room, or no right to write.',
+  ],
   examples: [
     'wsusutil content copy /media/usb --exclude-superseded --exclude-expired',
     'wsusutil content copy /media/usb --list need.json',
@@ -73,17 +82,31 @@ export const contentCopy = defineCommand({
         });
       }
       const target = await findContentFolder(resolve(positionals.dir), runner);
+      const relation = await relateFolders(target, source);
+      if (relation !== 'apart') {
+        throw new WsusutilError(
+          'USAGE',
+          relation === 'same'
+            ? `${target} is the content directory itself`
+            : `${target} lies ${relation} ${source}: source and target must be apart`,
+          {
+            hint: 'Name another folder; "wsusutil reset" checks the files of the content directory.',
+          },
+        );
+      }
       const selection =
         options.list === undefined
           ? await (await store.contentIndex()).select(await resolveContentScope(store, options, context))
           : undefined;
-      const wanted: WantedFiles = selection ?? wantedOf(await readMissingList(resolve(options.list ?? '')));
+      const wanted: WantedFiles =
+        selection ?? (await listedFiles(resolve(options.list ?? ''), options['dry-run'], store));
+      const journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: target });
       try {
         summary = await copyContent({
           source,
           target,
           wanted,
-          journals: directory.journalsPath,
+          journal,
           link: options.link !== 'never',
           dryRun: options['dry-run'],
           runner,
@@ -91,6 +114,7 @@ export const contentCopy = defineCommand({
           report: context.report,
         });
       } finally {
+        await journal.close();
         await selection?.close();
       }
     } finally {
@@ -112,10 +136,29 @@ export const contentCopy = defineCommand({
   },
 });
 
-function outcomeOf(summary: CopySummary): Outcome {
-  const { notCopied, dryRun, toCopy } = summary;
+/** @param isForetold what is known of the files here is asked for too */
+async function listedFiles(path: string, isForetold: boolean, store: MetadataStore): Promise<WantedFiles> {
+  const wanted = wantedOf(await readMissingList(path));
+  return isForetold ? withRecords(wanted, await store.contentIndex()) : wanted;
+}
+
+/** Listed files with what the last check here found out about them. */
+function withRecords(wanted: WantedFiles, index: ContentIndex): WantedFiles {
   return {
-    status: notCopied.files === 0 ? 'complete' : 'incomplete',
+    totals: wanted.totals,
+    async page(folder, after) {
+      const files = await wanted.page(folder, after);
+      if (files.length === 0) return files;
+      const known = await index.find(files.map(({ sha1 }) => sha1));
+      return files.map((file) => ({ ...file, record: known.get(file.sha1)?.record }));
+    },
+  };
+}
+
+function outcomeOf(summary: CopySummary): Outcome {
+  const { notCopied, dryRun, toCopy, unread, free, fits, writable } = summary;
+  return {
+    status: notCopied.files === 0 && fits && writable ? 'complete' : 'incomplete',
     result: { ...summary },
     view: [
       ...copyTables(summary),
@@ -126,14 +169,27 @@ function outcomeOf(summary: CopySummary): Outcome {
           ['To', summary.target],
           ['Called for', formatAmount(summary.wanted)],
           ['There already', ifAny(summary.present)],
+          [
+            'There, not read',
+            unread.target.files === 0
+              ? undefined
+              : `${formatAmount(unread.target)} of the right size; a run reads them and replaces damaged ones`,
+          ],
           [dryRun ? 'To copy' : 'Copied', formatAmount(dryRun ? toCopy : summary.copied)],
           ['Of these linked', ifAny(summary.linked)],
           [
-            'Of these replaced',
+            dryRun ? 'Of these to replace' : 'Of these replaced',
             summary.replaced.files === 0
               ? undefined
               : `${formatAmount(summary.replaced)}, damaged at the target`,
           ],
+          [
+            'Of these not read',
+            unread.source.files === 0
+              ? undefined
+              : `${formatAmount(unread.source)} that no check found right here; a run does not copy damaged ones`,
+          ],
+          ['Free there', dryRun && free !== undefined ? formatSize(free) : undefined],
           ['Not copied', ifAny(notCopied)],
           [
             'Licence texts',
@@ -148,11 +204,22 @@ function outcomeOf(summary: CopySummary): Outcome {
   };
 }
 
-function verdictOf({ dryRun, notCopied }: CopySummary): string {
-  if (dryRun) return 'Nothing was copied (--dry-run).';
+function verdictOf(summary: CopySummary): string {
+  const { dryRun, notCopied, fits, toCopy, free, unread, writable } = summary;
+  if (dryRun) {
+    const access = writable ? '' : ' This account may not write there, so a run would fail.';
+    const room = fits
+      ? ''
+      : ` It does not fit: ${formatSize(toCopy.bytes - (free ?? 0))} more are needed, and a run would copy nothing.`;
+    const basis =
+      unread.source.files + unread.target.files === 0
+        ? ''
+        : ' It went by names, sizes and earlier checks; what is inside the files that were not read, only a run finds out.';
+    return `Nothing was copied (--dry-run).${access}${room}${basis}`;
+  }
   return notCopied.files === 0
     ? 'Every file that was called for is at the target and right.'
-    : `${formatQuantity(notCopied.files, 'file')} could not be copied: the source does not have them whole. "wsusutil reset" mends the source.`;
+    : `${formatQuantity(notCopied.files, 'file')} could not be copied; the list says why. "wsusutil reset" mends what is missing or damaged here.`;
 }
 
 /** What was not copied, licence texts first. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
-import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
+import { findContentFolder } from '../content/content-tree.js';
 import { type CategoryPlan, type ContentPlan, planContent } from '../content/plan-content.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny } from './content-report.js';
@@ -48,13 +48,9 @@ export const contentPlan = defineCommand({
     const store = await context.openStore('read');
     const runner = openContentRunner(context.threads);
     try {
-      const given = positionals.dir === undefined ? undefined : resolve(positionals.dir);
+      // As content copy takes it: a disk that is not mounted must not pass for the one it is mounted on.
       const target =
-        given === undefined
-          ? undefined
-          : (await hasContentFolder(given))
-            ? await findContentFolder(given, runner)
-            : given;
+        positionals.dir === undefined ? undefined : await findContentFolder(resolve(positionals.dir), runner);
       const plan = await planContent({
         store,
         scope: await resolveContentScope(store, options, context),

@@ -1,11 +1,12 @@
 import { openContentRunner } from '../content/content-runner.js';
+import type { Amount } from '../content/content-tally.js';
 import {
   emptyQuarantine,
   type PruneReason,
   type PruneSummary,
   pruneContent,
 } from '../content/prune-content.js';
-import { WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import { parseDuration } from '../query/parse-duration.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny } from './content-report.js';
@@ -14,6 +15,7 @@ import { defineCommand } from './declaration.js';
 import { checkChoice } from './filter-options.js';
 import type { View } from './outcome.js';
 import { formatCount, formatSize } from './quantities.js';
+import { recordFailure } from './record-run.js';
 
 const DEFAULT_GRACE = '30d';
 const MAX_ROWS = 200;
@@ -76,8 +78,35 @@ export const contentPrune = defineCommand({
     const runner = openContentRunner(context.threads);
     try {
       const contentFolder = await ownContentFolder(directory, runner);
+      const run = { action: 'content prune', package: contentFolder, startedAt } as const;
+      const recorded = async <T extends { readonly removed: Amount }>(
+        action: string,
+        work: () => Promise<T>,
+      ): Promise<T> => {
+        if (!options.yes) return work();
+        try {
+          const done = await work();
+          const { removed } = done;
+          const found = 'found' in done ? { found: done.found } : {};
+          await store.addHistory({
+            ...run,
+            finishedAt: now().getTime(),
+            outcome: 'complete',
+            details: { action, removed, ...found },
+          });
+          return done;
+        } catch (error) {
+          // Without an amount nothing was begun.
+          if (isWsusutilError(error) && error.details?.removed !== undefined) {
+            await recordFailure(store, { ...run, finishedAt: now().getTime(), details: { action } }, error);
+          }
+          throw error;
+        }
+      };
       if (options['empty-quarantine']) {
-        const removed = await emptyQuarantine(contentFolder, keepSince, options.yes, signal);
+        const { removed } = await recorded('empty-quarantine', async () => ({
+          removed: await emptyQuarantine(contentFolder, keepSince, options.yes, signal),
+        }));
         return {
           status: 'complete',
           result: { contentFolder, quarantine: removed, acted: options.yes },
@@ -91,28 +120,23 @@ export const contentPrune = defineCommand({
           },
         };
       }
-      const summary = await pruneContent({
-        index: await store.contentIndex(),
-        contentFolder,
-        scope: await resolveContentScope(store, options, context),
-        keepSince,
-        action: options.yes ? (options.delete ? 'delete' : 'quarantine') : 'preview',
-        force: options.force,
-        runner,
-        now,
-        signal,
-        report,
-      });
-      if (options.yes) {
-        await store.addHistory({
-          action: 'content prune',
-          package: contentFolder,
-          startedAt,
-          finishedAt: now().getTime(),
-          outcome: 'complete',
-          details: { action: summary.action, removed: summary.removed, found: summary.found },
-        });
-      }
+      const action = options.yes ? (options.delete ? 'delete' : 'quarantine') : 'preview';
+      const index = await store.contentIndex();
+      const scope = await resolveContentScope(store, options, context);
+      const summary = await recorded(action, () =>
+        pruneContent({
+          index,
+          contentFolder,
+          scope,
+          keepSince,
+          action,
+          force: options.force,
+          runner,
+          now,
+          signal,
+          report,
+        }),
+      );
       return { status: 'complete', result: { ...summary }, view: viewOf(summary) };
     } finally {
       await runner.close();

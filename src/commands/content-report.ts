@@ -26,7 +26,7 @@ const STRAY_TEXTS: Readonly<Record<Stray['reason'], string>> = {
   duplicate: 'there twice',
   temporary: 'left by an interrupted write',
   link: 'link (not followed)',
-  folder: 'folder',
+  folder: 'not a folder of content files',
   special: 'socket, pipe or device',
   unreadable: 'unreadable',
 };
@@ -71,9 +71,7 @@ export function tallyFields(
         ? undefined
         : `${formatQuantity(summary.misplaced, 'file')} (case or leading zero)`,
     ],
-    ...(Object.entries(strays) as [Stray['reason'], Amount][]).map(
-      ([reason, amount]) => [`Unexpected`, `${formatAmount(amount)}: ${STRAY_TEXTS[reason]}`] as const,
-    ),
+    ...strayFields('Unexpected', strays),
   ];
 }
 
@@ -103,22 +101,37 @@ export function findingTables(summary: TallySummary): readonly View[] {
       ...footerOf(summary.problemCount),
     });
   }
-  if (summary.unexpectedCount > 0) {
-    views.push({
+  return [...views, ...strayTables('Unexpected', summary.unexpected, summary.unexpectedCount)];
+}
+
+/** What does not belong there; none give no table. @param title what is told of them */
+export function strayTables(title: string, strays: readonly Stray[], count: number): readonly View[] {
+  if (count === 0) return [];
+  return [
+    {
       kind: 'table',
-      columns: [
-        { title: 'Unexpected' },
-        { title: 'Size', align: 'right' },
-        { title: 'Path', flexible: true },
-      ],
-      rows: summary.unexpected
+      columns: [{ title }, { title: 'Size', align: 'right' }, { title: 'Path', flexible: true }],
+      rows: strays
         .slice(0, MAX_ROWS)
         .map(({ reason, size, path }) => [STRAY_TEXTS[reason], formatSize(size), path]),
       emptyText: '',
-      ...footerOf(summary.unexpectedCount),
-    });
-  }
-  return views;
+      ...footerOf(count),
+    },
+  ];
+}
+
+/** What is no file has no size, and is not called one. */
+const NOT_FILES: ReadonlySet<Stray['reason']> = new Set(['link', 'folder', 'special', 'unreadable']);
+
+function amountOf(reason: Stray['reason'], amount: Amount): string {
+  return NOT_FILES.has(reason) ? formatCount(amount.files) : formatAmount(amount);
+}
+
+/** Counts by reason. */
+export function strayFields(title: string, strays: TallySummary['strays']): FieldsView['fields'] {
+  return (Object.entries(strays) as [Stray['reason'], Amount][]).map(
+    ([reason, amount]) => [title, `${amountOf(reason, amount)}: ${STRAY_TEXTS[reason]}`] as const,
+  );
 }
 
 function footerOf(count: number): Pick<TableView, 'footer'> {

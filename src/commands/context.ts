@@ -33,8 +33,37 @@ export interface CommandContext {
   announce(line: string): void;
   /** Path of the log this run writes, if it writes one. */
   readonly logPath: string | undefined;
+  /** Where passwords come from, which are never arguments; left out in tests that need none. */
+  readonly secrets?: SecretInput;
   /** What only the edge can write down about the program; left out in tests that need none of it. */
   readonly manual?: Manual;
+  /** What timers must know; left out in tests that need none of it. */
+  machine?(): Promise<Machine>;
+}
+
+/** This machine, who uses it, and how this program is started on it. All paths are absolute. */
+export interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly nodePath: string;
+  readonly scriptPath: string;
+  /** data directory without `--data-dir` and `WSUSUTIL_HOME` */
+  readonly usualDataDirectory: string;
+  /** folders of systemd for units of an administrator, and of this user */
+  readonly unitFolders: { readonly system: string; readonly user: string };
+  /** systemd has started this machine */
+  readonly hasSystemd: boolean;
+  /** undefined on Windows */
+  readonly userId: number | undefined;
+  /** on Windows with the domain: `CORP\wsus` */
+  readonly userName: string;
+}
+
+/** Each gives one line, not empty; no error holds any of it. `platform/secret-input.ts` says which there are. */
+export interface SecretInput {
+  /** Asks on a terminal without echo; elsewhere the one line that standard input holds. */
+  ask(question: string): Promise<string>;
+  fromVariable(name: string): Promise<string>;
+  fromFile(path: string): Promise<string>;
 }
 
 /** Texts made from the declarations of all commands. */

@@ -61,6 +61,8 @@ export interface PositionalSpec {
   readonly variadic?: boolean;
   /** for shell completion */
   readonly kind: 'file' | 'directory' | 'text';
+  /** words it may well be, for shell completion; any other is taken too */
+  readonly suggests?: readonly string[];
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;

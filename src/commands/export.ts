@@ -6,6 +6,7 @@ import { parseSize } from '../query/parse-size.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand, type PositionalSpec } from './declaration.js';
 import { CHOICE_OPTIONS, checkChoice, resolveChoice } from './filter-options.js';
+import { checkLastSync } from './last-sync.js';
 import type { Outcome } from './outcome.js';
 import { checkTarget } from './package-path.js';
 import { describeRevisionTypes, formatQuantity, formatSize } from './quantities.js';
@@ -26,6 +27,10 @@ const OPTIONS = {
     value: 'size',
     description:
       'With --split: uncompressed bytes of one cabinet, e.g. 600M; at most and by default the limit',
+  },
+  'require-synced': {
+    type: 'boolean',
+    description: 'Refuse unless the last synchronisation was complete (default: a warning unless it was)',
   },
   'dry-run': {
     type: 'boolean',
@@ -78,7 +83,9 @@ export const exportCommand = defineCommand({
     try {
       // Names are looked up first: a slip in one must not look like an export that has begun.
       const filter = await resolveChoice(options, store, context.now());
+      const warnOfSync = await checkLastSync(store, options['require-synced'], context);
       if (!options['dry-run']) context.announce(START);
+      warnOfSync();
       summary = await exportPackage({
         path,
         store,

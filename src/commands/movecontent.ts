@@ -4,14 +4,24 @@ import { type AdoptSummary, adoptContent } from '../content/adopt-content.js';
 import { openContentRunner } from '../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../content/content-tree.js';
 import { type CopySummary, copyContent } from '../content/copy-content.js';
+import { CopyJournal } from '../content/copy-journal.js';
+import { findLeftBehind, type LeftBehind } from '../content/left-behind.js';
 import { relateFolders } from '../content/same-place.js';
-import { WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import { setUpContentDirectory } from '../settings/data-directory.js';
 import { copyTables } from './content-copy.js';
 import { ownContentFolder } from './content-folder.js';
-import { findingTables, formatAmount, ifAny, tallyFields, tallyJson } from './content-report.js';
+import {
+  findingTables,
+  formatAmount,
+  ifAny,
+  strayFields,
+  strayTables,
+  tallyFields,
+  tallyJson,
+} from './content-report.js';
 import { defineCommand } from './declaration.js';
-import { formatQuantity } from './quantities.js';
+import { formatQuantity, formatSize } from './quantities.js';
 
 // English wording of the real tool unknown (cli-surface 8): these are ours.
 const START = 'The content file location is being moved. Please do not stop this program.';
@@ -21,7 +31,7 @@ export const movecontent = defineCommand({
   name: 'movecontent',
   summary: 'Move the content directory to another place, verified; the old one stays',
   description: [
-    'Copies every file the metadata calls for to WsusContent at the new place, each read through SHA-1 and SHA-256, then switches the setting in one step. The old directory is left as it is; delete it when you no longer need it.',
+    'Copies every file the metadata calls for to WsusContent at the new place, each read through SHA-1 and SHA-256, then switches the setting in one step. The old directory is left as it is; delete it when you no longer need it. Files in it that no update calls for are not copied; they are listed and stay there.',
     'Interrupted at any point, the setting names either the old or the new place, and both can be used; run the command again to finish.',
   ],
   inRealTool: true,
@@ -71,6 +81,7 @@ export const movecontent = defineCommand({
     const directory = await context.dataDirectory();
     const store = await context.openStore('write');
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
+    let journal: CopyJournal | undefined;
     try {
       const from = await ownContentFolder(directory, runner);
       const to = await findContentFolder(root, runner);
@@ -89,6 +100,7 @@ export const movecontent = defineCommand({
       context.announce(START);
       report({ type: 'step', message: `Beginning content file location change to ${to}` });
       const index = await store.contentIndex();
+      journal = await CopyJournal.open({ folder: directory.journalsPath, contentFolder: to });
       let copy: CopySummary | undefined;
       if (options.skipcopy) report({ type: 'step', message: 'Did not copy files due to -skipcopy flag.' });
       else if (await hasContentFolder(from)) {
@@ -98,7 +110,7 @@ export const movecontent = defineCommand({
             source: from,
             target: to,
             wanted: selection,
-            journals: directory.journalsPath,
+            journal,
             link: false, // the old place may be taken away: nothing is shared with it
             dryRun: false,
             runner,
@@ -116,12 +128,13 @@ export const movecontent = defineCommand({
       const check = await adoptContent({
         index,
         contentFolder: to,
-        journals: directory.journalsPath,
+        journal,
         runner,
         now,
         signal,
         report,
       });
+      const left = await lookAtOldPlace({ contentFolder: from, index, runner, signal, report });
       const missing = missingOf(check);
       const isWhole = missing.files === 0;
       await store.addHistory({
@@ -130,7 +143,13 @@ export const movecontent = defineCommand({
         startedAt,
         finishedAt: now().getTime(),
         outcome: isWhole ? 'complete' : 'incomplete',
-        details: { from, skipcopy: options.skipcopy, copied: copy?.copied ?? null, missing },
+        details: {
+          from,
+          skipcopy: options.skipcopy,
+          copied: copy?.copied ?? null,
+          missing,
+          leftBehind: amountOf(left),
+        },
       });
       return {
         status: isWhole ? 'complete' : 'incomplete',
@@ -142,11 +161,14 @@ export const movecontent = defineCommand({
           present: copy?.present ?? null,
           notCopied: copy?.notCopied ?? null,
           missing,
+          leftBehind: left === undefined ? null : { ...amountOf(left), reasons: left.reasons },
+          leftBehindFiles: left?.list ?? null,
           ...tallyJson(check),
           logPath: context.logPath ?? null,
         },
         view: [
           ...(copy === undefined ? findingTables(check) : copyTables(copy)),
+          ...strayTables('Not moved', left?.list ?? [], left?.files ?? 0),
           {
             kind: 'fields',
             fields: [
@@ -155,12 +177,14 @@ export const movecontent = defineCommand({
               ['Copied', ifAny(copy?.copied)],
               ['There already', ifAny(copy?.present)],
               ...tallyFields(check),
+              ...strayFields('Not moved', left?.reasons ?? {}),
             ],
           },
           {
             kind: 'lines',
             lines: [
               FINISH,
+              ...leftLines(left),
               ...(isWhole
                 ? []
                 : [
@@ -174,11 +198,37 @@ export const movecontent = defineCommand({
           : `Successfully changed content file location; ${formatQuantity(missing.files, 'file')} missing there.`,
       };
     } finally {
+      await journal?.close();
       await runner.close();
       await store.close();
     }
   },
 });
+
+/** An old place that cannot be read any more is no reason to fail: the content is at the new one. */
+async function lookAtOldPlace(
+  options: Parameters<typeof findLeftBehind>[0],
+): Promise<LeftBehind | undefined> {
+  try {
+    return await findLeftBehind(options);
+  } catch (error) {
+    if (!isWsusutilError(error, 'READ_FAILED')) throw error;
+    options.report({ type: 'step', message: `What stays at the old place is not known: ${error.message}` });
+    return undefined;
+  }
+}
+
+function leftLines(left: LeftBehind | undefined): readonly string[] {
+  const unreadable = left?.reasons.unreadable ?? { files: 0, bytes: 0 };
+  const files = (left?.files ?? 0) - unreadable.files;
+  if (left === undefined || files === 0) return [];
+  const what = `${formatQuantity(files, 'entry', 'entries')}, ${formatSize(left.bytes - unreadable.bytes)}`;
+  return [`What no update calls for (${what}) was not moved and stays at the old place.`];
+}
+
+function amountOf(left: LeftBehind | undefined): { files: number; bytes: number } | null {
+  return left === undefined ? null : { files: left.files, bytes: left.bytes };
+}
 
 function missingOf({ wanted, found }: AdoptSummary): { files: number; bytes: number } {
   const there = [found.verified, found.unverified];

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
+import { checkListTarget } from '../content/missing-list.js';
 import { type ResetSummary, resetContent } from '../content/reset-content.js';
 import { WsusutilError } from '../errors.js';
 import { parseDuration } from '../query/parse-duration.js';
+import { readSettings } from '../settings/settings.js';
 import { downloadFiles } from '../transfer/download-files.js';
 import { openHttpClient } from '../transfer/http-client.js';
 import { ownContentFolder } from './content-folder.js';
@@ -11,6 +13,7 @@ import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
 import { checkChoice } from './filter-options.js';
+import { httpOptionsOf } from './http-options.js';
 import type { Outcome } from './outcome.js';
 import { formatInstant, formatQuantity, isoInstant } from './quantities.js';
 
@@ -91,10 +94,15 @@ export const reset = defineCommand({
     const startedAt = context.now().getTime();
     const maxTime = options['max-time'];
     const missingList = options['missing-list'];
+    if (missingList !== undefined) await checkListTarget(resolve(missingList));
     const directory = await context.dataDirectory();
+    const isOffline = options.offline || options.check;
+    const httpOptions = isOffline
+      ? undefined
+      : httpOptionsOf(await readSettings(directory.settingsPath), context, CONNECTIONS);
     const store = await context.openStore('write');
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
-    const http = openHttpClient({ userAgent: `wsusutil/${context.toolVersion}`, connections: CONNECTIONS });
+    const http = httpOptions === undefined ? undefined : openHttpClient(httpOptions);
     try {
       const contentFolder = await ownContentFolder(directory, runner);
       const { now, signal, report } = context;
@@ -108,7 +116,7 @@ export const reset = defineCommand({
         quarantine: options.quarantine,
         source: options.source,
         download:
-          options.offline || options.check
+          http === undefined
             ? undefined
             : (requests, onBytes) =>
                 downloadFiles(requests, {
@@ -142,7 +150,7 @@ export const reset = defineCommand({
       return outcome;
     } finally {
       await runner.close();
-      await http.close();
+      await http?.close();
       await store.close();
     }
   },

@@ -1,5 +1,6 @@
 import type { HistoryEntry } from '../store/metadata-store.js';
 import { defineCommand } from './declaration.js';
+import { describeLastSync, runToJson } from './history-report.js';
 import { formatCount, formatInstant, formatQuantity, formatSize, isoInstant } from './quantities.js';
 
 export const status = defineCommand({
@@ -26,8 +27,9 @@ export const status = defineCommand({
           fingerprint,
           ...found,
           createdAt: isoInstant(found.createdAt),
-          lastImport: runToJson(found.lastImport),
-          lastExport: runToJson(found.lastExport),
+          lastImport: jsonOf(found.lastImport),
+          lastExport: jsonOf(found.lastExport),
+          lastSync: jsonOf(found.lastSync),
         },
         view: {
           kind: 'fields',
@@ -63,6 +65,7 @@ export const status = defineCommand({
             ],
             ['Last import', describeRun(found.lastImport)],
             ['Last export', describeRun(found.lastExport)],
+            ['Last synchronisation', describeLastSync(found.lastSync)],
             ['Fingerprint', fingerprint],
           ],
         },
@@ -73,9 +76,8 @@ export const status = defineCommand({
   },
 });
 
-function runToJson(entry: HistoryEntry | undefined): Record<string, unknown> | undefined {
-  if (entry === undefined) return undefined;
-  return { ...entry, startedAt: isoInstant(entry.startedAt), finishedAt: isoInstant(entry.finishedAt) };
+function jsonOf(entry: HistoryEntry | undefined): Readonly<Record<string, unknown>> | undefined {
+  return entry === undefined ? undefined : runToJson(entry);
 }
 
 function describeRun(entry: HistoryEntry | undefined): string {

@@ -6,14 +6,14 @@ import { checkContent } from './check-content.js';
 import type { ContentRunner } from './content-runner.js';
 import { type Amount, ContentTally, type TallySummary } from './content-tally.js';
 import { openContentTree } from './content-tree.js';
-import { CopyJournal } from './copy-journal.js';
+import type { CopyJournal } from './copy-journal.js';
 import { RecordBuffer } from './record-buffer.js';
 
 export interface AdoptOptions {
   readonly index: ContentIndex;
   readonly contentFolder: string;
-  /** folder of the data directory in which what was copied is remembered */
-  readonly journals: string;
+  /** of the content folder; the caller closes it */
+  readonly journal: CopyJournal;
   readonly runner: ContentRunner;
   readonly now: () => Date;
   readonly signal: AbortSignal;
@@ -30,8 +30,7 @@ export interface AdoptSummary extends TallySummary {
  * @throws WsusutilError `INTERRUPTED`, `READ_FAILED`
  */
 export async function adoptContent(options: AdoptOptions): Promise<AdoptSummary> {
-  const { index, contentFolder, runner, report } = options;
-  const journal = await CopyJournal.open(options.journals, contentFolder);
+  const { index, contentFolder, journal, runner, report } = options;
   const selection = await index.select({});
   const records = new RecordBuffer(index);
   const tally = new ContentTally(contentFolder, report);
@@ -60,6 +59,5 @@ export async function adoptContent(options: AdoptOptions): Promise<AdoptSummary>
     return { wanted: selection.totals, ...tally.summary() };
   } finally {
     await selection.close();
-    await journal.close();
   }
 }

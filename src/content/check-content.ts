@@ -15,7 +15,13 @@ import type { Sha1Hex } from '../model/digest.js';
 import type { ContentIndex, ContentSelection, ContentTotals } from '../store/content-index.js';
 import type { ContentRunner } from './content-runner.js';
 import type { FileReading } from './content-tasks.js';
-import type { ContentTree, Stray, TreeFile, TreeFolder } from './content-tree.js';
+import {
+  type ContentTree,
+  type Stray,
+  type TreeFile,
+  type TreeFolder,
+  unlistedFolder,
+} from './content-tree.js';
 import { FOLDER_COUNT } from './layout.js';
 
 /** Folders listed ahead of the one that is compared. */
@@ -173,6 +179,7 @@ export async function* checkContent(
         continue;
       }
       const { files, notFiles, strays } = found;
+      const unlisted = unlistedFolder(found, tree);
       const unclaimed = new Map<Sha1Hex, TreeFile | Stray>([...files, ...notFiles]);
       let after: Sha1Hex | undefined;
       for (;;) {
@@ -183,7 +190,7 @@ export async function* checkContent(
         for (const file of page) {
           const found = files.get(file.sha1);
           unclaimed.delete(file.sha1);
-          const finding = lookAt(file, found ?? notFiles.get(file.sha1), options);
+          const finding = lookAt(file, found ?? notFiles.get(file.sha1), unlisted, options);
           if (finding !== undefined || found === undefined) {
             if (finding !== undefined) settled.push(finding);
             continue;
@@ -260,9 +267,15 @@ async function lookAtFolder(
 function lookAt(
   file: WantedFile,
   found: TreeFile | Stray | undefined,
+  unlisted: Stray | undefined,
   options: CheckOptions,
 ): FileFinding | undefined {
   const known = options.records === 'of-this-tree' ? file.record : undefined;
+  if (found === undefined && unlisted !== undefined) {
+    // It may well be there: nobody knows.
+    const facts = { problem: 'unreadable', detail: unlisted.detail ?? unlisted.reason } as const;
+    return { ...finding(file, options, unlisted, facts), path: undefined };
+  }
   if (found === undefined) return absence(file, known, options);
   if (!('stamp' in found)) {
     const problem = found.reason === 'unreadable' ? 'unreadable' : 'not-a-file';
@@ -386,7 +399,7 @@ function sizeDetail(size: number, file: WantedFile): string {
 }
 
 /** Files outside the selection are no strangers; what no revision calls for is an orphan. */
-async function strangersAmong(
+export async function strangersAmong(
   strays: readonly Stray[],
   unclaimed: ReadonlyMap<Sha1Hex, TreeFile | Stray>,
   index: ContentIndex,

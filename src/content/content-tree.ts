@@ -1,6 +1,6 @@
 /** A content folder as it really lies on disk: odd names, links and strangers included. Nothing is changed here. */
 import { lstat, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
@@ -60,6 +60,7 @@ export interface TreeFolder {
   readonly files: ReadonlyMap<Sha1Hex, TreeFile>;
   /** names of SHA-1s of this folder that are links, folders, sockets or cannot be looked at */
   readonly notFiles: ReadonlyMap<Sha1Hex, Stray>;
+  /** a folder that cannot be listed is one of them, as `unreadable` */
   readonly strays: readonly Stray[];
 }
 
@@ -193,6 +194,14 @@ export async function openContentTree(path: string, runner: ContentRunner): Prom
   };
 }
 
+/** What a folder of the layout, or one of its spellings, is told as if it cannot be listed. */
+export function unlistedFolder(
+  { strays }: Pick<TreeFolder, 'strays'>,
+  tree: Pick<ContentTree, 'path'>,
+): Stray | undefined {
+  return strays.find(({ reason, path }) => reason === 'unreadable' && dirname(path) === tree.path);
+}
+
 function sortEntries(
   place: string,
   listing: FolderListing,
@@ -246,6 +255,17 @@ function strayOf(place: string, listing: FolderListing, index: number, reason: S
 async function list(path: string, runner: ContentRunner): Promise<FolderListing> {
   const listing = await runner.list(path);
   if ('reason' in listing) {
+    const facts = await stat(path).catch(() => undefined);
+    if (facts === undefined && (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true) {
+      throw new WsusutilError('INPUT_NOT_FOUND', `${path} is a link that leads nowhere`, {
+        hint: 'Check where it leads; a network share or disk may not be mounted.',
+      });
+    }
+    if (facts?.isDirectory() === false) {
+      throw new WsusutilError('INPUT_NOT_FOUND', `${path} is not a folder`, {
+        hint: 'Move it away, or name another place.',
+      });
+    }
     throw new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${listing.reason}`, {
       hint: 'Mend its permissions; it must be readable by the account that runs this command.',
     });

@@ -2,27 +2,36 @@
  * Copies content files by list, never by date: what the metadata calls for and the source holds. Every byte is
  * verified while it is copied. A file has its name only when it is whole, right and on the disk; nothing is deleted.
  */
-import { lstat, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { errorText, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { access, constants, lstat, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
   type ContentFileKind,
   type ContentProblem,
   contentPath,
   type FileStamp,
+  sameStamp,
   type WantedFile,
 } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
+import { shareFileSystem } from '../platform/volume.js';
 import type { ContentRunner } from './content-runner.js';
 import { type Amount, MAX_LISTED, NONE, plus } from './content-tally.js';
 import { type FileCopy, type FileReading, stampOf } from './content-tasks.js';
-import { type ContentTree, openContentTree, type TreeFile } from './content-tree.js';
-import { CopyJournal } from './copy-journal.js';
+import {
+  type ContentTree,
+  openContentTree,
+  type Stray,
+  type StrayReason,
+  type TreeFile,
+  unlistedFolder,
+} from './content-tree.js';
+import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
-import { FOLDER_COUNT, OWN_FOLDER, pathOf } from './layout.js';
-import { makeOwnFolder } from './own-folder.js';
+import { FOLDER_COUNT, folderName, OWN_FOLDER, pathOf } from './layout.js';
+import { makeOwnFolder, noRealFolder } from './own-folder.js';
 import { publishFile } from './publish-file.js';
 
 /** One task of a copying thread. */
@@ -38,10 +47,14 @@ const STALE_MS = 3_600_000;
 /** The files that are wanted, folder by folder, in pages. */
 export interface WantedFiles {
   readonly totals: Amount;
+  /** `record`: what the last check found out about the source's file; a dry run goes by it */
   page(
     folder: number,
     after: Sha1Hex | undefined,
-  ): Promise<readonly Pick<WantedFile, 'sha1' | 'sha256' | 'size' | 'fileName' | 'kind'>[]>;
+  ): Promise<
+    readonly (Pick<WantedFile, 'sha1' | 'sha256' | 'size' | 'fileName' | 'kind'> &
+      Partial<Pick<WantedFile, 'record'>>)[]
+  >;
 }
 
 type Wanted = Awaited<ReturnType<WantedFiles['page']>>[number];
@@ -50,8 +63,8 @@ export interface CopyOptions {
   readonly source: string;
   readonly target: string;
   readonly wanted: WantedFiles;
-  /** folder of the data directory in which what was copied is remembered */
-  readonly journals: string;
+  /** of the target; the caller closes it */
+  readonly journal: CopyJournal;
   /** reflinks or hard links where both share a file system */
   readonly link: boolean;
   readonly dryRun: boolean;
@@ -75,18 +88,31 @@ export interface CopySummary {
   readonly target: string;
   readonly dryRun: boolean;
   readonly wanted: Amount;
-  /** at the target before, and right */
+  /** at the target before, and right; for a dry run: known to be, from when they were copied there */
   readonly present: Amount;
   readonly copied: Amount;
   /** of these: without their own bytes on the disk */
   readonly linked: Amount;
-  /** of these: in the place of a damaged file */
+  /** of these: in the place of a damaged file; for a dry run: of those to copy */
   readonly replaced: Amount;
-  /** what the source does not have, or has damaged */
+  /** what the source does not have, or has damaged, and what has no place at the target */
   readonly notCopied: Amount & { readonly licences: Amount };
   readonly notCopiedFiles: readonly NotCopied[];
-  /** for a dry run: what would be copied */
+  /** what was to be copied, by names, sizes and what is known of the target */
   readonly toCopy: Amount;
+  /** what a dry run cannot tell, since it reads no file; nothing for a real run */
+  readonly unread: {
+    /** at the target in the right size: a run reads it, and copies it too if it is damaged */
+    readonly target: Amount;
+    /** of those to copy: no check found them right since they were last changed; damaged ones are not copied */
+    readonly source: Amount;
+  };
+  /** bytes at the target before; undefined: the system does not say */
+  readonly free: number | undefined;
+  /** whether what is to be copied finds room; a run that finds none copies nothing */
+  readonly fits: boolean;
+  /** whether this account may write at the target, as far as the system says without trying */
+  readonly writable: boolean;
 }
 
 /**
@@ -94,24 +120,51 @@ export interface CopySummary {
  *   `INTERRUPTED`. What was copied until then stays; another run goes on.
  */
 export async function copyContent(options: CopyOptions): Promise<CopySummary> {
-  const copy = new Copy(options, await CopyJournal.open(options.journals, options.target));
+  const copy = new Copy(options);
   try {
     return await copy.perform();
+  } catch (error) {
+    await copy.close(); // what is being named now counts too
+    throw isWsusutilError(error, 'INTERRUPTED') ? copy.interruption(error) : error;
   } finally {
     await copy.close();
   }
 }
 
+/** A wanted file, and what has its name here and there. */
+interface Pair {
+  readonly file: Wanted;
+  readonly source: TreeFile | Stray | undefined;
+  /** what has to be looked at before it counts as there, or is in the way */
+  readonly there: TreeFile | Stray | undefined;
+  /** why the folder at the source cannot be listed */
+  readonly unlisted: string | undefined;
+  /** what is in the place of the folder at the target, and none */
+  readonly obstacle: string | undefined;
+}
+
+/** What becomes of a file, as far as names, sizes, stamps and the journal tell. */
+type Fate =
+  | { readonly type: 'present' }
+  | ({ readonly type: 'missing' } & Lack)
+  /** to be read at the target, and copied if it is damaged there */
+  | { readonly type: 'unread'; readonly source: TreeFile | Lack; readonly there: TreeFile }
+  | { readonly type: 'copy'; readonly source: TreeFile; readonly place: string | undefined };
+
+/** Why there is nothing to copy. */
+type Lack = Pick<NotCopied, 'problem' | 'detail'>;
+
 interface Candidate {
   readonly file: Wanted;
-  readonly source: TreeFile;
-  /** what has its name at the target, and has to be looked at before it counts as there */
+  readonly source: TreeFile | Lack;
+  /** to be read first */
   readonly there: TreeFile | undefined;
+  /** what the copy takes the place of; undefined: nothing */
+  readonly place: string | undefined;
 }
 
 class Copy {
   readonly #options: CopyOptions;
-  readonly #journal: CopyJournal;
   readonly #running = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
   #done = 0;
@@ -123,9 +176,8 @@ class Copy {
   #licencesNotCopied: Amount = NONE;
   readonly #notCopiedFiles: NotCopied[] = [];
 
-  constructor(options: CopyOptions, journal: CopyJournal) {
+  constructor(options: CopyOptions) {
     this.#options = options;
-    this.#journal = journal;
   }
 
   async close(): Promise<void> {
@@ -133,7 +185,17 @@ class Copy {
       this.#options.runner.stop();
       await Promise.allSettled(this.#running);
     }
-    await this.#journal.close();
+  }
+
+  /** What was copied stays, unlike what other commands had begun. */
+  interruption(error: WsusutilError): WsusutilError {
+    const { files } = this.#copied;
+    const done = `${error.message}; ${files} ${files === 1 ? 'file was' : 'files were'} copied until then`;
+    return new WsusutilError('INTERRUPTED', this.#options.dryRun ? error.message : done, {
+      hint: 'Nothing half-finished was left behind; the same command goes on.',
+      details: { copied: this.#copied },
+      cause: error.cause,
+    });
   }
 
   async perform(): Promise<CopySummary> {
@@ -142,9 +204,13 @@ class Copy {
       source: await openContentTree(source, runner),
       target: await openContentTree(target, runner),
     };
-    const toCopy = await this.#measure(trees);
+    const ownStray = trees.target.strays.find(({ path }) => basename(path) === OWN_FOLDER);
+    if (ownStray !== undefined) throw noRealFolder(ownStray.path);
+    const { toCopy, unread } = await this.#measure(trees);
+    const free = await freeSpaceAt(target);
+    const fits = free === undefined || toCopy.bytes <= free || (await this.#takesNoSpace());
     if (!dryRun) {
-      await this.#checkSpace(toCopy);
+      if (!fits) throw tooLarge(target, toCopy, free);
       await this.#prepareTarget();
       await this.#copyAll(trees);
     }
@@ -160,36 +226,68 @@ class Copy {
       notCopied: { ...this.#notCopied, licences: this.#licencesNotCopied },
       notCopiedFiles: this.#notCopiedFiles,
       toCopy,
+      unread,
+      free,
+      fits,
+      writable: await mayWrite(target),
     };
   }
 
-  /** What would be copied, by presence and size. */
-  async #measure(trees: Trees): Promise<Amount> {
+  /** Foretells what the run does without reading a file. */
+  async #measure(trees: Trees): Promise<Pick<CopySummary, 'toCopy' | 'unread'>> {
     let toCopy = NONE;
-    for await (const { file, source, there } of this.#candidates(trees)) {
-      if (source === undefined || source.stamp.size !== file.size) {
-        if (this.#options.dryRun) this.#miss(file, source === undefined ? 'absent' : 'short', undefined);
-      } else if (there?.stamp.size === file.size) {
-        if (this.#options.dryRun) this.#present = plus(this.#present, file.size);
-      } else toCopy = plus(toCopy, file.size);
+    let unreadSource = NONE;
+    let unreadTarget = NONE;
+    const { dryRun } = this.#options;
+    for await (const pair of this.#pairs(trees)) {
+      const { file } = pair;
+      const fate = this.#foretell(pair);
+      if (fate.type === 'copy') {
+        const problem = dryRun ? knownProblem(file, fate.source) : undefined;
+        if (problem !== undefined) {
+          this.#miss(file, problem, 'as the last check found it');
+          continue;
+        }
+        toCopy = plus(toCopy, file.size);
+        if (!dryRun) continue;
+        if (fate.place !== undefined) this.#replaced = plus(this.#replaced, file.size);
+        if (!isKnownGood(file, fate.source)) unreadSource = plus(unreadSource, file.size);
+      } else if (dryRun) {
+        if (fate.type === 'present') this.#present = plus(this.#present, file.size);
+        else if (fate.type === 'unread') unreadTarget = plus(unreadTarget, file.size);
+        else this.#miss(file, fate.problem, fate.detail);
+      }
     }
-    return toCopy;
+    return { toCopy, unread: { source: unreadSource, target: unreadTarget } };
   }
 
-  async #checkSpace(toCopy: Amount): Promise<void> {
-    const { source, target, link } = this.#options;
-    if (link && (await stat(await nearestFolder(target))).dev === (await stat(source)).dev) return; // linked files take no space
-    const free = await freeSpaceAt(target);
-    if (free !== undefined && toCopy.bytes > free) {
-      throw new WsusutilError(
-        'DISK_FULL',
-        `${toCopy.bytes} bytes are to be copied to ${target}, where ${free} are free`,
-        {
-          hint: 'Nothing was copied. Free space, choose another disk, or choose fewer updates (--product, --exclude-superseded).',
-          details: { needed: toCopy.bytes, free },
-        },
-      );
+  /** @throws WsusutilError `WRITE_FAILED` if the file has to go into a folder that is none */
+  #foretell({ file, source: found, there, unlisted, obstacle }: Pair): Fate {
+    const source: TreeFile | Lack =
+      found === undefined && unlisted !== undefined
+        ? { problem: 'unreadable', detail: unlisted }
+        : sourceOf(file, found);
+    if (there !== undefined && 'stamp' in there && there.stamp.size === file.size) {
+      return this.#options.journal.knows(file.sha1, there.stamp)
+        ? { type: 'present' }
+        : { type: 'unread', source, there };
     }
+    if ('problem' in source) return { type: 'missing', ...source };
+    if (obstacle !== undefined && there === undefined) throw noRealFolder(obstacle);
+    if (there === undefined || 'stamp' in there || there.reason === 'link') {
+      return { type: 'copy', source, place: there?.path };
+    }
+    // Under another extension it is not in the way, unless the file system sees no difference.
+    const place = pathOf(this.#options.target, file);
+    if (there.path.toLowerCase() !== place.toLowerCase()) return { type: 'copy', source, place: undefined };
+    const what = KIND_TEXTS[there.reason] ?? 'something that cannot be looked at';
+    return { type: 'missing', problem: 'not-a-file', detail: `${what} is in its place at the target` };
+  }
+
+  /** Linked files take no space. */
+  async #takesNoSpace(): Promise<boolean> {
+    const { source, target, link } = this.#options;
+    return link && (await shareFileSystem(await nearestFolder(target), source));
   }
 
   /** Makes the place for what is being written, and clears it of what interrupted runs left there. */
@@ -224,22 +322,22 @@ class Copy {
     try {
       let batch: Candidate[] = [];
       let batchBytes = 0;
-      for await (const { file, source, there } of this.#candidates(trees)) {
+      for await (const pair of this.#pairs(trees)) {
         throwIfInterrupted(signal, 'copying content files');
-        const isSized = there?.stamp.size === file.size;
-        if (isSized && this.#journal.knows(file.sha1, there.stamp)) {
+        const { file } = pair;
+        const fate = this.#foretell(pair);
+        if (fate.type === 'present' || fate.type === 'missing') {
           this.#done++;
           skippedBytes += file.size;
-          this.#present = plus(this.#present, file.size);
+          if (fate.type === 'present') this.#present = plus(this.#present, file.size);
+          else this.#miss(file, fate.problem, fate.detail);
           continue;
         }
-        if (source === undefined && !isSized) {
-          this.#done++;
-          skippedBytes += file.size;
-          this.#miss(file, 'absent', undefined);
-          continue;
-        }
-        batch.push({ file, source: source ?? (there as TreeFile), there });
+        batch.push(
+          fate.type === 'copy'
+            ? { file, source: fate.source, there: undefined, place: fate.place }
+            : { file, source: fate.source, there: fate.there, place: fate.there.path },
+        );
         batchBytes += file.size;
         if (batch.length < FILES_PER_TASK && batchBytes < BYTES_PER_TASK) continue;
         this.#start(batch);
@@ -275,16 +373,31 @@ class Copy {
   /** First what lies at the target is read, then what is not right there is copied. */
   async #handle(batch: readonly Candidate[]): Promise<void> {
     const { runner, target } = this.#options;
-    const sized = batch.filter(({ file, there }) => there?.stamp.size === file.size);
+    const sized = batch.filter(hasFileThere);
     const readings = await runner.read(
-      sized.map(({ file, there }) => ({ path: (there as TreeFile).path, size: file.size })),
+      sized.map(({ file, there }) => ({ path: there.path, size: file.size })),
     );
     const right = new Map<Candidate, FileStamp>();
     for (const [index, candidate] of sized.entries()) {
       const reading = readings[index] as FileReading;
       if (reading.outcome === 'read' && isRight(reading, candidate.file)) right.set(candidate, reading.stamp);
     }
-    const rest = batch.filter((candidate) => !right.has(candidate));
+    throwIfInterrupted(this.#options.signal, 'copying content files'); // what was not read is not damaged
+    const rest: Copyable[] = [];
+    for (const candidate of batch) {
+      if (right.has(candidate)) continue;
+      if (hasSource(candidate)) {
+        rest.push(candidate);
+        continue;
+      }
+      this.#done++;
+      const { problem, detail } = candidate.source as Lack;
+      this.#miss(
+        candidate.file,
+        problem,
+        `${detail === undefined ? '' : `${detail}; `}the one at the target is damaged or cannot be read`,
+      );
+    }
     const jobs = rest.map(({ file, source }) => ({
       source: source.path,
       temporary: join(this.#temporaryFolder(), `${file.sha1}.${process.pid}.copy`),
@@ -297,7 +410,7 @@ class Copy {
     const finished: { sha1: Sha1Hex; stamp: FileStamp }[] = [];
     const folders = new Set<string>();
     const publish = async (index: number): Promise<void> => {
-      const { file, there } = rest[index] as Candidate;
+      const { file, place } = rest[index] as Copyable;
       const copy = copies[index] as FileCopy;
       const { temporary } = jobs[index] as (typeof jobs)[number];
       this.#done++;
@@ -305,13 +418,13 @@ class Copy {
         this.#refuse(file, copy, target);
         return;
       }
-      const path = there?.path ?? pathOf(target, file);
+      const path = place ?? pathOf(target, file);
       await publishFile(temporary, path);
       folders.add(dirname(path));
       finished.push({ sha1: file.sha1, stamp: stampOf(await lstat(path)) });
       this.#copied = plus(this.#copied, file.size);
       if (copy.how !== 'bytes') this.#linked = plus(this.#linked, file.size);
-      if (there !== undefined) this.#replaced = plus(this.#replaced, file.size);
+      if (place !== undefined) this.#replaced = plus(this.#replaced, file.size);
       this.#options.report({ type: 'step', message: `copied (${copy.how}): ${relative(target, path)}` });
     };
     try {
@@ -333,7 +446,7 @@ class Copy {
       this.#present = plus(this.#present, file.size);
       finished.push({ sha1: file.sha1, stamp });
     }
-    if (finished.length > 0) await this.#journal.add(finished);
+    if (finished.length > 0) await this.#options.journal.add(finished);
   }
 
   #refuse(file: Wanted, copy: Exclude<FileCopy, { outcome: 'copied' }>, target: string): void {
@@ -380,24 +493,30 @@ class Copy {
     }
   }
 
-  async *#candidates(trees: Trees): AsyncGenerator<{
-    readonly file: Wanted;
-    readonly source: TreeFile | undefined;
-    readonly there: TreeFile | undefined;
-  }> {
+  async *#pairs(trees: Trees): AsyncGenerator<Pair> {
     for (let folder = 0; folder < FOLDER_COUNT; folder++) {
       throwIfInterrupted(this.#options.signal, 'copying content files');
       const [source, target] = await Promise.all([
         trees.source.readFolder(folder),
         trees.target.readFolder(folder),
       ]);
+      const unlisted = unlistedFolder(source, trees.source)?.detail;
+      const closed = unlistedFolder(target, trees.target);
+      const obstacle = trees.target.strays.find(({ path }) => basename(path) === folderName(folder))?.path;
       let after: Sha1Hex | undefined;
       for (;;) {
         const page = await this.#options.wanted.page(folder, after);
         if (page.length === 0) break;
+        if (closed !== undefined) throw cannotList(closed);
         after = page.at(-1)?.sha1;
         for (const file of page) {
-          yield { file, source: source.files.get(file.sha1), there: target.files.get(file.sha1) };
+          yield {
+            file,
+            source: source.files.get(file.sha1) ?? source.notFiles.get(file.sha1),
+            there: target.files.get(file.sha1) ?? target.notFiles.get(file.sha1),
+            unlisted,
+            obstacle,
+          };
         }
       }
     }
@@ -411,6 +530,70 @@ class Copy {
 interface Trees {
   readonly source: ContentTree;
   readonly target: ContentTree;
+}
+
+type Copyable = Candidate & { readonly source: TreeFile };
+
+function hasSource(candidate: Candidate): candidate is Copyable {
+  return 'stamp' in candidate.source;
+}
+
+function hasFileThere(candidate: Candidate): candidate is Candidate & { readonly there: TreeFile } {
+  return candidate.there !== undefined;
+}
+
+/** What is no file, in words. */
+const KIND_TEXTS: Readonly<Partial<Record<StrayReason, string>>> = {
+  link: 'a link',
+  folder: 'a folder',
+  special: 'a socket or device',
+};
+
+/** The file to copy, if its name and size say that it is one. */
+function sourceOf(file: Wanted, found: TreeFile | Stray | undefined): TreeFile | Lack {
+  if (found === undefined) return { problem: 'absent', detail: undefined };
+  if ('stamp' in found) {
+    return found.stamp.size === file.size
+      ? found
+      : { problem: 'short', detail: `${found.stamp.size} of ${file.size} bytes` };
+  }
+  return found.reason === 'unreadable'
+    ? { problem: 'unreadable', detail: found.detail }
+    : { problem: 'not-a-file', detail: KIND_TEXTS[found.reason] };
+}
+
+/** What the last check found wrong with a source file that is unchanged since. */
+function knownProblem({ record }: Wanted, source: TreeFile): ContentProblem | undefined {
+  return record?.state === 'corrupt' && sameStamp(record.stamp, source.stamp) ? record.problem : undefined;
+}
+
+function isKnownGood({ record }: Wanted, source: TreeFile): boolean {
+  return record?.state === 'verified' && sameStamp(record.stamp, source.stamp);
+}
+
+async function mayWrite(target: string): Promise<boolean> {
+  return access(await nearestFolder(join(target, OWN_FOLDER)), constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What is there has to be known before anything is written beside it. */
+function cannotList({ path, detail }: Stray): WsusutilError {
+  return new WsusutilError('READ_FAILED', `Cannot list the folder ${path}: ${detail}`, {
+    hint: 'Mend its permissions; it must be readable by the account that runs this command.',
+  });
+}
+
+function tooLarge(target: string, toCopy: Amount, free: number | undefined): WsusutilError {
+  return new WsusutilError(
+    'DISK_FULL',
+    `${toCopy.bytes} bytes are to be copied to ${target}, where ${free} are free`,
+    {
+      hint: 'Nothing was copied. Free space, choose another disk, or choose fewer updates (--product, --exclude-superseded).',
+      details: { needed: toCopy.bytes, free },
+    },
+  );
 }
 
 function isRight(reading: Extract<FileReading, { outcome: 'read' }>, file: Wanted): boolean {

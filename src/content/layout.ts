@@ -8,6 +8,7 @@
  *         .wsusutil/                  ours; nothing in it is served, copied or counted
  *             partial/<SHA-1>         a download that was broken off, goes on from there
  *             quarantine/<LL>/…       files moved aside, under their old names
+ *             target-id               tells this target of copies from others (copy-journal.ts)
  *
  * We write these names. Real trees come in others: `wsuscontent/a2/…`, folders without their leading zero, SHA-1s in
  * lower case, any extension. All of them are read, whatever the file system thinks of case.

@@ -9,9 +9,11 @@
  *       … ],
  *       "fileCount": 1, "bytes": 1234 }
  */
+import { access, constants, open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { type ContentFileKind, contentPath, type WantedFile } from '../model/content-file.js';
-import { createAtomicFile } from '../platform/atomic-file.js';
+import { createAtomicFile, writeError } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
 
 const KIND = 'wsusutil-missing-content';
@@ -38,6 +40,46 @@ export interface MissingListFacts {
   readonly createdAt: Date;
   readonly serverId: string;
   readonly contentDirectory: string;
+}
+
+/**
+ * Refuses a path that a list cannot be written to, before hours are spent on finding out what to write. An older list
+ * is replaced; nothing else is.
+ *
+ * @throws WsusutilError `TARGET_EXISTS` if something else has the name, `READ_ONLY`, `WRITE_FAILED`
+ */
+export async function checkListTarget(path: string): Promise<void> {
+  const facts = await stat(path).catch(() => undefined);
+  if (facts?.isDirectory() === true) {
+    throw new WsusutilError('WRITE_FAILED', `${path} is a folder; the list is a file`, {
+      hint: `Name a file in it, e.g. ${join(path, 'need.json')}.`,
+    });
+  }
+  if (facts !== undefined && !(facts.isFile() && (await isListOrEmpty(path, facts.size)))) {
+    throw new WsusutilError('TARGET_EXISTS', `${path} is there and is no list of missing content`, {
+      hint: 'Choose a new name; only an older list is replaced.',
+    });
+  }
+  try {
+    const folder = dirname(path);
+    if (!(await stat(folder)).isDirectory()) throw Object.assign(new Error(folder), { code: 'ENOTDIR' });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+async function isListOrEmpty(path: string, size: number): Promise<boolean> {
+  if (size === 0) return true;
+  const start = Buffer.from(JSON.stringify({ kind: KIND }).slice(0, -1));
+  const handle = await open(path, 'r').catch(() => undefined);
+  if (handle === undefined) return false;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(start.length), 0, start.length, 0);
+    return bytesRead === start.length && buffer.equals(start);
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

@@ -23,18 +23,22 @@ export async function makeOwnFolder(contentFolder: string, name: 'partial' | 'qu
  * @throws WsusutilError `WRITE_FAILED` if the folder itself is a link or no folder, `READ_ONLY`, `DISK_FULL`
  */
 export async function makeRealFolder(path: string): Promise<void> {
+  let failure: unknown;
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
-    throw writeError(error, path);
+    failure = error;
   }
   const facts = await lstat(path).catch(() => undefined);
-  if (facts?.isDirectory() === true) return;
-  throw new WsusutilError(
+  if (facts !== undefined && !facts.isDirectory()) throw noRealFolder(path);
+  if (failure !== undefined) throw writeError(failure, path);
+}
+
+/** What is said of a folder that is to be written into and is none. */
+export function noRealFolder(path: string): WsusutilError {
+  return new WsusutilError(
     'WRITE_FAILED',
     `${path} is not a folder but a link or a file; nothing is written through it`,
-    {
-      hint: 'Move it away, then run the command again.',
-    },
+    { hint: 'Move it away, then run the command again.' },
   );
 }

@@ -5,7 +5,7 @@
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { throwIfInterrupted, WsusutilError } from '../errors.js';
+import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { type FileStamp, sameStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
@@ -80,7 +80,7 @@ interface Candidate {
 
 /**
  * @throws WsusutilError `SAFETY_REFUSED` if the metadata calls for no file at all, or most files would go without
- *   `force`; `INTERRUPTED`, `READ_ONLY`, `WRITE_FAILED`
+ *   `force`; `INTERRUPTED`, `READ_ONLY`, `WRITE_FAILED`, whose details give what was `removed` until then
  */
 export async function pruneContent(options: PruneOptions): Promise<PruneSummary> {
   const { index, contentFolder, runner, action, force } = options;
@@ -115,9 +115,9 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
       const remover = new Remover(options);
       let acted: Survey;
       try {
-        acted = await look(options, kept, tree, remover);
-      } finally {
-        await remover.finish(); // interrupted or not, the store is told what went
+        acted = await look(options, kept, tree, remover).finally(() => remover.finish()); // the store is told what went
+      } catch (error) {
+        throw withRemoved(error, action, remover.removed);
       }
       return { ...acted, contentFolder, action, removed: remover.removed, leftAlone: remover.leftAlone };
     }
@@ -125,6 +125,18 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
   } finally {
     await kept.close();
   }
+}
+
+/** The error, with what was taken out until then: that stays out. */
+function withRemoved(error: unknown, action: PruneOptions['action'], removed: Amount): unknown {
+  if (!isWsusutilError(error)) return error;
+  const { code, message, hint, details, cause } = error;
+  const done = `${removed.files} ${removed.files === 1 ? 'file was' : 'files were'} ${action === 'delete' ? 'deleted' : 'moved to quarantine'} until then`;
+  return new WsusutilError(code, `${message}; ${done}`, {
+    hint: hint ?? 'Run the command again to go on.',
+    details: { ...details, removed },
+    cause: cause ?? error,
+  });
 }
 
 type Survey = Pick<PruneSummary, 'present' | 'found' | 'withinGrace' | 'files'>;
@@ -148,6 +160,7 @@ async function look(
   const files: PrunedFile[] = [];
   const take = async (candidates: readonly Candidate[]) => {
     for (const candidate of candidates) {
+      throwIfInterrupted(signal, 'looking for files to prune');
       const { path, stamp, reason } = candidate;
       // The time of the last change to the directory entry or the file, whichever is later: when it came here.
       const facts = await lstat(path).catch(() => undefined);
@@ -304,6 +317,7 @@ class Remover {
  *
  * @param keepSince milliseconds since 1970
  * @param act false: only counts
+ * @throws WsusutilError `INTERRUPTED`, `READ_ONLY`, `WRITE_FAILED`, whose details give what was `removed` until then
  */
 export async function emptyQuarantine(
   contentFolder: string,
@@ -313,18 +327,22 @@ export async function emptyQuarantine(
 ): Promise<Amount> {
   const folder = quarantineFolderOf(contentFolder);
   let removed = NONE;
-  for (const entry of await listOwnFolder(contentFolder, folder)) {
-    throwIfInterrupted(signal, 'emptying the quarantine');
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const facts = await lstat(path);
-    if (facts.ctimeMs > keepSince) continue;
-    try {
-      if (act) await rm(path);
-    } catch (error) {
-      throw writeError(error, path);
+  try {
+    for (const entry of await listOwnFolder(contentFolder, folder)) {
+      throwIfInterrupted(signal, 'emptying the quarantine');
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const facts = await lstat(path).catch(() => undefined);
+      if (facts === undefined || facts.ctimeMs > keepSince) continue;
+      try {
+        if (act) await rm(path);
+      } catch (error) {
+        throw writeError(error, path);
+      }
+      removed = plus(removed, facts.size);
     }
-    removed = plus(removed, facts.size);
+  } catch (error) {
+    throw act ? withRemoved(error, 'delete', removed) : error;
   }
   return removed;
 }

@@ -19,7 +19,8 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, ContentTally, MAX_LISTED, NONE, plus, type TallySummary } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
-import { FOLDER_COUNT, partialPathOf, pathOf } from './layout.js';
+import { partialPathOf, pathOf } from './layout.js';
+import { missingFilesOf } from './missing-files.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
 import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { freeName } from './quarantine.js';
@@ -343,20 +344,7 @@ class Reset {
   /** Files of the scope that are missing or damaged as the store knows it now. */
   async *#notWhole(kinds?: readonly ContentFileKind[]): AsyncGenerator<readonly WantedFile[]> {
     await this.#records.flush();
-    for (let folder = 0; folder < FOLDER_COUNT; folder++) {
-      let after: Sha1Hex | undefined;
-      for (;;) {
-        const page = await this.#selection.page(folder, after);
-        if (page.length === 0) break;
-        after = page.at(-1)?.sha1;
-        const wanted = page.filter(
-          ({ record, kind }) =>
-            (record === undefined || record.state === 'absent' || record.state === 'corrupt') &&
-            (kinds === undefined || kinds.includes(kind)),
-        );
-        if (wanted.length > 0) yield wanted;
-      }
-    }
+    yield* missingFilesOf(this.#selection, kinds);
   }
 
   async #countMissing(): Promise<NonNullable<ResetSummary['stillMissing']>> {

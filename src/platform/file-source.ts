@@ -133,7 +133,7 @@ function refuseOthers(facts: Stats, path: string): void {
   if (facts.isFile()) return;
   if (facts.isDirectory()) {
     throw new WsusutilError('INPUT_NOT_FOUND', `${path} is a folder, not a regular file`, {
-      hint: 'Give the path of the package in it.',
+      hint: 'Give the path of the file in it.',
     });
   }
   const kind = facts.isFIFO() ? 'a pipe' : facts.isSocket() ? 'a socket' : 'a device';

@@ -6,6 +6,8 @@ import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { parseUpdateId, type UpdateId } from '../model/update-identity.js';
 import type { CategoryRow, MetadataStore, RevisionFilter } from '../store/metadata-store.js';
 
+const MAX_SUGGESTIONS = 5;
+
 /** Values as given on the command line; empty lists and undefined mean no condition. */
 export interface FilterArguments {
   readonly words?: readonly string[] | undefined;
@@ -146,23 +148,23 @@ function findCategories(kind: string, name: string, rows: readonly CategoryRow[]
   const wanted = name.trim().toLowerCase();
   const found = rows.filter((row) => row.title.trim().toLowerCase() === wanted);
   if (found.length > 0) return found.map((row) => row.updateId);
-  const containing = rows.filter((row) => row.title.toLowerCase().includes(wanted));
-  const nearest = nearestName(
-    wanted,
-    rows.map((row) => row.title.trim()),
-  );
-  const suggestions = [
-    ...new Set([...(nearest === undefined ? [] : [nearest]), ...containing.map((row) => row.title.trim())]),
-  ];
   throw new WsusutilError('NOT_FOUND', `The store has no ${kind} named "${name}"`, {
-    hint:
-      suggestions.length === 0
-        ? '"wsusutil categories" lists the names.'
-        : `Did you mean ${suggestions
-            .slice(0, 5)
-            .map((each) => `"${each}"`)
-            .join(', ')}?`,
+    hint: suggestTitles(name, rows) ?? '"wsusutil categories" lists the names.',
   });
+}
+
+/** `Did you mean "Windows 10", "Windows 11"?`; undefined if no title is like `name`. */
+export function suggestTitles(name: string, rows: readonly CategoryRow[]): string | undefined {
+  const wanted = name.trim().toLowerCase();
+  const titles = rows.map((row) => row.title.trim());
+  const nearest = nearestName(wanted, titles);
+  const containing = wanted === '' ? [] : titles.filter((title) => title.toLowerCase().includes(wanted));
+  const suggestions = [...new Set([...(nearest === undefined ? [] : [nearest]), ...containing])];
+  if (suggestions.length === 0) return undefined;
+  return `Did you mean ${suggestions
+    .slice(0, MAX_SUGGESTIONS)
+    .map((each) => `"${each}"`)
+    .join(', ')}?`;
 }
 
 /** Tags (`de`) or long names of languages, in any case → the tags the store has them under. */

@@ -41,3 +41,24 @@ function withAllBelow(rows: readonly CategoryRow[], chosen: readonly UpdateId[])
   for (const id of found) for (const child of below.get(id) ?? []) found.add(child);
   return [...found];
 }
+
+/**
+ * How a category stands to a selection: chosen itself, below one that is, or above some that are.
+ */
+export type SelectionMark = 'selected' | 'included' | 'partial';
+
+/** Marks of the categories of one kind; one without a mark has nothing to do with the selection. */
+export function markSelection(
+  rows: readonly CategoryRow[],
+  chosen: readonly UpdateId[],
+): ReadonlyMap<UpdateId, SelectionMark> {
+  const marks = new Map<UpdateId, SelectionMark>();
+  for (const id of withAllBelow(rows, chosen)) marks.set(id, 'included');
+  for (const id of chosen) marks.set(id, 'selected');
+  const parentsOf = new Map(rows.map(({ updateId, parents }) => [updateId, parents]));
+  // What a set holds while it is walked grows by the parents, each once.
+  const above = new Set(marks.keys());
+  for (const id of above) for (const parent of parentsOf.get(id) ?? []) above.add(parent);
+  for (const id of above) if (!marks.has(id) && parentsOf.has(id)) marks.set(id, 'partial');
+  return marks;
+}

@@ -6,25 +6,8 @@
  *     "schedule": { "daysAfterSecondTuesday": 3, "at": "04:00" }
  */
 import { nearestName } from '../model/nearest-name.js';
+import type { Schedule } from '../model/schedule.js';
 import { timeOfDay, wholeNumber } from './setting-checks.js';
-
-export interface DailySchedule {
-  /** `HH:MM`; with four runs a day from 03:00: 03:00, 09:00, 15:00, 21:00 */
-  readonly firstAt: string;
-  /** 1 … 24 */
-  readonly perDay: number;
-  /** minutes, less than from one run to the next: each run begins at most so much later, at random */
-  readonly randomOffset: number;
-}
-
-export interface MonthlySchedule {
-  /** 0 … 27: the Tuesday itself, or so many days behind it */
-  readonly daysAfterSecondTuesday: number;
-  /** `HH:MM` */
-  readonly at: string;
-}
-
-export type Schedule = DailySchedule | MonthlySchedule;
 
 const DAILY_KEYS = ['firstAt', 'perDay', 'randomOffset'];
 const MONTHLY_KEYS = ['daysAfterSecondTuesday', 'at'];

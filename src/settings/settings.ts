@@ -69,6 +69,7 @@ interface SettingKey<T> {
 }
 
 const UPDATE_SOURCES = ['microsoft-update', 'upstream'] as const;
+const CONTENT_SOURCES = ['upstream', 'microsoft-update', 'either'] as const;
 const CONTENT_POLICIES = ['none', 'licences', 'wanted'] as const;
 const NO_IDS: readonly UpdateId[] = [];
 
@@ -107,6 +108,13 @@ const SETTING_KEYS = {
     ...UPSTREAM,
     kind: 'text',
     description: 'Where its content files are; not set: /Content of the upstream server',
+  },
+  contentSource: {
+    ...withDefault('upstream' as const, choice(...CONTENT_SOURCES)),
+    ...UPSTREAM,
+    kind: 'text',
+    choices: CONTENT_SOURCES,
+    description: 'Where content files are taken from; either: what the upstream lacks, from Microsoft',
   },
   accountName: {
     ...optional(accountName),

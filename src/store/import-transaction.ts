@@ -11,7 +11,7 @@ import {
 } from '../model/update-identity.js';
 import type { SqlDatabase, SqlRow, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
-import { DocumentReader, runsOf } from './document-reader.js';
+import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
   AddedRevisions,
@@ -33,7 +33,7 @@ import { bytesOf, clausesOf, numberOf, textOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
 import { writeSyncChange } from './sqlite-sync-state.js';
-import type { Arrivals, ArrivedFile, SyncChange } from './sync-state.js';
+import type { Arrivals, SyncChange } from './sync-state.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
 
 type Writable<T> = {
@@ -46,8 +46,6 @@ type Writable<T> = {
 
 /** Updates kept in memory, about 40 bytes each; beyond that they are looked up in the database again. */
 const MAX_INDEXED_UPDATES = 1_000_000;
-
-const FILES_PER_RUN = 4096;
 
 /** A batch while its rows are stored. */
 interface BatchContext {
@@ -320,24 +318,9 @@ export class SqliteImportTransaction implements ImportTransaction {
         newUpdates: count('new'),
         revisedUpdates: count('revised'),
         expiredUpdates: count('expired'),
+        declinedUpdates: count('expired'),
       };
     });
-  }
-
-  async *arrivedFiles(): AsyncGenerator<readonly ArrivedFile[]> {
-    this.#guard(() => this.#flush());
-    const rows = this.#database
-      .prepare(`
-        SELECT f.sha1, max(f.size) AS size, l.mu_url FROM revision_files f
-        LEFT JOIN file_locations l ON l.sha1 = f.sha1 WHERE f.revision_key >= ? GROUP BY f.sha1`)
-      .iterate(this.firstKey);
-    for (const run of runsOf(rows, FILES_PER_RUN)) {
-      yield run.map((row) => ({
-        sha1: Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase(),
-        size: numberOf(row.size),
-        muUrl: textOf(row.mu_url),
-      }));
-    }
   }
 
   async finish(limit: number, signal: AbortSignal, from?: RevisionKey): Promise<MissingReferences> {

@@ -10,7 +10,7 @@ import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
 import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
 import type { ServeView } from './serve-view.js';
-import type { Arrivals, ArrivedFile, SyncChange, SyncState } from './sync-state.js';
+import type { Arrivals, SyncChange, SyncState } from './sync-state.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
 export type RevisionKey = number;
@@ -226,8 +226,6 @@ export interface ImportTransaction {
   addDriverSets(sets: readonly { readonly driverSetId: UpdateId; readonly xml: string }[]): Promise<void>;
   /** What came in this transaction. */
   countArrivals(): Promise<Arrivals>;
-  /** Content files of what came in this transaction, each once. */
-  arrivedFiles(): AsyncIterable<readonly ArrivedFile[]>;
   /**
    * Completes derived tables; the references that this transaction's revisions lack, at most `limit` of them.
    *

@@ -50,7 +50,7 @@ export class SqliteContentIndex implements ContentIndex {
   readonly #mode: 'read' | 'write';
   readonly #guard: Guard;
   #selections = 0;
-  /** newest revision whose files are in the table this connection sees */
+  /** newest revision whose files are in the table of this connection's own, if it only reads */
   #indexedTo: RevisionKey | undefined;
 
   /** To be called before each use: {@link catchUp}. */
@@ -265,7 +265,7 @@ export class SqliteContentIndex implements ContentIndex {
     const to = numberOf(
       this.#database.prepare('SELECT coalesce(max(revision_key), 0) AS newest FROM revisions').get()?.newest,
     );
-    if (this.#indexedTo === to) return;
+    if (this.#mode === 'read' && this.#indexedTo === to) return;
     if (this.#mode === 'read') this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
     this.#insertNewest(numberOf(this.#info(INDEXED_TO)), to);
     this.#indexedTo = to;
@@ -303,15 +303,20 @@ export class SqliteContentIndex implements ContentIndex {
       .run(from);
   }
 
+  /** A savepoint, as there may be an import around it: the dry run of a synchronisation looks at content too. */
   #transaction(work: () => void): void {
-    this.#database.exec('BEGIN IMMEDIATE');
+    this.#database.exec('SAVEPOINT content_index');
     try {
       work();
-      this.#database.exec('COMMIT');
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      try {
+        this.#database.exec('ROLLBACK TO content_index; RELEASE content_index');
+      } catch {
+        // SQLite has rolled back by itself (disk full, I/O error).
+      }
       throw error;
     }
+    this.#database.exec('RELEASE content_index');
   }
 
   #info(name: string): SqlValue | undefined {

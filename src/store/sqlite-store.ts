@@ -48,7 +48,7 @@ import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.
 import type { ServeView } from './serve-view.js';
 import { storeError } from './sql-errors.js';
 import type { SqliteContentIndex } from './sqlite-content-index.js';
-import { readOwed, readSyncValues } from './sqlite-sync-state.js';
+import { findDecryptionKeys, readOwed, readSyncValues } from './sqlite-sync-state.js';
 import type { SyncState } from './sync-state.js';
 
 const ROWS_PER_BATCH = 512;
@@ -382,6 +382,7 @@ export class SqliteStore implements MetadataStore {
     return {
       values: async (upstream) => this.#guard(() => readSyncValues(this.#database, upstream)),
       owed: async (upstream, pass) => this.#guard(() => readOwed(this.#database, upstream, pass)),
+      withDecryptionKey: async (sha1s) => this.#guard(() => findDecryptionKeys(this.#database, sha1s)),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { Sha1Hex } from '../model/digest.js';
 import { updateIdFromBytes, updateIdToBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
@@ -23,6 +24,11 @@ export function readOwed(database: SqlDatabase, upstream: string, pass: SyncPass
       },
       reason: textOf(row.reason),
     }));
+}
+
+export function findDecryptionKeys(database: SqlDatabase, sha1s: readonly Sha1Hex[]): ReadonlySet<Sha1Hex> {
+  const find = database.prepare('SELECT 1 AS found FROM decryption_keys WHERE sha1 = ?');
+  return new Set(sha1s.filter((sha1) => find.get(Buffer.from(sha1, 'hex')) !== undefined));
 }
 
 /** Inside a transaction. */

@@ -24,6 +24,8 @@ export interface SyncState {
   values(upstream: string): Promise<ReadonlyMap<string, string>>;
   /** In the order they were listed. */
   owed(upstream: string, pass: SyncPass): Promise<readonly OwedRevision[]>;
+  /** Those of these files for which a decryption key is stored, of whatever upstream it came. */
+  withDecryptionKey(sha1s: readonly Sha1Hex[]): Promise<ReadonlySet<Sha1Hex>>;
 }
 
 /** What a run of the downstream brought, counted by update as the WSUS console does. */
@@ -34,14 +36,8 @@ export interface Arrivals {
   readonly revisedUpdates: number;
   /** whose newest revision came and says that they are expired */
   readonly expiredUpdates: number;
-}
-
-/** A content file of a revision that came in this transaction. */
-export interface ArrivedFile {
-  readonly sha1: Sha1Hex;
-  /** bytes */
-  readonly size: number;
-  readonly muUrl: string | undefined;
+  /** that a server declines by itself: what expired and nobody has approved. Without approvals, all of those. */
+  readonly declinedUpdates: number;
 }
 
 export interface SyncChange {

@@ -4,7 +4,7 @@
  */
 import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
-import type { FileLocation, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
+import type { FileLocation, ServerUpdate, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
 import { decodeUpdateBlob } from '../formats/server-sync/update-blob.js';
 import { SoapFault } from '../formats/soap/soap-fault.js';
 import type { Sha1Hex } from '../model/digest.js';
@@ -32,7 +32,9 @@ export type UpdateEvent =
 
 export interface UpdateFetching {
   readonly batchSize: number;
-  readonly ask: (batch: readonly UpdateIdentity[]) => AsyncGenerator<UpdateDataItem, void, undefined>;
+  readonly ask: (
+    batch: readonly UpdateIdentity[],
+  ) => AsyncGenerator<readonly UpdateDataItem[], void, undefined>;
   /** undefined for anything but a fault */
   readonly decide: (error: unknown) => FaultDecision | undefined;
   readonly newTries: () => Tries;
@@ -57,11 +59,11 @@ interface Batch {
   timeouts: number;
 }
 
-/** Yields each revision once, whatever has to be asked for twice. */
+/** Yields each revision once, those together that came together, whatever has to be asked for twice. */
 export async function* fetchUpdates(
   identities: Iterable<UpdateIdentity>,
   fetching: UpdateFetching,
-): AsyncGenerator<UpdateEvent, void, undefined> {
+): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
   const wanted = new Map<string, UpdateIdentity>();
   for (const identity of identities) wanted.set(formatIdentity(identity), identity);
   const fetcher = new Fetcher(wanted.size, fetching);
@@ -88,7 +90,9 @@ class Fetcher {
     this.#maxUnavailable = Math.max(MAX_UNAVAILABLE, Math.ceil(total * MAX_UNAVAILABLE_SHARE));
   }
 
-  async *fetch(identities: readonly UpdateIdentity[]): AsyncGenerator<UpdateEvent, void, undefined> {
+  async *fetch(
+    identities: readonly UpdateIdentity[],
+  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     /** yielded already; asked for again only for the file locations behind them */
     const delivered = new Set<string>();
     const stack: Batch[] = [this.#batch(identities)];
@@ -111,7 +115,7 @@ class Fetcher {
       });
       if (rest.length < batch.identities.length) stack.push(this.#batch(rest));
       else if (rest.length > 1) this.#halve(batch, stack);
-      else yield this.#giveUp(rest[0] as UpdateIdentity, 'NotReturned');
+      else yield [this.#giveUp(rest[0] as UpdateIdentity, 'NotReturned')];
     }
   }
 
@@ -119,36 +123,45 @@ class Fetcher {
     batch: Batch,
     delivered: Set<string>,
     returned: Set<string>,
-  ): AsyncGenerator<UpdateEvent, void, undefined> {
+  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     const asked = new Map(batch.identities.map((identity) => [formatIdentity(identity), identity]));
-    for await (const item of this.#fetching.ask(batch.identities)) {
-      if (item.type === 'file-location') {
-        yield item;
-        continue;
+    for await (const items of this.#fetching.ask(batch.identities)) {
+      const events: UpdateEvent[] = [];
+      for (const item of items) {
+        const event =
+          item.type === 'file-location' ? item : this.#take(item.update, asked, delivered, returned);
+        if (event !== undefined) events.push(event);
       }
-      const { update } = item;
-      const key = formatIdentity(update.identity);
-      const identity = asked.get(key);
-      if (identity === undefined) {
-        this.#fetching.report({
-          type: 'step',
-          message: `GetUpdateData: ${key} came without being asked for`,
-        });
-        continue;
-      }
-      returned.add(key);
-      if (delivered.has(key)) continue;
-      delivered.add(key);
-      this.#delivered++;
-      let document: Uint8Array;
-      try {
-        document = decodeUpdateBlob(update.blob);
-      } catch (error) {
-        if (!isWsusutilError(error)) throw error;
-        yield { type: 'unreadable', identity, error };
-        continue;
-      }
-      yield { type: 'document', identity, document, fileSha1s: update.fileSha1s };
+      if (events.length > 0) yield events;
+    }
+  }
+
+  /** @returns undefined for what was not asked for, or has come before */
+  #take(
+    update: ServerUpdate,
+    asked: ReadonlyMap<string, UpdateIdentity>,
+    delivered: Set<string>,
+    returned: Set<string>,
+  ): UpdateEvent | undefined {
+    const key = formatIdentity(update.identity);
+    const identity = asked.get(key);
+    if (identity === undefined) {
+      this.#fetching.report({
+        type: 'step',
+        message: `GetUpdateData: ${key} came without being asked for`,
+      });
+      return undefined;
+    }
+    returned.add(key);
+    if (delivered.has(key)) return undefined;
+    delivered.add(key);
+    this.#delivered++;
+    try {
+      const document = decodeUpdateBlob(update.blob);
+      return { type: 'document', identity, document, fileSha1s: update.fileSha1s };
+    } catch (error) {
+      if (!isWsusutilError(error)) throw error;
+      return { type: 'unreadable', identity, error };
     }
   }
 
@@ -158,7 +171,7 @@ class Fetcher {
     batch: Batch,
     stack: Batch[],
     delivered: Set<string>,
-  ): AsyncGenerator<UpdateEvent, void, undefined> {
+  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     const { decide, recover } = this.#fetching;
     const { identities } = batch;
     const decision = decide(error);
@@ -168,7 +181,7 @@ class Fetcher {
       if (rest.length < identities.length) {
         for (const identity of identities) {
           const key = formatIdentity(identity);
-          if (missing.has(key) && !delivered.has(key)) yield this.#giveUp(identity, 'MissingRevisions');
+          if (missing.has(key) && !delivered.has(key)) yield [this.#giveUp(identity, 'MissingRevisions')];
         }
         if (rest.length > 0) stack.push(this.#batch(rest));
         return;
@@ -183,7 +196,7 @@ class Fetcher {
         this.#halve(batch, stack);
       } else {
         const [identity] = identities as readonly [UpdateIdentity];
-        if (!delivered.has(formatIdentity(identity))) yield this.#giveUp(identity, errorCodeOf(error));
+        if (!delivered.has(formatIdentity(identity))) yield [this.#giveUp(identity, errorCodeOf(error))];
       }
       return;
     }
@@ -195,7 +208,7 @@ class Fetcher {
       const [identity] = identities as readonly [UpdateIdentity];
       if (!delivered.has(formatIdentity(identity))) {
         this.#count();
-        yield { type: 'unreadable', identity, error };
+        yield [{ type: 'unreadable', identity, error }];
       }
       return;
     }

@@ -1,10 +1,14 @@
 /** Drivers for a list of computers and devices, which only Microsoft Update offers (server-sync-protocol 11). */
 import { createHash } from 'node:crypto';
-import { WsusutilError } from '../errors.js';
+import { readFile, stat } from 'node:fs/promises';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { DriverSet } from '../formats/server-sync/driver-sets.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
+import { openError } from '../platform/file-source.js';
 import type { RevisionIdAnswer, ServerSyncClient } from './server-sync-client.js';
 
+/** bytes */
+const MAX_INVENTORY_SIZE = 64 * 1024 * 1024;
 /** Lines of an inventory; a fleet of every device there is has fewer. */
 const MAX_ENTRIES = 100_000;
 const MAX_ID_LENGTH = 400;
@@ -19,6 +23,26 @@ export interface DriverInventory {
   readonly hardwareIds: readonly string[];
   /** equal for equal inventories: an anchor is good for one only */
   readonly fingerprint: string;
+}
+
+/**
+ * @param path absolute
+ * @throws WsusutilError `INPUT_NOT_FOUND`, `READ_FAILED`, `LIMIT_EXCEEDED`, and those of {@link parseInventory}
+ */
+export async function readInventory(path: string): Promise<DriverInventory> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_INVENTORY_SIZE) {
+      throw new WsusutilError('LIMIT_EXCEEDED', `${path} is longer than ${MAX_INVENTORY_SIZE} bytes`, {
+        hint: 'An inventory has one hardware id per line; check that this is one, or split it.',
+      });
+    }
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw isWsusutilError(error) ? error : openError(error, path);
+  }
+  return parseInventory(text, path);
 }
 
 /**

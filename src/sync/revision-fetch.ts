@@ -27,7 +27,9 @@ const MAX_UNAVAILABLE_SHARE = 0.05;
 
 export interface RevisionSource {
   readonly updateBatchSize: number;
-  getUpdateData(identities: Iterable<UpdateIdentity>): AsyncGenerator<UpdateEvent, void, undefined>;
+  getUpdateData(
+    identities: Iterable<UpdateIdentity>,
+  ): AsyncGenerator<readonly UpdateEvent[], void, undefined>;
 }
 
 export interface RevisionFetchOptions {
@@ -106,18 +108,25 @@ export class RevisionFetch {
     })();
     report({ type: 'stage-started', stage: 'synchronising', unit: 'revisions', total });
     let done = 0;
-    for await (const event of mergeStreams(streams, concurrency)) {
-      if (event.type === 'file-location') {
-        const { sha1, muUrl } = event.location;
-        if (muUrl !== undefined) this.#urls.set(sha1, muUrl);
-        continue;
+    for await (const events of mergeStreams(streams, concurrency)) {
+      for (const event of events) {
+        if (event.type === 'file-location') {
+          const { sha1, muUrl } = event.location;
+          if (muUrl !== undefined) this.#urls.set(sha1, muUrl);
+          continue;
+        }
+        if (event.type === 'document') {
+          if (this.#take(event.identity, event.document)) await this.#flushTaken();
+        } else if (event.type === 'unavailable') {
+          this.#addUnavailable(
+            event.identity,
+            event.reason,
+            'the upstream lists it but does not give it out',
+          );
+        } else this.#addUnavailable(event.identity, event.error.code, event.error.message);
+        if (this.#unavailable.length > limit) throw isIll(total, this.#unavailable.length);
+        if (++done % PROGRESS_INTERVAL === 0) this.#reportProgress(done, total);
       }
-      if (event.type === 'document') await this.#add(event.identity, event.document);
-      else if (event.type === 'unavailable') {
-        this.#addUnavailable(event.identity, event.reason, 'the upstream lists it but does not give it out');
-      } else this.#addUnavailable(event.identity, event.error.code, event.error.message);
-      if (this.#unavailable.length > limit) throw isIll(total, this.#unavailable.length);
-      if (++done % PROGRESS_INTERVAL === 0) this.#reportProgress(done, total);
     }
     await this.#checkpoint();
     this.#reportProgress(done, total);
@@ -138,10 +147,14 @@ export class RevisionFetch {
     return this.#pipeline.close();
   }
 
-  async #add(identity: UpdateIdentity, document: Uint8Array): Promise<void> {
+  /** @returns true if there is enough to be handed on */
+  #take(identity: UpdateIdentity, document: Uint8Array): boolean {
     this.#documents.push({ identity, document });
     this.#size += document.length;
-    if (this.#size < BATCH_SIZE) return;
+    return this.#size >= BATCH_SIZE;
+  }
+
+  async #flushTaken(): Promise<void> {
     await this.#flush();
     const isDue =
       this.#pipeline.applied - this.#checkpointed >= CHECKPOINT_REVISIONS ||

@@ -222,7 +222,7 @@ export class ServerSyncClient {
         for (;;) {
           const next = await reply.next();
           if (next.done === true) return { anchor: next.value.anchor, revisions };
-          revisions.push(next.value);
+          for (const identity of next.value) revisions.push(identity);
         }
       },
     );
@@ -240,13 +240,15 @@ export class ServerSyncClient {
   }
 
   /**
-   * Streams the documents of these revisions, in the upstream's order and as many per call as it allows. What is left
+   * Streams the documents of these revisions, some at a time, in the upstream's order and as many per call as it allows. What is left
    * out of an answer is asked for again; what the upstream does not have ends as `unavailable` and does not stop the
    * others. Several of these may run at once.
    *
    * @throws WsusutilError `UPSTREAM_FAULT` also when more revisions are unavailable than a healthy server has
    */
-  getUpdateData(identities: Iterable<UpdateIdentity>): AsyncGenerator<UpdateEvent, void, undefined> {
+  getUpdateData(
+    identities: Iterable<UpdateIdentity>,
+  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     return fetchUpdates(identities, {
       batchSize: this.updateBatchSize,
       ask: (batch) => this.#askForUpdates(batch),
@@ -441,7 +443,9 @@ export class ServerSyncClient {
     }
   }
 
-  async *#askForUpdates(batch: readonly UpdateIdentity[]): AsyncGenerator<UpdateDataItem, void, undefined> {
+  async *#askForUpdates(
+    batch: readonly UpdateIdentity[],
+  ): AsyncGenerator<readonly UpdateDataItem[], void, undefined> {
     const cookie = await this.#session.cookie();
     try {
       const reply = await this.#transport.open(this.#url, writeGetUpdateData(cookie, batch));

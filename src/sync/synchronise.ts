@@ -5,7 +5,7 @@
  * came with; the anchor becomes the one to go on from in the transaction that stores the last of them. A run that is
  * killed costs what came since the last checkpoint, never a revision: the next one goes on with what is still owed.
  */
-import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { isWsusutilError, throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
 import type { ServerConfigData } from '../formats/server-sync/get-config-data.js';
 import type { PackageLanguage } from '../model/language.js';
@@ -19,7 +19,7 @@ import type {
   MetadataStore,
   MissingReference,
 } from '../store/metadata-store.js';
-import type { ArrivedFile, OwedRevision, SyncPass } from '../store/sync-state.js';
+import type { OwedRevision, SyncPass } from '../store/sync-state.js';
 import { addDecryptionKeys } from './decryption.js';
 import { type DriverInventory, fetchDriverSets, listDrivers } from './inventory-drivers.js';
 import { RevisionFetch } from './revision-fetch.js';
@@ -56,8 +56,10 @@ export interface SynchroniseOptions {
   readonly categoriesOnly: boolean;
   /** asks for full lists, whatever is remembered */
   readonly full: boolean;
-  /** stores nothing */
+  /** stores nothing; fetches documents only if they are few enough ({@link MAX_REHEARSED_REVISIONS}) */
   readonly dryRun: boolean;
+  /** Called in a dry run that fetched everything, while the store still reads as if it had stored it. */
+  readonly onRehearsed?: ((summary: SyncSummary) => Promise<void>) | undefined;
   /** calls at once; default by kind of upstream */
   readonly concurrency?: number | undefined;
   readonly threads: number;
@@ -76,6 +78,7 @@ export interface SyncSummary {
   readonly newUpdates: number;
   readonly revisedUpdates: number;
   readonly expiredUpdates: number;
+  readonly declinedUpdates: number;
   /** revisions stored */
   readonly revisions: number;
   readonly revisionsByType: Readonly<Record<UpdateType, number>>;
@@ -94,8 +97,8 @@ export interface SyncSummary {
   readonly conflicts: readonly RevisionConflict[];
   readonly driverSets: number;
   readonly decryptionKeys: number;
-  /** content files of the revisions that came, each once, in a dry run; undefined: too many revisions to look into */
-  readonly rehearsedFiles: readonly ArrivedFile[] | undefined;
+  /** a dry run found too many revisions to fetch them: only `listed` and `wanted` say something */
+  readonly isOnlyListed: boolean;
 }
 
 /** Nothing failed to come and nothing is missing. */
@@ -112,8 +115,10 @@ export async function synchroniseMetadata(options: SynchroniseOptions): Promise<
   const run = new SyncRun(options, transaction);
   try {
     const summary = await run.perform();
-    if (options.dryRun) await transaction.rollback();
-    else await transaction.commit();
+    if (options.dryRun) {
+      if (!summary.isOnlyListed) await options.onRehearsed?.(summary);
+      await transaction.rollback();
+    } else await transaction.commit();
     return summary;
   } catch (error) {
     await run.salvage();
@@ -246,9 +251,21 @@ class SyncRun {
 
   /** The language table that packages of this store carry follows the upstream's. */
   async #takeLanguages(theirs: readonly PackageLanguage[]): Promise<void> {
-    const { store, languages: chosen, dryRun } = this.#options;
-    if (dryRun || theirs.length === 0) return;
+    const { store, languages: chosen, dryRun, report } = this.#options;
+    if (theirs.length === 0) return;
     const wanted = chosen === undefined ? undefined : new Set(chosen.map((each) => each.toLowerCase()));
+    const offered = new Set(
+      theirs.filter(({ enabled }) => enabled).map(({ shortName }) => shortName.toLowerCase()),
+    );
+    const lacking = [...(wanted ?? [])].filter((each) => !offered.has(each));
+    if (lacking.length > 0) {
+      report({
+        type: 'warning',
+        code: 'LANGUAGE_UNAVAILABLE',
+        message: `The upstream has no files for ${lacking.join(', ')}: choose them there first, or deselect them here`,
+      });
+    }
+    if (dryRun) return;
     const table = theirs.map((language) => ({
       ...language,
       enabled: wanted === undefined ? language.enabled : wanted.has(language.shortName.toLowerCase()),
@@ -490,7 +507,7 @@ class SyncRun {
     driverSets: number,
     decryptionKeys: number,
   ): Promise<SyncSummary> {
-    const { report, signal, dryRun, categoriesOnly } = this.#options;
+    const { report, signal, categoriesOnly } = this.#options;
     const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, signal, this.#closureFrom);
     for (const reference of missing) {
       report({
@@ -534,14 +551,8 @@ class SyncRun {
       conflicts: conflictList,
       driverSets,
       decryptionKeys,
-      rehearsedFiles: dryRun && this.#rehearsed ? await this.#arrivedFiles() : undefined,
+      isOnlyListed: !this.#rehearsed,
     };
-  }
-
-  async #arrivedFiles(): Promise<readonly ArrivedFile[]> {
-    const files: ArrivedFile[] = [];
-    for await (const run of this.#transaction.arrivedFiles()) for (const file of run) files.push(file);
-    return files;
   }
 
   async #remember(
@@ -575,16 +586,4 @@ function overlay(
     return now ?? language;
   });
   return [...kept, ...byId.values()];
-}
-
-/** @throws WsusutilError `USAGE` if nothing is chosen and the upstream is Microsoft Update: that would be all it has */
-export function requireChoice(isMicrosoftUpdate: boolean): undefined {
-  if (!isMicrosoftUpdate) return undefined;
-  throw new WsusutilError(
-    'USAGE',
-    'No products and classifications are chosen: that would be all of Microsoft Update',
-    {
-      hint: 'Run "wsusutil sync --categories-only", then "wsusutil products select …" and "wsusutil classifications select …".',
-    },
-  );
 }

@@ -6,10 +6,13 @@
  * undici's ProxyAgent is not used: it loses what a proxy says with a refusal (the schemes of a 407), and our limits on
  * the way of plain http.
  */
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { errorText, isWsusutilError } from '../errors.js';
+import { hostOf, type PeerFacts, readPeer } from './peer.js';
 import {
+  isSaidByProxy,
   type ProxyServer,
   type ProxySettings,
   proxyAuthenticationError,
@@ -65,6 +68,13 @@ export interface Connections {
    *   `READ_FAILED`, `SETTINGS_INVALID`
    */
   send(request: SentRequest): Promise<Dispatcher.ResponseData>;
+  /**
+   * Whom a server of https says to be, whether it is believed or not: for telling what went wrong. A handshake and
+   * nothing more; fails as the connection does.
+   *
+   * @param url https
+   */
+  inspect(url: URL, signal: AbortSignal): Promise<PeerFacts>;
   /** The body, no faster than the limit of rate. */
   pace(body: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -101,20 +111,26 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
         headers: { 'user-agent': options.userAgent, ...headers },
       };
       const path = `${url.pathname}${url.search}`;
-      if (proxy === undefined) return agent.request({ ...common, origin: url.origin, path });
-      const reply = await agent
-        .request({
-          ...common,
-          origin: proxyOrigin(proxy),
-          path: `${url.origin}${path}`,
-          headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
-        })
-        .catch((error: unknown) => {
-          throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
-        });
-      if (reply.statusCode !== 407) return reply;
+      if (proxy === undefined) {
+        return unlessAborted(agent.request({ ...common, origin: url.origin, path }), signal);
+      }
+      const asking = agent.request({
+        ...common,
+        origin: proxyOrigin(proxy),
+        path: `${url.origin}${path}`,
+        headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
+      });
+      const reply = await unlessAborted(asking, signal).catch((error: unknown) => {
+        throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
+      });
+      const { statusCode, headers: said } = reply;
+      if (statusCode !== 407 && !(statusCode === 401 && isSaidByProxy(said))) return reply;
       await reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
-      throw proxyAuthenticationError(proxy, reply.headers['proxy-authenticate']);
+      throw proxyAuthenticationError(proxy, challengesOf(statusCode, said));
+    },
+    async inspect(url, signal) {
+      opening ??= open();
+      return (await opening).tunnels.inspect(url, signal);
     },
     pace(body, signal) {
       return limiter === undefined ? body : paced(body, limiter, signal);
@@ -126,6 +142,22 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       await opened?.tunnels.close();
     },
   };
+}
+
+/** undici lets go of a request that waits for its connection only when that is made or has failed. */
+function unlessAborted(
+  asking: Promise<Dispatcher.ResponseData>,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason);
+      asking.then(({ body }) => body.on('error', () => {}).destroy()).catch(() => {});
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    asking.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 /** Makes the connections: plain, TLS, or TLS through a tunnel of a proxy. */
@@ -147,7 +179,15 @@ class Tunnels {
       this.#plain(target, callback);
       return;
     }
-    this.#connectSecurely(target, callback).catch((error: unknown) => {
+    const remembering: buildConnector.Callback = (...[error, socket]) => {
+      if (error === null) {
+        rememberFirstError(socket);
+        callback(null, socket);
+      } else {
+        callback(error, null);
+      }
+    };
+    this.#connectSecurely(target, remembering).catch((error: unknown) => {
       callback(error instanceof Error ? error : new Error(String(error)), null);
     });
   }
@@ -171,9 +211,21 @@ class Tunnels {
     return this.#undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS, secureContext });
   }
 
+  /** See {@link Connections.inspect}. */
+  async inspect(url: URL, signal: AbortSignal): Promise<PeerFacts> {
+    const proxy = proxyFor(url, this.#options.proxies);
+    const port = url.port === '' ? '443' : url.port;
+    const hop =
+      proxy === undefined
+        ? { host: hostOf(url), port: Number(port) }
+        : { socket: await this.#tunnel(proxy, `${url.hostname}:${port}`, signal) };
+    return readPeer(hop, hostOf(url), signal);
+  }
+
   async #tunnel(
     proxy: ProxyServer,
     target: string,
+    signal?: AbortSignal,
   ): Promise<NonNullable<buildConnector.Options['httpSocket']>> {
     const origin = proxyOrigin(proxy);
     let pool = this.#pools.get(origin);
@@ -190,22 +242,40 @@ class Tunnels {
       reply = await pool.connect({
         origin,
         path: target,
+        signal: signal ?? null,
         headers: { host: target, 'user-agent': this.#options.userAgent, ...proxyAuthorization(proxy) },
       });
     } catch (error) {
       throw isWsusutilError(error) ? error : toProxyError(proxy, error);
     }
     const { socket, statusCode, headers } = reply;
-    if (statusCode === 200) return socket as NonNullable<buildConnector.Options['httpSocket']>;
+    if (statusCode >= 200 && statusCode < 300)
+      return socket as NonNullable<buildConnector.Options['httpSocket']>;
     socket.on('error', () => {}).destroy();
-    throw statusCode === 407
-      ? proxyAuthenticationError(proxy, headers['proxy-authenticate'])
+    throw statusCode === 407 || statusCode === 401
+      ? proxyAuthenticationError(proxy, challengesOf(statusCode, headers))
       : tunnelError(proxy, target, statusCode);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#pools.values()].map((pool) => pool.destroy().catch(() => {})));
   }
+}
+
+/**
+ * With TLS 1.3 a server refuses a client after the handshake, by an alert and the end of the connection. undici passes
+ * the end on; the alert becomes its cause.
+ */
+function rememberFirstError(socket: Socket): void {
+  let first: Error | undefined;
+  socket.on('error', (error) => {
+    if (first === undefined) first = error;
+    else if (error !== first) error.cause ??= first;
+  });
+}
+
+function challengesOf(status: number, headers: Dispatcher.ResponseData['headers']) {
+  return headers[status === 407 ? 'proxy-authenticate' : 'www-authenticate'];
 }
 
 function toProxyError(proxy: ProxyServer, error: unknown) {

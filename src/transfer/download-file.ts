@@ -105,7 +105,8 @@ export async function downloadFile(request: DownloadRequest, tools: DownloadTool
     await syncDirectory(dirname(targetPath));
   } catch (error) {
     const told = tools.signal.aborted || isWsusutilError(error) ? error : writeError(error, targetPath);
-    if (isWsusutilError(told, 'DISK_FULL')) await file.discard();
+    // Nothing arrived: an empty file for each one that a server does not hold would only be litter.
+    if (file.size === 0 || isWsusutilError(told, 'DISK_FULL')) await file.discard();
     throwIfInterrupted(tools.signal, 'downloading content files');
     throw told;
   } finally {

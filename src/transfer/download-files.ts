@@ -21,7 +21,8 @@ export interface DownloadFilesOptions extends DownloadTools {
 
 /**
  * Outcomes come as files are done, in no order. A file that cannot be had is an outcome; only an interruption ends the
- * whole. No more requests are taken than are under way.
+ * whole, and not before every file that is in place by then was given out. No more requests are taken than are under
+ * way.
  *
  * @throws WsusutilError `INTERRUPTED`
  */
@@ -60,26 +61,23 @@ export async function* downloadFiles(
     }
   };
   const done: { task: Promise<DownloadOutcome>; outcome: DownloadOutcome }[] = [];
-  const takeDone = function* () {
+  const takeDone = async function* () {
+    await Promise.race(running);
     for (const { task, outcome } of done.splice(0)) {
       running.delete(task);
-      yield outcome;
+      if (!options.signal.aborted || outcome.error === undefined) yield outcome;
     }
+    if (!options.signal.aborted) return;
+    await Promise.allSettled(running);
+    for (const { outcome } of done.splice(0)) if (outcome.error === undefined) yield outcome;
+    throwIfInterrupted(options.signal, 'downloading content files');
   };
   try {
     for await (const request of requests) {
       start(request);
-      while (running.size >= concurrency) {
-        await Promise.race(running);
-        throwIfInterrupted(options.signal, 'downloading content files');
-        yield* takeDone();
-      }
+      while (running.size >= concurrency) yield* takeDone();
     }
-    while (running.size > 0) {
-      await Promise.race(running);
-      throwIfInterrupted(options.signal, 'downloading content files');
-      yield* takeDone();
-    }
+    while (running.size > 0) yield* takeDone();
   } finally {
     // Left early: whoever waits for the signal sees it; nothing may write after we are gone.
     await Promise.allSettled(running);

@@ -5,7 +5,6 @@ import { errorWords, type HttpClientOptions, MAX_DISCARDED_SIZE, openConnections
 import { explainTlsError } from './tls-errors.js';
 
 export type { HttpClientOptions } from './connections.js';
-export type { ProxyServer, ProxySettings } from './proxy.js';
 export type { TrustSettings } from './trust.js';
 
 const HEADERS_TIMEOUT_MS = 60_000;

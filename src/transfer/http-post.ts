@@ -78,18 +78,18 @@ export function openHttpPost(
         ]),
       );
       const paced = connections.pace(reply.body, signal);
+      // Whoever waits for the next piece, a generator among them, does not hear that it was left.
+      const leave = () => void reply.body.on('error', () => {}).destroy();
+      const whole = (source: AsyncIterable<Uint8Array>) =>
+        limited(source, maxExpandedSize, target.host, leave);
       const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
       if (encoding === '' || encoding === 'identity') {
-        return { status: reply.statusCode, headers, body: limited(paced, maxExpandedSize, target.host) };
+        return { status: reply.statusCode, headers, body: whole(paced) };
       }
       if (encoding === 'gzip' || encoding === 'x-gzip') {
-        return {
-          status: reply.statusCode,
-          headers,
-          body: limited(gunzip(paced), maxExpandedSize, target.host),
-        };
+        return { status: reply.statusCode, headers, body: whole(gunzip(paced)) };
       }
-      reply.body.on('error', () => {}).destroy();
+      leave();
       throw new WsusutilError(
         'UPSTREAM_MALFORMED',
         `${target.host} answers in the encoding ${encoding.slice(0, 40)}, which was not asked for`,
@@ -108,19 +108,25 @@ async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   yield* gunzipped;
 }
 
+/** @param leave called at the end, or when the body is left early */
 async function* limited(
   body: AsyncIterable<Uint8Array>,
   maxSize: number,
   host: string,
+  leave: () => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let size = 0;
-  for await (const bytes of body) {
-    size += bytes.length;
-    if (size > maxSize) {
-      throw new WsusutilError('LIMIT_EXCEEDED', `The answer of ${host} is longer than ${maxSize} bytes`, {
-        hint: 'No real answer is; check that this is the server you mean.',
-      });
+  try {
+    for await (const bytes of body) {
+      size += bytes.length;
+      if (size > maxSize) {
+        throw new WsusutilError('LIMIT_EXCEEDED', `The answer of ${host} is longer than ${maxSize} bytes`, {
+          hint: 'No real answer is; check that this is the server you mean.',
+        });
+      }
+      yield bytes;
     }
-    yield bytes;
+  } finally {
+    leave();
   }
 }

@@ -41,7 +41,8 @@ export function proxyFor(url: URL, proxies: ProxySettings | undefined): ProxySer
   return url.protocol === 'https:' ? (proxies.https ?? proxies.http) : proxies.http;
 }
 
-function isLoopback(hostname: string): boolean {
+/** This machine itself, by name or address. */
+export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const family = isIP(host);
   if (family === 0) return host === 'localhost' || host.endsWith('.localhost');
@@ -67,7 +68,7 @@ export function proxyOrigin({ host, port }: ProxyServer): string {
 }
 
 /** `host:port`, for messages. */
-export function proxyName({ host, port }: ProxyServer): string {
+export function proxyName({ host, port }: Pick<ProxyServer, 'host' | 'port'>): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
@@ -91,9 +92,21 @@ export function proxyAuthorization(proxy: ProxyServer): Readonly<Record<string, 
 }
 
 /**
- * The error for a 407.
+ * Whether the proxy itself, and not the server behind it, gave an answer to a request in absolute form. Only proxies
+ * that give themselves away are known: squid in a header of its own, tinyproxy by its name.
  *
- * @param challenges values of `Proxy-Authenticate`
+ * @param headers lower-case names
+ */
+export function isSaidByProxy(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): boolean {
+  return headers['x-squid-error'] !== undefined || /^tinyproxy/i.test(String(headers.server ?? ''));
+}
+
+/**
+ * The error for a 407, and for the 401 with which tinyproxy refuses a wrong password.
+ *
+ * @param challenges values of `Proxy-Authenticate`, of a 401 of `WWW-Authenticate`
  */
 export function proxyAuthenticationError(
   proxy: ProxyServer,

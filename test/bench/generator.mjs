@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..');
 /** `outDir` of test/helpers/catalogue/tsconfig.json */
 const output = join(root, 'node_modules/.cache/wsusutil-generator');
 
-/** @returns {Promise<typeof import('../helpers/catalogue/write-catalogue.js') & typeof import('../helpers/catalogue/generate-catalogue.js') & typeof import('../helpers/catalogue/documents.js')>} */
+/** @returns {Promise<typeof import('../helpers/catalogue/write-catalogue.js') & typeof import('../helpers/catalogue/generate-catalogue.js') & typeof import('../helpers/catalogue/documents.js') & typeof import('../helpers/catalogue/wire-catalogue.js')>} */
 export async function loadGenerator() {
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const project = join(root, 'test/helpers/catalogue/tsconfig.json');
@@ -25,5 +25,6 @@ export async function loadGenerator() {
     ...(await load('generate-catalogue.js')),
     ...(await load('write-catalogue.js')),
     ...(await load('documents.js')),
+    ...(await load('wire-catalogue.js')),
   };
 }

@@ -20,8 +20,9 @@ export function isInstalled(name) {
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, stdoutPath?: string, memory?: string }} [options]
- *   stdoutPath: where its output goes, nowhere if left out; memory: a scratch folder, to measure peak memory too
- * @returns {Promise<{ ms: number, peakBytes: number | undefined }>}
+ *   stdoutPath: where its output goes, nowhere if left out; memory: a scratch folder, to measure peak memory and
+ *   processor time too
+ * @returns {Promise<{ ms: number, peakBytes: number | undefined, cpuMs: number | undefined }>} cpuMs: user and system
  * @throws Error if it does not exit with 0
  */
 export async function run(command, args, options = {}) {
@@ -29,7 +30,7 @@ export async function run(command, args, options = {}) {
   const memoryPath = options.memory === undefined ? undefined : join(options.memory, 'peak-memory');
   const wrap = memoryPath !== undefined && hasGnuTime;
   const program = wrap ? '/usr/bin/time' : command;
-  const programArgs = wrap ? ['-f', '%M', '-o', memoryPath, command, ...args] : args;
+  const programArgs = wrap ? ['-f', '%M %U %S', '-o', memoryPath, command, ...args] : args;
   try {
     const startedAt = performance.now();
     const child = spawn(program, programArgs, { cwd: options.cwd, stdio: ['ignore', stdout, 'pipe'] });
@@ -37,11 +38,11 @@ export async function run(command, args, options = {}) {
     child.stderr.setEncoding('utf8').on('data', (text) => {
       stderr = (stderr + text).slice(-4_000);
     });
-    let polledBytes;
+    let polled;
     const poll =
       memoryPath !== undefined && !wrap && process.platform === 'linux'
         ? setInterval(() => {
-            polledBytes = peakMemory(child.pid) ?? polledBytes;
+            polled = lookAt(child.pid) ?? polled;
           }, POLL_INTERVAL_MS)
         : undefined;
     const status = await new Promise((settle, fail) => {
@@ -50,18 +51,28 @@ export async function run(command, args, options = {}) {
     const ms = performance.now() - startedAt;
     clearInterval(poll);
     if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit ${status}\n${stderr.trim()}`);
-    const peakBytes = wrap ? Number(readFileSync(memoryPath, 'utf8').trim()) * 1024 : polledBytes;
-    return { ms, peakBytes };
+    if (!wrap) return { ms, peakBytes: polled?.peakBytes, cpuMs: polled?.cpuMs };
+    const [kilobytes, user, system] = readFileSync(memoryPath, 'utf8').trim().split(' ').map(Number);
+    return { ms, peakBytes: kilobytes * 1024, cpuMs: (user + system) * 1000 };
   } finally {
     if (stdout !== 'ignore') closeSync(stdout);
     if (memoryPath !== undefined) rmSync(memoryPath, { force: true });
   }
 }
 
-function peakMemory(pid) {
+/** Ticks per second of the times in /proc, on every Linux that people run. */
+const CLOCK_TICKS = 100;
+
+function lookAt(pid) {
   try {
     const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return match === null ? undefined : Number(match[1]) * 1024;
+    if (match === null) return undefined;
+    // The name in parentheses may hold anything; utime and stime are fields 14 and 15.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return { peakBytes: Number(match[1]) * 1024, cpuMs: (ticks * 1000) / CLOCK_TICKS };
   } catch {
     return undefined; // it has ended
   }

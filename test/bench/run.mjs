@@ -1,6 +1,6 @@
 // npm run bench [-- <table> ...] [-- --revisions N] [--rounds N] [--large] [--cli <script>]
 //
-// Tables: startup, import, export, query, store, content; all of them if none is named. Each measures the program as people
+// Tables: startup, import, export, query, store, content, sync; all of them if none is named. Each measures the program as people
 // run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,11 +10,12 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inventFiles, makeContentTree, writeContentPackage } from './content-tree.mjs';
 import { loadGenerator } from './generator.mjs';
-import { interleave, isInstalled, run } from './measure.mjs';
+import { interleave, isInstalled, median, run } from './measure.mjs';
 import { overheadRow, printTable, ratioRow } from './report.mjs';
+import { startUpstream } from './upstream.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
-const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content'];
+const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content', 'sync'];
 const MEGABYTE = 1e6;
 
 const IMPORT_LIMIT = 4;
@@ -30,6 +31,19 @@ const QUERY_ALLOWANCE_MS = 50;
 const VERIFY_LIMIT = 1 / 0.9;
 const QUICK_LIMIT = 3;
 const CONTENT_MEMORY_LIMIT = 400 * MEGABYTE;
+const SYNC_LIMIT = 1.5;
+const SYNC_MEMORY_LIMIT = 400 * MEGABYTE;
+const SYNC_REQUEST_LIMIT = 6;
+const FETCH_LIMIT = 0.5;
+/** `--revisions` beyond this many counts for the other tables only. */
+const SYNC_REVISIONS = 20_000;
+/** calls at once, as `wsusutil sync` makes them to a WSUS server */
+const SYNC_CONCURRENCY = 2;
+const UPSTREAMS = [
+  { latency: 5, gzip: false },
+  { latency: 5, gzip: true },
+  { latency: 50, gzip: false },
+];
 /** Files of the trees below: many small ones and few large ones, and more tiny ones than a server has. */
 const SMALL_FILES = 20_000;
 const LARGE_FILES = 40;
@@ -451,8 +465,119 @@ async function content() {
   show('Content directory', rows);
 }
 
+async function sync() {
+  const count = Math.min(revisions, SYNC_REVISIONS);
+  const { paths } = await makePackages(count);
+  const bench = (script, url, gzip) => [
+    process.execPath,
+    [
+      join(import.meta.dirname, script),
+      url,
+      '--concurrency',
+      String(SYNC_CONCURRENCY),
+      ...(gzip ? ['--gzip'] : []),
+    ],
+  ];
+  const rows = [];
+  for (const { latency, gzip } of UPSTREAMS) {
+    const upstream = await startUpstream({ revisions: count, seed, latency, gzip });
+    try {
+      const directory = fresh('data-sync');
+      const synchronise = wsusutil(
+        ...['sync', '--upstream', upstream.url, '--metadata-only', '--data-dir', directory, '--quiet'],
+      );
+      const emptied = async (path, command) => {
+        await rm(path, { recursive: true, force: true });
+        return command;
+      };
+      const imported = fresh('data-imported');
+      const result = await interleaveUsage(rounds, {
+        raw: () => bench('raw-posts.mjs', upstream.url, gzip),
+        fetch: () => bench('fetch-documents.mjs', upstream.url, gzip),
+        'xml.gz': () => emptied(imported, importInto(imported, paths['xml.gz'])),
+        cab: () => emptied(imported, importInto(imported, paths.cab)),
+        sync: () => emptied(directory, synchronise),
+      });
+      const before = await upstream.countCalls();
+      await run(...synchronise);
+      const requests = (await upstream.countCalls()) - before;
+      rows.push(...syncRows(`${latency} ms${gzip ? ', gzip' : ''}`, result, requests));
+    } finally {
+      await upstream.stop();
+    }
+  }
+  show(`Synchronisation, ${count} revisions from an upstream with latency`, rows);
+}
+
+function syncRows(where, result, requests) {
+  const name = (floor) => (floor === 'raw' ? 'raw HTTP of the same bodies' : 'import of the .xml.gz');
+  const slower = (unit) => (result.raw[unit] > result['xml.gz'][unit] ? 'raw' : 'xml.gz');
+  const ratio = (what, unit, one, other, limit) =>
+    result[one][unit] === undefined || result[other][unit] === undefined
+      ? { what, skipped: `not measured on ${process.platform}` }
+      : limit === undefined
+        ? { ...ratioRow(what, result[one][unit], result[other][unit], other, 1), target: '', met: undefined }
+        : ratioRow(what, result[one][unit], result[other][unit], name(other), limit);
+  const { peakBytes } = result.sync;
+  return [
+    ratio(`${where}: sync`, 'ms', 'sync', slower('ms'), SYNC_LIMIT),
+    ratio(`${where}: sync, processor time`, 'cpuMs', 'sync', slower('cpuMs'), SYNC_LIMIT),
+    ratio(`${where}: fetch and decode alone, processor time`, 'cpuMs', 'fetch', 'xml.gz', FETCH_LIMIT),
+    ratio(`${where}: raw HTTP, processor time`, 'cpuMs', 'raw', 'xml.gz'),
+    ratio(`${where}: import of the .cab, processor time`, 'cpuMs', 'cab', 'xml.gz'),
+    peakBytes === undefined
+      ? { what: `${where}: sync: peak memory`, skipped: `not measured on ${process.platform}` }
+      : {
+          what: `${where}: sync: peak memory`,
+          measured: `${(peakBytes / MEGABYTE).toFixed(0)} MB`,
+          floor: '',
+          target: `under ${SYNC_MEMORY_LIMIT / MEGABYTE} MB`,
+          met: peakBytes < SYNC_MEMORY_LIMIT,
+        },
+    {
+      what: `${where}: requests when nothing has changed`,
+      measured: String(requests),
+      floor: '',
+      target: `at most ${SYNC_REQUEST_LIMIT}`,
+      met: requests <= SYNC_REQUEST_LIMIT,
+    },
+  ];
+}
+
+/**
+ * As `interleave`, with processor time and memory.
+ *
+ * @param {Record<string, () => [string, string[]] | Promise<[string, string[]]>>} commands made anew for each round
+ * @returns {Promise<Record<string, { ms: number, cpuMs: number | undefined, peakBytes: number | undefined }>>} medians;
+ *   of memory the maximum
+ */
+async function interleaveUsage(rounds, commands) {
+  const usage = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, make] of Object.entries(commands)) {
+      const command = await make();
+      usage[name].push(await run(...command, { memory: scratch }));
+    }
+  }
+  const values = (list, unit) => list.map((each) => each[unit]).filter((value) => value !== undefined);
+  return Object.fromEntries(
+    Object.entries(usage).map(([name, list]) => {
+      const cpu = values(list, 'cpuMs');
+      const peaks = values(list, 'peakBytes');
+      return [
+        name,
+        {
+          ms: median(values(list, 'ms')),
+          cpuMs: cpu.length === 0 ? undefined : median(cpu),
+          peakBytes: peaks.length === 0 ? undefined : Math.max(...peaks),
+        },
+      ];
+    }),
+  );
+}
+
 try {
-  const measure = { startup, import: importTable, export: exportTable, query, store, content };
+  const measure = { startup, import: importTable, export: exportTable, query, store, content, sync };
   console.log(
     `Node ${process.version}, ${process.platform}-${process.arch}; medians of ${rounds} interleaved rounds`,
   );

@@ -1,7 +1,7 @@
 /** A command run in this process, on a store of its own. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CommandContext, DataDirectory } from '../../src/commands/context.js';
+import type { CommandContext, DataDirectory, Machine, SecretInput } from '../../src/commands/context.js';
 import type {
   AssignmentSpec,
   CommandDeclaration,
@@ -23,8 +23,11 @@ export interface CommandResult extends Outcome {
 export interface GivenArguments {
   /** Ctrl-C */
   readonly signal?: AbortSignal;
+  /** what is typed, in the environment, and in files */
+  readonly secrets?: SecretInput;
   /** is handed every event */
   readonly onEvent?: (event: ProgressEvent) => void;
+  readonly machine?: Machine;
   readonly assignments?: Readonly<Record<string, string>>;
   readonly positionals?: Readonly<Record<string, string | readonly string[]>>;
   readonly options?: Readonly<Record<string, string | boolean | readonly string[]>>;
@@ -49,7 +52,9 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     journalsPath: `${storePath}.copies`,
     lockPath: `${storePath}.lock`,
   };
+  const { machine } = given;
   const context: CommandContext = {
+    ...(machine === undefined ? {} : { machine: async () => machine }),
     signal: given.signal ?? new AbortController().signal,
     now: () => NOW,
     report: (event) => {
@@ -60,6 +65,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     threads: 0,
     processors: 1,
     logPath: undefined,
+    ...(given.secrets === undefined ? {} : { secrets: given.secrets }),
     announce: (line) => announced.push(line),
     dataDirectory: async () => directory,
     findDataDirectory: async () => directory,

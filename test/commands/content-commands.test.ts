@@ -227,7 +227,7 @@ test('content copy copies what is called for, verified, and a second run copies 
     expect(readFileSync(join(target, 'WsusContent', file.path)).equals(file.bytes)).toBe(true);
   }
   const listed = readdirSync(join(target, 'WsusContent'), { recursive: true, withFileTypes: true });
-  expect(listed.filter((each) => each.isFile() && each.name !== 'copied')).toHaveLength(5);
+  expect(listed.filter((each) => each.isFile() && each.name !== 'target-id')).toHaveLength(5);
   const again = await runCommand(contentCopy, storePath, {
     positionals: { dir: target },
     options: { link: 'never' },
@@ -406,8 +406,11 @@ test('a tree cannot vouch for itself: what was verified is remembered in the dat
     encoding: 'utf8',
     withFileTypes: true,
   });
-  expect(names.filter((each) => each.isFile())).toHaveLength(files.length + 1);
-  expect(readdirSync(`${storePath}.copies`)).toHaveLength(1);
+  const others = names.filter((each) => each.isFile() && !each.parentPath.includes('.wsusutil'));
+  expect(others).toHaveLength(files.length + 1);
+  const id = readFileSync(join(target, 'WsusContent/.wsusutil/target-id'), 'latin1');
+  expect(id).toMatch(/^[0-9a-f]{32}\n$/);
+  expect(readdirSync(`${storePath}.copies`)).toEqual([id.trim()]);
 });
 
 test('a reset whose time is up says so, repairs nothing, and the next one goes on there', async () => {

@@ -188,7 +188,9 @@ test('Ctrl-C during a copy ends with 130 and leaves nothing half-written', async
   onTestFinished(target.remove);
   const child = startProgram(['content', 'copy', target.path, '--link', 'never'], home());
   const end = finish(child);
-  await sleep(250);
+  // Its first sign of life: before that, a signal meets a program that does not listen yet.
+  const isUnderWay = () => existsSync(join(target.path, 'WsusContent'));
+  while (child.exitCode === null && !isUnderWay()) await sleep(5);
   child.kill('SIGINT');
   const { exitCode } = await end;
   if (exitCode === 0) return; // it was quicker

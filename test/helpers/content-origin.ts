@@ -9,6 +9,8 @@ export type Fault =
   | { readonly type: 'wrong-bytes' }
   | { readonly type: 'more-bytes' }
   | { readonly type: 'ends-early'; readonly after: number }
+  /** sends nothing more, and keeps the connection until the other side closes it */
+  | { readonly type: 'stalls'; readonly after: number }
   | { readonly type: 'ignores-range' }
   | { readonly type: 'wrong-range' }
   | { readonly type: 'portal' }
@@ -20,16 +22,21 @@ export interface ContentOrigin {
   readonly url: string;
   /** the `Range` header (or `all`) of every request, in order */
   readonly asked: readonly string[];
+  /** every request, in order */
+  readonly requests: readonly { readonly path: string; readonly start: number }[];
   /** Faults of the next requests for a path, one each. */
   fail(path: string, ...faults: readonly Fault[]): void;
 }
 
-/** @param files path with a slash in front → bytes */
+/** @param files path with a slash in front → bytes; may change while the server runs */
 export async function startContentOrigin(files: ReadonlyMap<string, Buffer>): Promise<ContentOrigin> {
   const asked: string[] = [];
+  const requests: { path: string; start: number }[] = [];
   const faults = new Map<string, Fault[]>();
   const server: Server = createServer((request, response) => {
     asked.push(request.headers.range ?? 'all');
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    requests.push({ path: request.url ?? '', start });
     answer(request, response, files, faults.get(request.url ?? '')?.shift());
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -43,6 +50,7 @@ export async function startContentOrigin(files: ReadonlyMap<string, Buffer>): Pr
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    requests,
     fail: (path, ...list) => faults.set(path, [...(faults.get(path) ?? []), ...list]),
   };
 }
@@ -92,6 +100,10 @@ function answer(
     body = body.subarray(0, fault.after);
   }
   response.writeHead(start > 0 ? 206 : 200, headers);
+  if (fault?.type === 'stalls') {
+    response.write(body.subarray(0, fault.after));
+    return;
+  }
   if (fault?.type === 'reset') {
     response.write(body.subarray(0, fault.after), () => setTimeout(() => request.socket.destroy(), 20));
     return;

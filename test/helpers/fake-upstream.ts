@@ -1,20 +1,40 @@
 /**
- * An upstream over real HTTP on 127.0.0.1, for tests of the downstream. It follows the protocol as a WSUS server does
- * (server-sync-protocol 3 to 9, 11, 12, 15), is as strict about the order of elements as Microsoft Update, and has the
- * quirks of section 19 as switches. It shares no code with what it tests but the parser of update documents.
+ * An upstream over real HTTP or TLS on 127.0.0.1, for tests of the downstream. It follows the protocol as a WSUS server
+ * does (server-sync-protocol 3 to 9, 11, 12, 15, 16), is as strict about the order of elements as Microsoft Update, and
+ * has the quirks of section 19 as switches. It shares no code with what it tests but the parser of update documents.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
 import { digestToBase64 } from '../../src/model/digest.js';
 import type { RevisionFacts } from '../../src/model/revision.js';
 import { formatIdentity, type UpdateId, type UpdateIdentity } from '../../src/model/update-identity.js';
-import { buildCabinet, lzxFolder, mszipFolder } from './cabinet-builder.js';
 import { type CatalogueOptions, generateCatalogue } from './catalogue/generate-catalogue.js';
 import { bodyOf, childNamed, type TreeElement } from './soap-tree.js';
+import { type ServerCertificate, tlsServerOptions } from './tls-files.js';
+import {
+  cabinetOf,
+  compressedBlob,
+  escaped,
+  identityFields,
+  identityXml,
+  isSentPlain,
+  list,
+  plainBlob,
+  updateData,
+  urlData,
+} from './update-wire.js';
+import {
+  type ContentQuirks,
+  type ContentRequest,
+  isContentPath,
+  UpstreamContent,
+  type UpstreamFile,
+} from './upstream-content.js';
 
 export interface UpstreamItem {
   readonly identity: UpdateIdentity;
@@ -25,11 +45,17 @@ export interface UpstreamItem {
   /** products and product families */
   readonly categories: readonly UpdateId[];
   readonly classifications: readonly UpdateId[];
+  /** files that exist, of this item or of another one */
+  readonly content?: readonly UpstreamFile[];
 }
 
-export interface UpstreamQuirks {
+export interface UpstreamQuirks extends ContentQuirks {
   /** dress, field order, anchors and limits of Microsoft Update; default `wsus` */
   readonly kind?: 'wsus' | 'microsoft-update';
+  /** order of the fields of `GetConfigData`; default: that of the kind */
+  readonly configOrder?: 'wsus' | 'microsoft-update';
+  /** `MUUrl`s point at this server in place of Microsoft's */
+  readonly servesMuUrls?: boolean;
   /** most updates in one answer, whatever was asked; the rest is left out in silence */
   readonly answerAtMost?: number;
   /** the answer to a batch with an unknown revision; default: that of the kind */
@@ -59,6 +85,7 @@ export interface UpstreamQuirks {
 
 /** Trouble made on purpose, for the first calls it fits. */
 export interface PlannedTrouble {
+  /** an operation, or `Content` for requests of files */
   readonly on: string;
   /** default 1 */
   readonly times?: number;
@@ -86,8 +113,16 @@ export interface RecordedCall {
   readonly headers: IncomingMessage['headers'];
 }
 
+export interface UpstreamTls {
+  /** default `server` */
+  readonly certificate?: ServerCertificate;
+  readonly demandsClientCertificate?: boolean;
+}
+
 export interface FakeUpstream extends AsyncDisposable {
   readonly url: URL;
+  /** where `Content` is: with TLS on another port and without TLS, as a real server has it (1.3) */
+  readonly contentUrl: URL;
   readonly calls: readonly RecordedCall[];
   countCalls(operation: string): number;
   /** revisions in each `GetUpdateData`, in order */
@@ -97,8 +132,11 @@ export interface FakeUpstream extends AsyncDisposable {
   readonly quirks: UpstreamQuirks;
   change(quirks: Partial<UpstreamQuirks>): void;
   plan(trouble: PlannedTrouble): void;
+  /** No more trouble, whatever was planned. */
+  forgetPlans(): void;
   /** files asked for with `DownloadFiles` */
   readonly downloads: readonly string[];
+  readonly contentRequests: readonly ContentRequest[];
 }
 
 const SD = 'http://www.microsoft.com/SoftwareDistribution';
@@ -108,7 +146,6 @@ const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 const SYNC_PATH = '/serversyncwebservice/serversyncwebservice.asmx';
 const AUTH_PATH = '/dssauthwebservice/dssauthwebservice.asmx';
 const DEFAULT_MAX_UPDATES = 100;
-const PLAIN_LIMIT = 5_120;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The sequences of appendix B; `*` repeats. What is out of order or unknown is refused, as a strict server would. */
@@ -179,36 +216,54 @@ class Fault extends Error {
   }
 }
 
+/** @param tls services over TLS, with a certificate of fixtures/tls */
 export async function startFakeUpstream(
   items: Iterable<UpstreamItem>,
   quirks: UpstreamQuirks = {},
+  tls?: UpstreamTls,
 ): Promise<FakeUpstream> {
   const upstream = new Upstream(quirks);
   upstream.publish(items);
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     upstream.serve(request, response).catch((error: unknown) => {
       response.statusCode = 599;
       response.end(String(error));
     });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  };
+  const servers: Server[] = [createServer(listener)];
+  if (tls !== undefined) {
+    servers.unshift(
+      createTlsServer(tlsServerOptions(tls.certificate, tls.demandsClientCertificate), listener),
+    );
+  }
+  const [services, content = services] = await Promise.all(servers.map(listen));
+  upstream.contentUrl = new URL(`http://127.0.0.1:${content}/`);
   return Object.assign(upstream, {
-    url: new URL(`http://127.0.0.1:${port}/`),
+    url: new URL(`${tls === undefined ? 'http' : 'https'}://127.0.0.1:${services}/`),
     async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
+      for (const server of servers) {
+        server.close();
+        server.closeAllConnections();
+        await once(server, 'close');
+      }
     },
   });
+}
+
+/** @returns the port */
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
 }
 
 class Upstream {
   readonly calls: RecordedCall[] = [];
   readonly batchSizes: number[] = [];
   readonly downloads: string[] = [];
+  contentUrl = new URL('http://127.0.0.1/');
   quirks: UpstreamQuirks;
+  readonly #content = new UpstreamContent();
   readonly #items = new Map<string, StoredItem>();
   readonly #troubles: { trouble: PlannedTrouble; passed: number; done: number }[] = [];
   readonly #authorizations = new Map<string, { readonly guid: string }>();
@@ -231,6 +286,10 @@ class Upstream {
     this.#troubles.push({ trouble, passed: 0, done: 0 });
   }
 
+  forgetPlans(): void {
+    this.#troubles.length = 0;
+  }
+
   countCalls(operation: string): number {
     return this.calls.filter((call) => call.operation === operation).length;
   }
@@ -240,7 +299,12 @@ class Upstream {
     for (const item of items) {
       const facts = parseUpdateDocument(item.document);
       this.#items.set(formatIdentity(item.identity), { ...item, facts, publishedAt });
+      for (const file of item.content ?? []) this.#content.add(file);
     }
+  }
+
+  get contentRequests(): readonly ContentRequest[] {
+    return this.#content.requests;
   }
 
   get #isMicrosoftUpdate(): boolean {
@@ -271,6 +335,7 @@ class Upstream {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const path = pathname.toLowerCase();
+    if (isContentPath(path)) return this.#serveContent(request, response, path);
     if (path !== SYNC_PATH && path !== AUTH_PATH)
       return void sendPage(response, 404, '<html><p>Not Found<br></html>');
     if (request.method !== 'POST') return void sendPage(response, 405, 'POST only');
@@ -278,15 +343,11 @@ class Upstream {
     this.calls.push({ operation: operation.local, request: operation, headers: request.headers });
     if (this.quirks.slowMs !== undefined) await pause(this.quirks.slowMs);
     const trouble = this.#takeTrouble(operation.local);
-    if (trouble?.hang === true) return;
     if (trouble?.voidCookies === true) {
       this.#cookies.clear();
       this.#authorizations.clear();
     }
-    if (trouble?.status !== undefined) {
-      const { code, headers, body } = trouble.status;
-      return void sendPage(response, code, body ?? '<html><p>Trouble<br></html>', headers);
-    }
+    if (trouble !== undefined && isAnsweredWith(trouble, response)) return;
     let status = 200;
     let xml: string;
     try {
@@ -299,6 +360,17 @@ class Upstream {
       xml = this.#fault(error, operation);
     }
     await this.#send(request, response, status, Buffer.from(xml, 'utf8'), trouble);
+  }
+
+  async #serveContent(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    if (this.quirks.slowMs !== undefined) await pause(this.quirks.slowMs);
+    const trouble = this.#takeTrouble('Content');
+    const { status, headers, body } = this.#content.answer(request, path, this.quirks);
+    if (trouble !== undefined && isAnsweredWith(trouble, response)) return;
+    const { 'Content-Length': size, ...others } = headers;
+    const isCut = trouble?.cutAfter !== undefined;
+    response.writeHead(status, isCut || size === undefined ? others : headers);
+    await this.#sendBody(response, body, trouble);
   }
 
   #takeTrouble(operation: string): PlannedTrouble | undefined {
@@ -330,6 +402,14 @@ class Upstream {
       ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
       ...(trouble?.cutAfter === undefined ? { 'Content-Length': body.length } : {}),
     });
+    await this.#sendBody(response, body, trouble);
+  }
+
+  async #sendBody(
+    response: ServerResponse,
+    body: Buffer,
+    trouble: PlannedTrouble | undefined,
+  ): Promise<void> {
     if (trouble?.resetAfter !== undefined) {
       response.write(body.subarray(0, trouble.resetAfter), () =>
         setImmediate(() => response.socket?.resetAndDestroy()),
@@ -458,7 +538,10 @@ class Upstream {
       LanguageUpdateList: languages,
       MaxUpdatesPerRequestInGetUpdateDecryptionData: isMu ? 500 : 100,
     };
-    const order = isMu ? [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [0, 1, 2, 5, 4, 6, 3, 7, 8, 9, 10];
+    const order =
+      (this.quirks.configOrder ?? this.quirks.kind) === 'microsoft-update'
+        ? [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+        : [0, 1, 2, 5, 4, 6, 3, 7, 8, 9, 10];
     const entries = Object.entries(fields);
     return order
       .map((index) => entries[index] as [string, unknown])
@@ -562,38 +645,34 @@ class Upstream {
       const other = [...this.#items.values()].find((item) => !found.includes(item));
       if (other !== undefined) sent.unshift(other);
     }
-    const updates = sent.map((item) => {
-      const { plain, compressed } = this.#blob(item);
-      const digests = item.files.map(({ sha1 }) => `<base64Binary>${digestToBase64(sha1)}</base64Binary>`);
-      return `<ServerSyncUpdateData><Id>${identityFields(item.identity)}</Id>${plain}${digests.length === 0 ? '' : list('FileDigestList', digests)}${compressed}</ServerSyncUpdateData>`;
-    });
+    const updates = sent.map((item) => updateData(item.identity, this.#blob(item), item.files));
     const urls = sent.flatMap(({ files }) =>
-      files.map(
-        ({ sha1, muUrl }) =>
-          `<ServerSyncUrlData><FileDigest>${digestToBase64(sha1)}</FileDigest><MUUrl>${escaped(muUrl)}</MUUrl><UssUrl /></ServerSyncUrlData>`,
-      ),
+      files.map(({ sha1, muUrl }) => urlData({ sha1, muUrl: this.#muUrl(muUrl) })),
     );
     return list('updates', updates) + list('fileUrls', urls);
   }
 
-  #blob(item: StoredItem): { readonly plain: string; readonly compressed: string } {
+  #muUrl(muUrl: string): string {
+    if (this.quirks.servesMuUrls !== true || muUrl === '') return muUrl;
+    const { pathname, search } = new URL(muUrl);
+    return new URL(pathname + search, this.contentUrl).href;
+  }
+
+  #blob(item: StoredItem): { readonly plain: string } | { readonly compressed: string } {
     const text = Buffer.from(item.document).toString('utf8');
     const { documents, compression = 'lzx', damaged = [] } = this.quirks;
     const key = formatIdentity(item.identity);
     const isDamaged = damaged.some((identity) => formatIdentity(identity) === key);
-    const isPlain = documents === 'plain' || (documents !== 'compressed' && text.length * 2 <= PLAIN_LIMIT);
-    if (isPlain && !isDamaged)
-      return { plain: `<XmlUpdateBlob>${escaped(text)}</XmlUpdateBlob>`, compressed: '' };
-    let base64 = isDamaged ? undefined : this.#cabinets.get(`${compression} ${key}`);
-    if (base64 === undefined) {
-      const utf16 = Buffer.from(text, 'utf16le');
-      const folder = compression === 'lzx' ? lzxFolder(utf16, { windowBits: 21 }) : mszipFolder(utf16);
-      const cabinet = buildCabinet({ folders: [folder], members: [{ name: 'blob', size: utf16.length }] });
+    const isPlain = documents === 'plain' || (documents !== 'compressed' && isSentPlain(text));
+    if (isPlain && !isDamaged) return { plain: plainBlob(text) };
+    let blob = isDamaged ? undefined : this.#cabinets.get(`${compression} ${key}`);
+    if (blob === undefined) {
+      const cabinet = cabinetOf(text, compression);
       if (isDamaged) cabinet.fill(0xaa, 75);
-      base64 = cabinet.toString('base64');
-      if (!isDamaged) this.#cabinets.set(`${compression} ${key}`, base64);
+      blob = compressedBlob(cabinet);
+      if (!isDamaged) this.#cabinets.set(`${compression} ${key}`, blob);
     }
-    return { plain: '', compressed: `<XmlUpdateBlobCompressed>${base64}</XmlUpdateBlobCompressed>` };
+    return { compressed: blob };
   }
 
   #decryptionData(identities: readonly UpdateIdentity[]): string {
@@ -613,10 +692,13 @@ class Upstream {
     const known = new Set(
       [...this.#items.values()].flatMap(({ files }) => files.map(({ sha1 }) => digestToBase64(sha1))),
     );
-    const missing = digests.filter((digest) => !known.has(digest));
+    const sha1Of = (digest: string) => Buffer.from(digest, 'base64').toString('hex').toUpperCase();
+    const missing = digests.filter((digest) => !known.has(digest) && !this.#content.has(sha1Of(digest)));
     if (missing.length > 0) throw new Fault('FileDigestsMissing', missing.join('|'));
-    for (const digest of digests)
-      this.downloads.push(Buffer.from(digest, 'base64').toString('hex').toUpperCase());
+    for (const sha1 of digests.map(sha1Of)) {
+      this.downloads.push(sha1);
+      this.#content.fetch(sha1, this.quirks);
+    }
   }
 
   #relatedRevisions(operation: TreeElement): string {
@@ -721,24 +803,12 @@ function idsOf(element: TreeElement | undefined): ReadonlyMap<string, boolean> |
   );
 }
 
-function list(name: string, items: readonly string[]): string {
-  return items.length === 0 ? `<${name} />` : `<${name}>${items.join('')}</${name}>`;
-}
-
-function identityXml(identity: UpdateIdentity): string {
-  return `<UpdateIdentity>${identityFields(identity)}</UpdateIdentity>`;
-}
-
-function identityFields({ updateId, revisionNumber }: UpdateIdentity): string {
-  return `<UpdateID>${updateId}</UpdateID><RevisionNumber>${revisionNumber}</RevisionNumber>`;
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('\r', '&#xD;');
+/** Nothing, or a page in place of the answer. */
+function isAnsweredWith({ hang, status }: PlannedTrouble, response: ServerResponse): boolean {
+  if (hang === true) return true;
+  if (status === undefined) return false;
+  sendPage(response, status.code, status.body ?? '<html><p>Trouble<br></html>', status.headers);
+  return true;
 }
 
 function sendPage(
@@ -758,7 +828,7 @@ function pause(ms: number): Promise<void> {
 /** A generated catalogue as an upstream holds it. */
 export function* catalogueItems(options: CatalogueOptions): Generator<UpstreamItem, void, undefined> {
   const urls = new Map<string, string>();
-  for (const { identity, document, entry, files } of generateCatalogue(options)) {
+  for (const { identity, document, entry, files, content } of generateCatalogue(options)) {
     for (const { sha1, muUrl } of files) urls.set(sha1, muUrl);
     yield {
       identity,
@@ -766,6 +836,7 @@ export function* catalogueItems(options: CatalogueOptions): Generator<UpstreamIt
       files: entry.fileSha1s.map((sha1) => ({ sha1, muUrl: urls.get(sha1) ?? '' })),
       categories: entry.categories,
       classifications: entry.classifications,
+      content,
     };
   }
 }

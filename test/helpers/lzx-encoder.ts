@@ -1,6 +1,7 @@
 /**
  * Makes LZX data for tests: verbatim, aligned and uncompressed blocks, any window, E8 translation. Written from
- * package-formats 6.6; other programs read what it makes (test/interop/cab-tools.test.ts). Plain, not fast.
+ * package-formats 6.6; other programs read what it makes (test/interop/cab-tools.test.ts). Update documents come out
+ * about as long as a real server makes them, and fast enough for a benchmark's tens of thousands.
  */
 
 export type LzxBlockType = 'verbatim' | 'aligned' | 'uncompressed';
@@ -19,6 +20,8 @@ export interface LzxOptions {
   readonly e8Size?: number;
   /** shortest distance of a match; default: 1 */
   readonly minOffset?: number;
+  /** where matches are looked for: at a few places, or at many for output as short as a real server's; default: few */
+  readonly search?: 'few' | 'many';
 }
 
 const FRAME_SIZE = 32_768;
@@ -35,12 +38,16 @@ for (let slot = 0, base = 0; slot < 50; slot++) {
   base += 2 ** EXTRA[slot]!;
 }
 
-interface Token {
-  readonly start: number;
-  readonly symbol: number; // of the main tree
-  readonly lengthSymbol: number | undefined;
-  readonly slot: number;
-  readonly footer: number;
+/** What a block is made of, a row for each literal or match. */
+interface Tokens {
+  readonly count: number;
+  readonly starts: Int32Array;
+  /** of the main tree */
+  readonly symbols: Int32Array;
+  /** -1: none */
+  readonly lengthSymbols: Int32Array;
+  readonly slots: Int32Array;
+  readonly footers: Int32Array;
 }
 
 /** @returns one payload (CFDATA data) for each 32 KiB frame */
@@ -50,7 +57,7 @@ export function encodeLzx(input: Uint8Array, options: LzxOptions): Uint8Array[] 
   const mainCount = 256 + 8 * SLOTS[windowBits]!;
   const frames: Uint8Array[] = [];
   let out = new BitWriter();
-  const matcher = new Matcher(plain, windowBits, options.minOffset ?? 1);
+  const matcher = new Matcher(plain, options);
   const mainLengths = new Array<number>(mainCount).fill(0);
   const lengthLengths = new Array<number>(LENGTH_SYMBOLS).fill(0);
 
@@ -94,10 +101,13 @@ export function encodeLzx(input: Uint8Array, options: LzxOptions): Uint8Array[] 
     const mainCounts = new Array<number>(mainCount).fill(0);
     const lengthCounts = new Array<number>(LENGTH_SYMBOLS).fill(0);
     const alignedCounts = new Array<number>(8).fill(1);
-    for (const { symbol, lengthSymbol, slot, footer } of tokens) {
+    for (let at = 0; at < tokens.count; at++) {
+      const symbol = tokens.symbols[at]!;
+      const lengthSymbol = tokens.lengthSymbols[at]!;
+      const slot = tokens.slots[at]!;
       mainCounts[symbol]!++;
-      if (lengthSymbol !== undefined) lengthCounts[lengthSymbol]!++;
-      if (symbol >= 256 && slot > 2 && EXTRA[slot]! >= 3) alignedCounts[footer & 7]!++;
+      if (lengthSymbol >= 0) lengthCounts[lengthSymbol]!++;
+      if (symbol >= 256 && slot > 2 && EXTRA[slot]! >= 3) alignedCounts[tokens.footers[at]! & 7]!++;
     }
     const newMain = codeLengths(mainCounts, 16);
     const newLength = lengthCounts.every((count) => count === 0)
@@ -112,10 +122,13 @@ export function encodeLzx(input: Uint8Array, options: LzxOptions): Uint8Array[] 
     const mainCodes = canonicalCodes(newMain);
     const lengthCodes = canonicalCodes(newLength);
     const alignedCodes = canonicalCodes(alignedLengths);
-    tokens.forEach((token, at) => {
-      const { symbol, lengthSymbol, slot, footer } = token;
+    for (let at = 0; at < tokens.count; at++) {
+      const symbol = tokens.symbols[at]!;
+      const lengthSymbol = tokens.lengthSymbols[at]!;
+      const slot = tokens.slots[at]!;
+      const footer = tokens.footers[at]!;
       out.bits(mainCodes[symbol]!, newMain[symbol]!);
-      if (lengthSymbol !== undefined) out.bits(lengthCodes[lengthSymbol]!, newLength[lengthSymbol]!);
+      if (lengthSymbol >= 0) out.bits(lengthCodes[lengthSymbol]!, newLength[lengthSymbol]!);
       if (symbol >= 256 && slot > 2) {
         const extra = EXTRA[slot]!;
         if (type === 'aligned' && extra >= 3) {
@@ -123,8 +136,8 @@ export function encodeLzx(input: Uint8Array, options: LzxOptions): Uint8Array[] 
           out.bits(alignedCodes[footer & 7]!, alignedLengths[footer & 7]!);
         } else if (extra > 0) out.bits(footer, extra);
       }
-      endFrameAt(tokens[at + 1]?.start ?? blockEnd);
-    });
+      endFrameAt(at + 1 < tokens.count ? tokens.starts[at + 1]! : blockEnd);
+    }
     position = blockEnd;
   }
   return frames;
@@ -148,35 +161,72 @@ function translateE8(input: Uint8Array, size: number): Uint8Array {
   return output;
 }
 
+const HASH_SIZE = 1 << 16;
+/** Characters of two bytes: three of them tell more than three bytes. */
+const LONG_HASH_BYTES = 6;
+/** earlier places tried for one match */
+const MAX_CANDIDATES = 24;
+/** A match as long as this is taken as it is. */
+const GOOD_LENGTH = 64;
+
 /** Finds matches greedily, in the window and never across the end of a frame or block. */
 class Matcher {
   recent: [number, number, number] = [1, 1, 1];
   readonly #plain: Uint8Array;
   readonly #minOffset: number;
   readonly #maxOffset: number;
+  readonly #isThorough: boolean;
   /** by hash of three bytes: the oldest place that was in reach, and the newest */
-  readonly #oldest = new Int32Array(1 << 16).fill(-1);
-  readonly #newest = new Int32Array(1 << 16).fill(-1);
+  readonly #oldest = new Int32Array(HASH_SIZE).fill(-1);
+  readonly #newest = new Int32Array(HASH_SIZE).fill(-1);
+  /** by hash of {@link LONG_HASH_BYTES}: the newest place, and from each place to the one before */
+  readonly #heads = new Int32Array(HASH_SIZE).fill(-1);
+  readonly #previous: Int32Array;
+  /** found by the last call of `#find` */
+  #offset = 0;
+  #length = 0;
 
-  constructor(plain: Uint8Array, windowBits: number, minOffset: number) {
+  constructor(plain: Uint8Array, { windowBits, minOffset = 1, search }: LzxOptions) {
     this.#minOffset = minOffset;
     this.#plain = plain;
     this.#maxOffset = 2 ** windowBits - 3;
+    this.#isThorough = search === 'many';
+    this.#previous = new Int32Array(this.#isThorough ? plain.length : 0);
   }
 
   skip(start: number, end: number): void {
     for (let at = start; at < end; at++) this.#remember(at);
   }
 
-  tokenize(start: number, end: number): Token[] {
-    const tokens: Token[] = [];
+  tokenize(start: number, end: number): Tokens {
+    const size = end - start;
+    const [starts, symbols, lengthSymbols, slots, footers] = [0, 1, 2, 3, 4].map(
+      () => new Int32Array(size),
+    ) as [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array];
+    let count = 0;
     let at = start;
+    /** the match at `at` has been looked for already */
+    let isKnown = false;
     while (at < end) {
-      const limit = Math.min(end, at - (at % FRAME_SIZE) + FRAME_SIZE, at + 257);
-      const { offset, length } = this.#findMatch(at, limit);
+      if (!isKnown) this.#find(at, this.#limit(at, end));
+      isKnown = false;
+      let offset = this.#offset;
+      let length = this.#length;
+      this.#remember(at);
+      const isPassable = length >= 3 && length < GOOD_LENGTH;
+      if (this.#isThorough && isPassable && at + 1 < end && (at + 1) % FRAME_SIZE !== 0) {
+        this.#find(at + 1, this.#limit(at + 1, end));
+        if (this.#length > length + 1) {
+          length = 0;
+          offset = 0;
+          isKnown = true;
+        }
+      }
+      starts[count] = at;
       if (length < 3) {
-        tokens.push({ start: at, symbol: this.#plain[at]!, lengthSymbol: undefined, slot: 0, footer: 0 });
-        this.#remember(at);
+        symbols[count] = this.#plain[at]!;
+        lengthSymbols[count] = -1;
+        count++;
         at++;
         continue;
       }
@@ -194,46 +244,83 @@ class Matcher {
         this.recent[0] = offset;
       }
       const header = Math.min(length - 2, 7);
-      tokens.push({
-        start: at,
-        symbol: 256 + slot * 8 + header,
-        lengthSymbol: header === 7 ? length - 9 : undefined,
-        slot,
-        footer,
-      });
-      this.skip(at, at + length);
+      symbols[count] = 256 + slot * 8 + header;
+      lengthSymbols[count] = header === 7 ? length - 9 : -1;
+      slots[count] = slot;
+      footers[count] = footer;
+      count++;
+      this.skip(at + 1, at + length);
       at += length;
     }
-    return tokens;
+    return { count, starts, symbols, lengthSymbols, slots, footers };
   }
 
-  #findMatch(at: number, limit: number): { offset: number; length: number } {
-    let best = { offset: 0, length: 0 };
-    if (limit - at < 3) return best;
-    const hash = this.#hash(at);
-    const places = [...this.recent.map((offset) => at - offset), this.#oldest[hash]!, this.#newest[hash]!];
-    const candidates = places.filter(
-      (source) => at - source >= this.#minOffset && source >= 0 && at - source <= this.#maxOffset,
-    );
-    for (const source of candidates) {
-      let length = 0;
-      while (at + length < limit && this.#plain[source + length] === this.#plain[at + length]) length++;
-      if (length > best.length) best = { offset: at - source, length };
+  /** where a match at `at` has to end */
+  #limit(at: number, end: number): number {
+    return Math.min(end, at - (at % FRAME_SIZE) + FRAME_SIZE, at + 257);
+  }
+
+  #find(at: number, limit: number): void {
+    this.#offset = 0;
+    this.#length = 0;
+    if (limit - at < 3) return;
+    for (const offset of this.recent) this.#try(at, at - offset, limit);
+    const recentLength = this.#length;
+    const recentOffset = this.#offset;
+    const hash = this.#shortHash(at);
+    this.#try(at, this.#oldest[hash]!, limit);
+    this.#try(at, this.#newest[hash]!, limit);
+    if (!this.#isThorough) return;
+    if (at + LONG_HASH_BYTES <= this.#plain.length) {
+      let source = this.#heads[this.#longHash(at)]!;
+      for (let tries = 0; tries < MAX_CANDIDATES && source >= 0 && this.#length < limit - at; tries++) {
+        this.#try(at, source, limit);
+        source = this.#previous[source]!;
+      }
     }
-    return best;
+    // An offset that is known already takes no footer: a new one must be worth it.
+    if (recentLength >= 3 && this.#length <= recentLength + 1) {
+      this.#offset = recentOffset;
+      this.#length = recentLength;
+    }
   }
 
-  #hash(at: number): number {
+  /** Takes the match with `source` if it is longer than the one found so far. */
+  #try(at: number, source: number, limit: number): void {
+    const offset = at - source;
+    if (source < 0 || offset < this.#minOffset || offset > this.#maxOffset) return;
+    const plain = this.#plain;
+    const best = this.#length;
+    if (at + best >= limit || plain[source + best] !== plain[at + best]) return;
+    let length = 0;
+    while (at + length < limit && plain[source + length] === plain[at + length]) length++;
+    if (length <= best) return;
+    this.#offset = offset;
+    this.#length = length;
+  }
+
+  #shortHash(at: number): number {
     const key = this.#plain[at]! | (this.#plain[at + 1]! << 8) | (this.#plain[at + 2]! << 16);
     return Math.imul(key, 0x9e3779b1) >>> 16;
   }
 
+  #longHash(at: number): number {
+    const plain = this.#plain;
+    const low = plain[at]! | (plain[at + 1]! << 8) | (plain[at + 2]! << 16) | (plain[at + 3]! << 24);
+    const high = plain[at + 4]! | (plain[at + 5]! << 8);
+    return Math.imul(Math.imul(low, 0x9e3779b1) ^ high, 0x85ebca6b) >>> 16;
+  }
+
   #remember(at: number): void {
     if (at + 2 >= this.#plain.length) return;
-    const hash = this.#hash(at);
+    const hash = this.#shortHash(at);
     const oldest = this.#oldest[hash]!;
     if (oldest < 0 || at - oldest > this.#maxOffset - 257) this.#oldest[hash] = at;
     this.#newest[hash] = at;
+    if (!this.#isThorough || at + LONG_HASH_BYTES > this.#plain.length) return;
+    const long = this.#longHash(at);
+    this.#previous[at] = this.#heads[long]!;
+    this.#heads[long] = at;
   }
 }
 
@@ -251,29 +338,44 @@ function codeLengths(counts: readonly number[], limit: number): number[] {
 }
 
 function huffmanLengths(weights: readonly number[]): number[] {
+  const symbols = weights.flatMap((weight, symbol) => (weight > 0 ? [symbol] : []));
+  symbols.sort((a, b) => weights[a]! - weights[b]!);
+  // Leaves in order of weight, then joined nodes in the order they are made: that is by weight as well.
+  const leafCount = symbols.length;
+  const nodeWeights = symbols.map((symbol) => weights[symbol]!);
+  const parents: number[] = [];
+  let leaf = 0;
+  let joined = leafCount;
+  const takeLightest = (): number => {
+    const takesLeaf =
+      leaf < leafCount && (joined >= nodeWeights.length || nodeWeights[leaf]! <= nodeWeights[joined]!);
+    return takesLeaf ? leaf++ : joined++;
+  };
+  while (nodeWeights.length < 2 * leafCount - 1) {
+    const a = takeLightest();
+    const b = takeLightest();
+    parents[a] = nodeWeights.length;
+    parents[b] = nodeWeights.length;
+    nodeWeights.push(nodeWeights[a]! + nodeWeights[b]!);
+  }
+  const depths = new Array<number>(nodeWeights.length).fill(0);
   const lengths = new Array<number>(weights.length).fill(0);
-  let nodes = weights
-    .map((weight, symbol) => ({ weight, symbols: [symbol] }))
-    .filter(({ weight }) => weight > 0)
-    .sort((a, b) => a.weight - b.weight);
-  while (nodes.length > 1) {
-    const [a, b, ...rest] = nodes as [(typeof nodes)[0], (typeof nodes)[0], ...typeof nodes];
-    const joined = { weight: a.weight + b.weight, symbols: [...a.symbols, ...b.symbols] };
-    for (const symbol of joined.symbols) lengths[symbol]!++;
-    const at = rest.findIndex(({ weight }) => weight > joined.weight);
-    nodes = at < 0 ? [...rest, joined] : [...rest.slice(0, at), joined, ...rest.slice(at)];
+  for (let node = nodeWeights.length - 2; node >= 0; node--) {
+    depths[node] = depths[parents[node]!]! + 1;
+    if (node < leafCount) lengths[symbols[node]!] = depths[node]!;
   }
   return lengths;
 }
 
 function canonicalCodes(lengths: readonly number[]): number[] {
   const codes = new Array<number>(lengths.length).fill(0);
-  let code = 0;
-  for (let length = 1; length <= 16; length++) {
-    for (let symbol = 0; symbol < lengths.length; symbol++) {
-      if (lengths[symbol] === length) codes[symbol] = code++;
-    }
-    code <<= 1;
+  const counts = new Array<number>(18).fill(0);
+  for (const length of lengths) if (length > 0) counts[length]!++;
+  const next = new Array<number>(18).fill(0);
+  for (let length = 1; length <= 16; length++) next[length + 1] = (next[length]! + counts[length]!) << 1;
+  for (let symbol = 0; symbol < lengths.length; symbol++) {
+    const length = lengths[symbol]!;
+    if (length > 0) codes[symbol] = next[length]!++;
   }
   return codes;
 }
@@ -320,14 +422,20 @@ function writeLengths(
 
 /** Bits into 16-bit little-endian words, most significant first. */
 class BitWriter {
-  readonly #bytes: number[] = [];
+  #bytes = new Uint8Array(8_192);
+  #size = 0;
   #word = 0;
   #free = 16;
 
+  /** @param count up to 17; higher bits of `value` are left out */
   bits(value: number, count: number): void {
-    for (let bit = count - 1; bit >= 0; bit--) {
-      this.#word = (this.#word << 1) | ((value >>> bit) & 1);
-      if (--this.#free === 0) this.#flush();
+    let left = count;
+    while (left > 0) {
+      const taken = Math.min(left, this.#free);
+      this.#word = (this.#word << taken) | ((value >>> (left - taken)) & ((1 << taken) - 1));
+      left -= taken;
+      this.#free -= taken;
+      if (this.#free === 0) this.#flush();
     }
   }
 
@@ -338,7 +446,9 @@ class BitWriter {
 
   raw(bytes: Uint8Array): void {
     if (this.#free !== 16) throw new Error('raw bytes must start at a boundary');
-    for (const byte of bytes) this.#bytes.push(byte);
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#size);
+    this.#size += bytes.length;
   }
 
   uint32(value: number): void {
@@ -347,12 +457,21 @@ class BitWriter {
 
   finish(): Uint8Array {
     if (this.#free !== 16) this.bits(0, this.#free);
-    return Uint8Array.from(this.#bytes);
+    return this.#bytes.slice(0, this.#size);
   }
 
   #flush(): void {
-    this.#bytes.push(this.#word & 0xff, (this.#word >>> 8) & 0xff);
+    this.#reserve(2);
+    this.#bytes[this.#size++] = this.#word & 0xff;
+    this.#bytes[this.#size++] = (this.#word >>> 8) & 0xff;
     this.#word = 0;
     this.#free = 16;
+  }
+
+  #reserve(count: number): void {
+    if (this.#size + count <= this.#bytes.length) return;
+    const larger = new Uint8Array(2 * (this.#size + count));
+    larger.set(this.#bytes.subarray(0, this.#size));
+    this.#bytes = larger;
   }
 }

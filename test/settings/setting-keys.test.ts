@@ -35,6 +35,7 @@ const anySettings: fc.Arbitrary<Settings> = fc.record({
   upstreamPort: maybe(port),
   upstreamSsl: fc.boolean(),
   upstreamContentUrl: maybe(fc.constantFrom('http://wsus:8530/Content', 'https://cdn.example/')),
+  contentSource: fc.constantFrom('upstream' as const, 'microsoft-update' as const, 'either' as const),
   accountName: maybe(fc.constantFrom('dss01', 'dss01.corp.example')),
   useProxy: fc.boolean(),
   proxyServer: maybe(host),
@@ -116,6 +117,7 @@ test('the defaults are those of a fresh WSUS server that takes everything from M
     caFile: undefined,
     clientCertificateFile: undefined,
     clientKeyFile: undefined,
+    contentSource: 'upstream',
     contentDirectory: undefined,
     healthMonitoring: undefined,
   } satisfies Settings);

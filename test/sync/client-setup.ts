@@ -100,15 +100,20 @@ export interface Fetched {
   readonly unreadable: readonly string[];
 }
 
+/** One by one what comes some at a time. */
+export async function* flatten<T>(lists: AsyncIterable<readonly T[]>): AsyncGenerator<T> {
+  for await (const list of lists) yield* list;
+}
+
 /** Everything that comes; a document that comes twice is an error. */
-export async function collect(events: AsyncIterable<UpdateEvent>): Promise<Fetched> {
+export async function collect(events: AsyncIterable<readonly UpdateEvent[]>): Promise<Fetched> {
   const documents = new Map<string, Uint8Array>();
   const fileSha1s = new Map<string, readonly string[]>();
   const urls = new Map<string, string | undefined>();
   const unavailable: string[] = [];
   const reasons = new Set<string>();
   const unreadable: string[] = [];
-  for await (const event of events) {
+  for await (const event of flatten(events)) {
     if (event.type === 'file-location') {
       urls.set(event.location.sha1, event.location.muUrl);
       continue;

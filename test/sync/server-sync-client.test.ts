@@ -4,7 +4,7 @@ import { formatIdentity, type UpdateIdentity } from '../../src/model/update-iden
 import type { HttpPost } from '../../src/transfer/http-post.js';
 import type { UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
 import { childNamed } from '../helpers/soap-tree.js';
-import { collect, type Fetched, setUp, smallCatalogue } from './client-setup.js';
+import { collect, type Fetched, flatten, setUp, smallCatalogue } from './client-setup.js';
 
 const isConfig = ({ document }: UpstreamItem) =>
   ['Category', 'Detectoid'].includes(parseUpdateDocument(document).updateType);
@@ -416,7 +416,7 @@ test('nothing is asked for when nothing is wanted', async () => {
 
 test('a caller that stops in the middle ends the connection and may go on with other calls', async () => {
   await using setup = await setUp({ slowMs: 5 });
-  for await (const event of setup.client.getUpdateData(identities(smallCatalogue()))) {
+  for await (const event of flatten(setup.client.getUpdateData(identities(smallCatalogue())))) {
     if (event.type === 'document') break;
   }
   await setup.client.getConfigData();
@@ -435,7 +435,7 @@ test('an interruption ends a call that hangs, a body and a pause', async () => {
 
   await using other = await setUp({ slowMs: 5, gzip: false });
   const fetching = (async () => {
-    for await (const event of other.client.getUpdateData(identities(smallCatalogue()))) {
+    for await (const event of flatten(other.client.getUpdateData(identities(smallCatalogue())))) {
       if (event.type === 'document') other.controller.abort();
     }
   })();

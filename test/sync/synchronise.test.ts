@@ -308,14 +308,20 @@ function ticking(): () => Date {
 
 test('a dry run says what would come, files too, and stores nothing', async () => {
   await using downstream = await startDownstream();
-  const rehearsal = await downstream.sync({ dryRun: true });
-  expect(rehearsal.wanted).toBe(smallCatalogue().length);
-  const files = new Set(smallCatalogue().flatMap((each) => each.files.map(({ sha1 }) => sha1)));
-  const told = new Set(
-    rehearsal.rehearsedFiles?.filter(({ muUrl }) => muUrl !== undefined).map(({ sha1 }) => sha1),
-  );
-  for (const sha1 of told) expect(files.has(sha1)).toBe(true);
-  expect(told.size).toBeGreaterThan(5);
+  const called = new Set<string>();
+  const rehearsal = await downstream.sync({
+    dryRun: true,
+    async onRehearsed() {
+      const selection = await (await downstream.store.contentIndex()).select({});
+      for (let folder = 0; folder < 256; folder++) {
+        for (const { sha1 } of await selection.page(folder, undefined)) called.add(sha1);
+      }
+      await selection.close();
+    },
+  });
+  expect(rehearsal).toMatchObject({ wanted: smallCatalogue().length, isOnlyListed: false });
+  expect(called).toEqual(new Set(smallCatalogue().flatMap((each) => each.files.map(({ sha1 }) => sha1))));
+  expect(called.size).toBeGreaterThan(5);
   expect(await downstream.store.isEmpty()).toBe(true);
   expect((await downstream.store.syncState().values(downstream.setup.upstream.url.href)).size).toBe(0);
   expect((await downstream.sync()).revisions).toBe(smallCatalogue().length);
@@ -359,4 +365,62 @@ test('drivers by inventory come from Microsoft Update, with their sets', async (
   expect(summary.driverSets).toBe(1);
   const again = await downstream.sync({ inventory });
   expect(again.revisions).toBe(0);
+});
+
+/** An update with one encrypted file. */
+function encryptedItem(n: number): { readonly item: UpstreamItem; readonly sha1: string } {
+  const sha1 = n.toString(16).toUpperCase().padStart(40, '0');
+  const { identity, document } = makeUpdate(n, {
+    files: [
+      {
+        fileName: `office-${n}.psf`,
+        size: 100,
+        sha1,
+        sha256: sha1.padEnd(64, '0'),
+        modified: '2026-01-01T00:00:00Z',
+      },
+    ],
+  });
+  const text = document.toString('utf8');
+  const encrypted = text.replace('<upd:File ', '<upd:File IsEncrypted="true" ');
+  expect(encrypted).not.toBe(text);
+  return {
+    sha1,
+    item: {
+      identity,
+      document: Buffer.from(encrypted),
+      files: [{ sha1, muUrl: '' }],
+      categories: [],
+      classifications: [],
+    },
+  };
+}
+
+test('keys of encrypted files are asked for once, and kept', async () => {
+  const { item: secured, sha1 } = encryptedItem(41);
+  await using downstream = await startDownstream({}, [...smallCatalogue(), secured]);
+  const { upstream } = downstream.setup;
+  expect((await downstream.sync({ chooseFilter: () => undefined })).decryptionKeys).toBe(1);
+  expect(upstream.countCalls('GetUpdateDecryptionData')).toBe(1);
+  expect([...(await downstream.store.syncState().withDecryptionKey([sha1]))]).toEqual([sha1]);
+  expect((await downstream.sync({ chooseFilter: () => undefined })).decryptionKeys).toBe(0);
+  expect(upstream.countCalls('GetUpdateDecryptionData')).toBe(1);
+});
+
+test('an upstream that gives out no keys is asked again, and does not hold up the rest', async () => {
+  const { item: secured, sha1 } = encryptedItem(41);
+  await using downstream = await startDownstream({}, [...smallCatalogue(), secured]);
+  const { upstream } = downstream.setup;
+  upstream.plan({ on: 'GetUpdateDecryptionData', times: 99, fault: { message: 'no such method' } });
+  const first = await downstream.sync({ chooseFilter: () => undefined });
+  expect(first).toMatchObject({ revisions: smallCatalogue().length + 1, decryptionKeys: 0 });
+  expect(downstream.events).toContainEqual(expect.objectContaining({ code: 'DECRYPTION_KEYS_REFUSED' }));
+  const { item: later, sha1: laterSha1 } = encryptedItem(42);
+  upstream.publish([later]);
+  await downstream.reopen();
+  expect((await downstream.sync({ chooseFilter: () => undefined })).decryptionKeys).toBe(0);
+  upstream.forgetPlans();
+  await downstream.reopen();
+  expect((await downstream.sync({ chooseFilter: () => undefined })).decryptionKeys).toBe(2);
+  expect((await downstream.store.syncState().withDecryptionKey([sha1, laterSha1])).size).toBe(2);
 });

@@ -19,8 +19,12 @@ const BATCH_BLOCK_COUNT = 8;
 /** Compressed bytes asked for at once. */
 const READ_SIZE = 1_048_576;
 
-/** Decodes one block to `out[outOffset]` and answers with the number of bytes it gave. */
-type DecodeBlock = (data: Uint8Array, size: number, out: Uint8Array, outOffset: number) => number;
+interface BlockDecoder {
+  /** Decodes one block to `out[outOffset]` and answers with the number of bytes it gave. */
+  decode(data: Uint8Array, size: number, out: Uint8Array, outOffset: number): number;
+  /** The last block has been decoded. */
+  finish(): void;
+}
 
 /**
  * Decodes one folder from its first block on, and no further than the block with the last needed byte. Memory is
@@ -32,12 +36,15 @@ export class FolderDecoder {
   readonly #reserveSize: number;
   readonly #sizes: CabinetSizes & { readonly declaredSize: number };
   readonly #neededSize: number;
-  readonly #decodeBlock: DecodeBlock;
+  /** made with the first batch */
+  #decoder: BlockDecoder | undefined;
   /** compressed bytes this folder may take before it must share some with another */
   readonly #inputBudget: number;
   #blockIndex = 0;
   /** plain bytes so far */
   #plainSize = 0;
+  /** plain bytes of all blocks that are needed, if their headers have been walked */
+  #measuredSize: number | undefined;
   /** compressed bytes at hand, and where they lie in the cabinet */
   #input: Uint8Array = new Uint8Array(0);
   #inputOffset = 0;
@@ -63,7 +70,6 @@ export class FolderDecoder {
     if (neededSize > folder.blockCount * BLOCK_SIZE) {
       throw this.#tooShort(folder.blockCount * BLOCK_SIZE);
     }
-    this.#decodeBlock = blockDecoderFor(folder.compression, neededSize);
   }
 
   /** the buffer of the last batch, if it may be used again */
@@ -82,14 +88,19 @@ export class FolderDecoder {
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
     if (missing <= 0) return undefined;
-    const capacity = Math.min(BATCH_BLOCK_COUNT, Math.ceil(missing / BLOCK_SIZE)) * BLOCK_SIZE;
+    const maxCapacity = BATCH_BLOCK_COUNT * BLOCK_SIZE;
+    const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
+    const isMeasured = measured <= maxCapacity;
+    const capacity = isMeasured
+      ? measured
+      : Math.min(maxCapacity, Math.ceil(missing / BLOCK_SIZE) * BLOCK_SIZE);
     const out =
-      reuseMemory && this.#out.length >= capacity
-        ? this.#out.subarray(0, capacity)
-        : new Uint8Array(capacity);
+      reuseMemory && this.#out.length >= capacity ? this.#out.subarray(0, capacity) : newMemory(capacity);
     if (reuseMemory && out.length > this.#out.length) this.#out = out;
+    const isWhole = capacity >= this.#neededSize;
+    this.#decoder ??= blockDecoderFor(this.#folder.compression, this.#neededSize, isWhole ? out : undefined);
     let filled = 0;
-    while (filled + BLOCK_SIZE <= capacity && this.#plainSize < this.#neededSize) {
+    while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
       if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
       const header = yield* this.#fetchBlock();
       const blockSize = this.#decodeFetched(header, out, filled);
@@ -97,6 +108,7 @@ export class FolderDecoder {
       this.#plainSize += blockSize;
       this.#blockIndex++;
     }
+    if (this.#plainSize >= this.#neededSize) this.#decoder.finish();
     return out.subarray(0, Math.min(filled, missing));
   }
 
@@ -118,6 +130,7 @@ export class FolderDecoder {
       this.#refuseSharedBlocks(offset);
       plainSize += header.uncompressedSize;
     }
+    this.#measuredSize = plainSize;
   }
 
   /** Makes the next block's header, reserve and data available in `#input`. */
@@ -159,7 +172,7 @@ export class FolderDecoder {
     verifyBlock(header, reserve, data, where, this.#sizes);
     let size: number;
     try {
-      size = this.#decodeBlock(data, header.uncompressedSize, out, outOffset);
+      size = (this.#decoder as BlockDecoder).decode(data, header.uncompressedSize, out, outOffset);
     } catch (error) {
       throw this.#badBlock(errorText(error), error);
     }
@@ -197,27 +210,55 @@ export class FolderDecoder {
   }
 }
 
-function blockDecoderFor(compression: Compression, neededSize: number): DecodeBlock {
+/** Not cleared: every byte that leaves has been decoded. */
+function newMemory(size: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
+}
+
+/** The LZX decoder of a folder that is done with: a catalogue has tens of thousands of small ones. */
+let spareLzxDecoder: LzxDecoder | undefined;
+
+/** @param target where all the blocks will be decoded to, if they stay together */
+function blockDecoderFor(
+  compression: Compression,
+  neededSize: number,
+  target: Uint8Array | undefined,
+): BlockDecoder {
+  const finish = (): void => {};
   switch (compression.method) {
     case 'mszip': {
       const decoder = new MszipDecoder();
-      return (data, size, out, outOffset) => {
-        const plain = decoder.decode(data, size);
-        out.set(plain, outOffset);
-        return plain.length;
+      return {
+        decode(data, size, out, outOffset) {
+          const plain = decoder.decode(data, size);
+          out.set(plain, outOffset);
+          return plain.length;
+        },
+        finish,
       };
     }
     case 'lzx': {
-      const decoder = new LzxDecoder(compression.windowBits, neededSize);
-      return (data, size, out, outOffset) => {
-        decoder.decode(data, size, out, outOffset);
-        return size;
+      const decoder = spareLzxDecoder ?? new LzxDecoder(compression.windowBits, 0);
+      spareLzxDecoder = undefined;
+      decoder.restart(compression.windowBits, neededSize, target);
+      return {
+        decode(data, size, out, outOffset) {
+          decoder.decode(data, size, out, outOffset);
+          return size;
+        },
+        finish() {
+          decoder.finish();
+          spareLzxDecoder = decoder;
+        },
       };
     }
     default:
-      return (data, size, out, outOffset) => {
-        if (data.length === size) out.set(data, outOffset);
-        return data.length;
+      return {
+        decode(data, size, out, outOffset) {
+          if (data.length === size) out.set(data, outOffset);
+          return data.length;
+        },
+        finish,
       };
   }
 }

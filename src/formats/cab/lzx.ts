@@ -28,7 +28,11 @@ const E8_TAIL_SIZE = 10;
 /** Words read ahead of the last real one are zeros. */
 const INPUT_PADDING = 8;
 /** From this length on one native copy beats a loop. */
-const MIN_NATIVE_COPY_SIZE = 32;
+const MIN_NATIVE_COPY_SIZE = 64;
+/** Bytes copied at once by the loop; up to one less is written behind the end of a match. */
+const COPY_STEP = 4;
+/** a little more than the largest block of a real cabinet has */
+const USUAL_INPUT_SIZE = 40 * 1024;
 
 const EXTRA_BITS = new Uint8Array(MAX_POSITION_SLOTS);
 /** offset of a match = base + footer; the format's "− 2" is in the base */
@@ -40,16 +44,24 @@ for (let slot = 0, base = 0; slot < MAX_POSITION_SLOTS; slot++) {
   base += 2 ** extra;
 }
 
-/** Decodes the LZX blocks of one folder, in order. Throws plain `Error`s that say what is wrong with the data. */
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Decodes the LZX blocks of one folder, in order. Throws plain `Error`s that say what is wrong with the data. One
+ * decoder serves one folder after the other (`restart`): making its tables costs as much as a small folder.
+ */
 export class LzxDecoder {
-  readonly #window: Uint8Array;
-  readonly #windowSize: number;
+  #window: Uint8Array = NO_BYTES;
+  #windowView: DataView = new DataView(NO_BYTES.buffer);
+  #windowSize = 0;
+  /** the window is where the caller wants the plain bytes */
+  #isInPlace = false;
   #position = 0;
   /** true once old bytes stand behind the position to the end of the window */
   #wrapped = false;
   #frameIndex = 0;
 
-  readonly #mainSymbolCount: number;
+  #mainSymbolCount = 0;
   readonly #mainLengths = new Uint8Array(MAX_MAIN_SYMBOL_COUNT);
   readonly #lengthLengths = new Uint8Array(LENGTH_SYMBOL_COUNT);
   readonly #smallLengths = new Uint8Array(PRETREE_SYMBOL_COUNT);
@@ -69,9 +81,11 @@ export class LzxDecoder {
 
   #e8Size = 0;
   #e8Seen = false;
+  /** decoding in place: first frame with calls to translate, if there is one */
+  #firstCallFrame: number | undefined;
 
   // Bit reader over one data block: 16-bit little-endian words, first bit most significant.
-  #input: Uint8Array;
+  #input: Uint8Array = NO_BYTES;
   #inputSize = 0;
   #inputPosition = 0;
   /** unread bits, left-aligned */
@@ -83,12 +97,54 @@ export class LzxDecoder {
    * @param outputSize plain bytes that will be asked for at most; a small output needs a small window only
    */
   constructor(windowBits: number, outputSize: number) {
+    this.restart(windowBits, outputSize);
+  }
+
+  /**
+   * Forgets all about the folder before.
+   *
+   * @param target where all plain bytes will be decoded to, one frame behind the other, if that can serve as the window:
+   *   `finish` must be called at the end then
+   */
+  restart(windowBits: number, outputSize: number, target?: Uint8Array): void {
     const slots = POSITION_SLOTS[windowBits - 15];
     if (slots === undefined) throw new Error(`no LZX window has ${windowBits} bits`);
     this.#mainSymbolCount = CHARACTER_COUNT + LENGTH_HEADERS * slots;
-    this.#windowSize = Math.min(1 << windowBits, Math.ceil(outputSize / BLOCK_SIZE) * BLOCK_SIZE);
-    this.#window = new Uint8Array(this.#windowSize);
-    this.#input = new Uint8Array(0);
+    const maxSize = 1 << windowBits;
+    this.#isInPlace = target !== undefined && target.length <= maxSize;
+    this.#window = this.#isInPlace
+      ? (target as Uint8Array)
+      : new Uint8Array(Math.min(maxSize, Math.ceil(outputSize / BLOCK_SIZE) * BLOCK_SIZE));
+    this.#windowSize = this.#window.length;
+    this.#windowView = new DataView(this.#window.buffer, this.#window.byteOffset, this.#windowSize);
+    this.#position = 0;
+    this.#wrapped = false;
+    this.#frameIndex = 0;
+    this.#mainLengths.fill(0);
+    this.#lengthLengths.fill(0);
+    this.#blockType = 0;
+    this.#blockSize = 0;
+    this.#blockRemaining = 0;
+    this.#padPending = false;
+    this.#recent0 = 1;
+    this.#recent1 = 1;
+    this.#recent2 = 1;
+    this.#e8Size = 0;
+    this.#e8Seen = false;
+    this.#firstCallFrame = undefined;
+  }
+
+  /** Lets go of the caller's memory. To be called behind the last frame if a target was given. */
+  finish(): void {
+    if (this.#isInPlace && this.#firstCallFrame !== undefined) {
+      for (let index = this.#firstCallFrame; index < this.#frameIndex; index++) {
+        const start = index * BLOCK_SIZE;
+        const frame = this.#window.subarray(start, Math.min(start + BLOCK_SIZE, this.#position));
+        if (index < MAX_E8_FRAME_COUNT) undoE8Translation(frame, start, this.#e8Size);
+      }
+    }
+    this.#window = NO_BYTES;
+    this.#windowSize = 0;
   }
 
   /** Decodes one data block to `frameSize` bytes at `out[outOffset]`. All but the last have 32,768. */
@@ -108,6 +164,7 @@ export class LzxDecoder {
 
     const start = this.#position;
     const end = start + frameSize;
+    if (end > this.#windowSize) throw new Error('there are more plain bytes than the folder has room for');
     while (this.#position < end) {
       if (this.#blockRemaining === 0) this.#readBlockHeader();
       const runStart = this.#position;
@@ -119,17 +176,23 @@ export class LzxDecoder {
     }
     this.#refuseOverrun();
 
-    const frame = out.subarray(outOffset, outOffset + frameSize);
-    frame.set(this.#window.subarray(start, end));
-    if (this.#e8Seen && this.#e8Size !== 0 && this.#frameIndex < MAX_E8_FRAME_COUNT) {
-      undoE8Translation(frame, this.#frameIndex * BLOCK_SIZE, this.#e8Size);
+    const hasCalls = this.#e8Seen && this.#e8Size !== 0;
+    if (this.#isInPlace) {
+      // Matches of later frames refer to the bytes as they are now, so calls are translated at the end.
+      if (hasCalls) this.#firstCallFrame ??= this.#frameIndex;
+    } else {
+      const frame = out.subarray(outOffset, outOffset + frameSize);
+      frame.set(this.#window.subarray(start, end));
+      if (hasCalls && this.#frameIndex < MAX_E8_FRAME_COUNT) {
+        undoE8Translation(frame, this.#frameIndex * BLOCK_SIZE, this.#e8Size);
+      }
     }
     this.#frameIndex++;
   }
 
   #startInput(data: Uint8Array): void {
     if (this.#input.length < data.length + INPUT_PADDING) {
-      this.#input = new Uint8Array(data.length + INPUT_PADDING);
+      this.#input = new Uint8Array(Math.max(USUAL_INPUT_SIZE, data.length + INPUT_PADDING));
     }
     this.#input.set(data);
     this.#input.fill(0, data.length, data.length + INPUT_PADDING);
@@ -224,27 +287,56 @@ export class LzxDecoder {
   #readLengths(lengths: Uint8Array, first: number, end: number): void {
     for (let symbol = 0; symbol < PRETREE_SYMBOL_COUNT; symbol++)
       this.#smallLengths[symbol] = this.#readBits(4);
-    this.#buildTable(this.#pretree, this.#smallLengths, PRETREE_SYMBOL_COUNT, 'pretree');
+    const pretree = this.#pretree;
+    this.#buildTable(pretree, this.#smallLengths, PRETREE_SYMBOL_COUNT, 'pretree');
+    const { entries } = pretree;
+    const shift = 32 - pretree.tableBits;
+    const input = this.#input;
+    const inputLimit = this.#inputSize + INPUT_PADDING;
+    let at = this.#inputPosition;
+    let bits = this.#bits;
+    let bitCount = this.#bitCount;
     let index = first;
     while (index < end) {
-      const code = this.#readSymbol(this.#pretree);
-      let runSize = 1;
+      // A symbol of at most 15 bits; what it asks for then is refilled before.
+      if (bitCount <= 16) {
+        if (at > inputLimit) break; // zeros only: found out behind the loop
+        bits |= ((input[at] as number) | ((input[at + 1] as number) << 8)) << (16 - bitCount);
+        at += 2;
+        bitCount += 16;
+      }
+      const entry = (entries[bits >>> shift] as number) || pretree.findLongCode(bits >>> 16);
+      bits <<= entry & 31;
+      bitCount -= entry & 31;
+      const code = entry >>> 5;
+      if (code < 17) {
+        const length = (lengths[index] as number) - code;
+        lengths[index++] = length < 0 ? length + 17 : length;
+        continue;
+      }
+      this.#inputPosition = at;
+      this.#bits = bits;
+      this.#bitCount = bitCount;
+      let runSize: number;
       let length = 0;
       if (code === 17) runSize = 4 + this.#readBits(4);
       else if (code === 18) runSize = 20 + this.#readBits(5);
       else {
-        let difference = code;
-        if (code === 19) {
-          runSize = 4 + this.#readBits(1);
-          difference = this.#readSymbol(this.#pretree);
-          if (difference > 16) throw new Error('a run of code lengths repeats a run');
-        }
+        runSize = 4 + this.#readBits(1);
+        const difference = this.#readSymbol(pretree);
+        if (difference > 16) throw new Error('a run of code lengths repeats a run');
         length = ((lengths[index] as number) - difference + 17) % 17;
       }
+      at = this.#inputPosition;
+      bits = this.#bits;
+      bitCount = this.#bitCount;
       if (runSize > end - index) throw new Error('a run of code lengths goes beyond its tree');
-      lengths.fill(length, index, index + runSize);
-      index += runSize;
+      for (const runEnd = index + runSize; index < runEnd; index++) lengths[index] = length;
     }
+    this.#inputPosition = at;
+    this.#bits = bits;
+    this.#bitCount = bitCount;
+    if (index < end) throw new Error(`the compressed data ends early (after ${this.#inputSize} bytes)`);
   }
 
   #startUncompressedBlock(): void {
@@ -282,6 +374,7 @@ export class LzxDecoder {
   /** The hot loop: literals and matches up to `runEnd`, where block or frame ends. No match crosses that. */
   #decodeRun(runEnd: number): void {
     const window = this.#window;
+    const view = this.#windowView;
     const windowSize = this.#windowSize;
     const input = this.#input;
     const inputLimit = this.#inputSize + INPUT_PADDING;
@@ -391,6 +484,14 @@ export class LzxDecoder {
       if (source >= 0 && offset > 0) {
         if (length >= MIN_NATIVE_COPY_SIZE && offset >= length) {
           window.copyWithin(position, source, source + length);
+          position = matchEnd;
+        } else if (offset >= COPY_STEP && matchEnd + COPY_STEP <= windowSize && !wrapped) {
+          // What is written beyond the end of the match is overwritten by what follows.
+          do {
+            view.setInt32(position, view.getInt32(source, true), true);
+            position += COPY_STEP;
+            source += COPY_STEP;
+          } while (position < matchEnd);
           position = matchEnd;
         } else {
           while (position < matchEnd) window[position++] = window[source++] as number;

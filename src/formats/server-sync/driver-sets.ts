@@ -68,9 +68,10 @@ export async function readGetDriverIdListReply(chunks: ReplyChunks): Promise<Dri
         removedDriverSets: guids.RemovedDriverSets as UpdateId[],
       };
     }
-    const { list, element } = next.value;
-    if (list === 'NewRevisions') newRevisions.push(identityOf(element));
-    else guids[list]?.push(guidOf(element));
+    for (const { list, element } of next.value) {
+      if (list === 'NewRevisions') newRevisions.push(identityOf(element));
+      else guids[list]?.push(guidOf(element));
+    }
   }
 }
 

@@ -21,6 +21,8 @@ export function writeGetRelatedRevisions(cookie: Cookie, updateIds: readonly Upd
 /** The current revisions of those updates, and of updates related to them. The errors are those of `readReplyItems`. */
 export async function readGetRelatedRevisionsReply(chunks: ReplyChunks): Promise<readonly UpdateIdentity[]> {
   const identities: UpdateIdentity[] = [];
-  for await (const { element } of readReplyItems(chunks, SHAPE)) identities.push(identityOf(element));
+  for await (const items of readReplyItems(chunks, SHAPE)) {
+    for (const { element } of items) identities.push(identityOf(element));
+  }
   return identities;
 }

@@ -43,19 +43,19 @@ export function writeGetRevisionIdList(cookie: Cookie, filter: RevisionIdFilter)
 }
 
 /**
- * Streams the revisions in the server's order, which means nothing, then returns the anchor; several revisions of
+ * Streams the revisions, some at a time, in the server's order, which means nothing, then returns the anchor; several revisions of
  * one update occur. The errors are those of `readReplyItems`.
  */
 export async function* readGetRevisionIdListReply(
   chunks: ReplyChunks,
   limits: ReplyLimits = {},
-): AsyncGenerator<UpdateIdentity, { readonly anchor: string | undefined }, undefined> {
+): AsyncGenerator<readonly UpdateIdentity[], { readonly anchor: string | undefined }, undefined> {
   const items = readReplyItems(chunks, SHAPE, limits);
   try {
     for (;;) {
       const next = await items.next();
       if (next.done === true) return { anchor: optionalText(resultOf(next.value, SHAPE), 'Anchor') };
-      yield identityOf(next.value.element);
+      yield next.value.map(({ element }) => identityOf(element));
     }
   } finally {
     await items.return(undefined);

@@ -3,6 +3,7 @@ import type { Sha1Hex } from '../../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
 import { type ReplyChunks, type ReplyLimits, readReplyItems, resultOf } from '../soap/reply-reader.js';
 import {
+  base64BytesOf,
   base64TextOf,
   childOf,
   itemsOf,
@@ -43,6 +44,7 @@ const SHAPE = {
   operation: 'GetUpdateData',
   namespace: SERVER_SYNC_NAMESPACE,
   streamed: { updates: 'ServerSyncUpdateData', fileUrls: 'ServerSyncUrlData' },
+  unchecked: 'XmlUpdateBlobCompressed',
 } as const;
 
 /** @param identities without duplicates, at most `maxUpdatesPerRequest` */
@@ -51,14 +53,14 @@ export function writeGetUpdateData(cookie: Cookie, identities: readonly UpdateId
 }
 
 /**
- * Streams what the upstream sent, in its order: real ones send the updates first. Fewer updates than asked for is
+ * Streams what the upstream sent, some items at a time, in its order: real ones send the updates first. Fewer updates than asked for is
  * normal (6.1). Documents are not decoded yet (`decodeUpdateBlob`), so one that is damaged leaves the others alone.
  * The errors are those of `readReplyItems`.
  */
 export async function* readGetUpdateDataReply(
   chunks: ReplyChunks,
   limits: ReplyLimits = {},
-): AsyncGenerator<UpdateDataItem, void, undefined> {
+): AsyncGenerator<readonly UpdateDataItem[], void, undefined> {
   const items = readReplyItems(chunks, SHAPE, limits);
   try {
     for (;;) {
@@ -67,10 +69,11 @@ export async function* readGetUpdateDataReply(
         resultOf(next.value, SHAPE);
         return;
       }
-      const { list, element } = next.value;
-      yield list === 'updates'
-        ? { type: 'update', update: updateOf(element) }
-        : { type: 'file-location', location: locationOf(element) };
+      yield next.value.map(({ list, element }) =>
+        list === 'updates'
+          ? { type: 'update', update: updateOf(element) }
+          : { type: 'file-location', location: locationOf(element) },
+      );
     }
   } finally {
     await items.return(undefined);
@@ -96,7 +99,7 @@ function updateOf(element: SoapElement): ServerUpdate {
     identity,
     blob: hasPlain
       ? { form: 'plain', text: plain }
-      : { form: 'cabinet', bytes: Buffer.from(base64TextOf(compressed as SoapElement), 'base64') },
+      : { form: 'cabinet', bytes: base64BytesOf(compressed as SoapElement) },
     fileSha1s: itemsOf(element, 'FileDigestList', 'base64Binary').map(sha1Of),
   };
 }

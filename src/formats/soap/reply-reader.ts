@@ -31,6 +31,11 @@ export interface ReplyShape {
   readonly streamed?: Readonly<Record<string, string>> | undefined;
   /** The result itself is a list; local name of its items. */
   readonly streamedResult?: string | undefined;
+  /**
+   * Children of streamed items whose long text needs no look at its characters here: it may hold some that XML forbids.
+   * Whoever reads it checks each of them.
+   */
+  readonly unchecked?: string | undefined;
 }
 
 export interface ReplyLimits {
@@ -65,6 +70,8 @@ interface OpenElement {
   readonly itemName: string | undefined;
   /** pieces: a long text comes in thousands of them */
   readonly text: string[];
+  /** `text` is as it stands in the reply */
+  readonly isSource: boolean;
   readonly children: SoapElement[];
 }
 
@@ -73,9 +80,12 @@ const ENVELOPE = 1;
 const BODY = 2;
 const RESPONSE = 3;
 const RESULT = 4;
+/** Of what is in an item of a list in the result. */
+const ITEM_FIELD = 7;
 
 /**
- * Streams the items of the lists that `shape` names, then returns the result without them.
+ * Streams the items of the lists that `shape` names, as many together as came together but at least one, then returns
+ * the result without them.
  *
  * Items come before it is known that the reply ends well; whoever stores them must be ready to get them again.
  *
@@ -88,16 +98,18 @@ export async function* readReplyItems(
   chunks: ReplyChunks,
   shape: ReplyShape,
   limits: ReplyLimits = {},
-): AsyncGenerator<ReplyItem, SoapElement | undefined, undefined> {
+): AsyncGenerator<readonly ReplyItem[], SoapElement | undefined, undefined> {
   const reader = new ReplyReader(shape, limits.maxReplySize ?? MAX_REPLY_SIZE);
   for await (const chunk of chunks) {
     for (let start = 0; start < chunk.length; start += PIECE_SIZE) {
       reader.write(chunk.subarray(start, start + PIECE_SIZE));
-      yield* reader.takeItems();
+      const items = reader.takeItems();
+      if (items.length > 0) yield items;
     }
   }
   const result = reader.end();
-  yield* reader.takeItems();
+  const items = reader.takeItems();
+  if (items.length > 0) yield items;
   return result;
 }
 
@@ -173,6 +185,7 @@ class ReplyReader {
         start: (element) => this.#start(element),
         end: (_local, depth) => this.#end(depth),
         text: (text) => this.#text(text),
+        raw: (source) => this.#text(source),
       },
       {
         what: `the reply to ${shape.operation}`,
@@ -290,8 +303,9 @@ class ReplyReader {
       if (local !== `${this.#shape.operation}Result`) return 'skip';
       if (this.#result !== undefined) throw unexpected(`there are two of ${local}`);
     }
-    this.#push(local, isTrue(element.attributeNs(XSI_NAMESPACE, 'nil')));
-    return undefined;
+    const isSource = depth === ITEM_FIELD && !this.#isFault && local === this.#shape.unchecked;
+    this.#push(local, isTrue(element.attributeNs(XSI_NAMESPACE, 'nil')), isSource);
+    return isSource ? 'raw' : undefined;
   }
 
   #startResponse(local: string, uri: string): StartAction {
@@ -310,12 +324,12 @@ class ReplyReader {
     return undefined;
   }
 
-  #push(local: string, isNil: boolean): void {
+  #push(local: string, isNil: boolean, isSource = false): void {
     if (++this.#elements > MAX_ELEMENTS_IN_MEMORY) {
       throw this.#tooMuch(`more than ${groupDigits(MAX_ELEMENTS_IN_MEMORY)} elements in one item`);
     }
     const itemName = this.#isFault ? undefined : this.#itemNameIn(local, RESULT + this.#open.length);
-    this.#open.push({ local, isNil, itemName, text: [], children: [] });
+    this.#open.push({ local, isNil, itemName, text: [], isSource, children: [] });
   }
 
   #text(text: string): void {
@@ -335,8 +349,12 @@ class ReplyReader {
   #end(depth: number): void {
     const ended = depth === RESPONSE && !this.#isFault ? undefined : this.#open.pop();
     if (ended === undefined) return;
-    const { local, isNil, children } = ended;
-    const element: SoapElement = { local, isNil, text: ended.text.join(''), children };
+    const { local, isNil, children, isSource } = ended;
+    const [first = '', ...more] = ended.text;
+    const source = more.length === 0 ? first : ended.text.join('');
+    const hasMarkup = isSource && (source.includes('&') || source.includes('<'));
+    const text = hasMarkup ? this.#textOf(source) : source;
+    const element: SoapElement = { local, isNil, text, children };
     if (this.#isFault) {
       if (depth === RESPONSE) this.#fault = element;
       else this.#open.at(-1)?.children.push(element);
@@ -359,6 +377,31 @@ class ReplyReader {
       throw this.#tooMuch(`more than ${groupDigits(MAX_ITEMS_PER_REPLY)} items`);
     }
     this.#items.push({ list: parent.local, element });
+  }
+
+  /** What the reader makes of the source of a text with references, CDATA or comments. */
+  #textOf(source: string): string {
+    const pieces: string[] = [];
+    let depth = 0;
+    const reader = new XmlReader(
+      {
+        start: () => {
+          depth++;
+        },
+        end: () => {
+          depth--;
+        },
+        text: (text) => {
+          if (depth === 1) pieces.push(text);
+        },
+      },
+      { what: `the reply to ${this.#shape.operation}`, encoding: 'utf8-bytes' },
+    );
+    this.#guard(() => {
+      reader.write(`<text>${source}</text>`);
+      reader.end();
+    }, false);
+    return pieces.join('');
   }
 
   #itemNameIn(list: string, depth: number): string | undefined {

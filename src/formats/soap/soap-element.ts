@@ -108,6 +108,23 @@ export function base64TextOf(element: SoapElement): string {
   return text;
 }
 
+export function base64BytesOf(element: SoapElement): Uint8Array {
+  const { text } = element;
+  const bytes = Buffer.from(text, 'base64');
+  if (isExactBase64(text, bytes.length)) return bytes;
+  return Buffer.from(base64TextOf(element), 'base64'); // with white space, or none at all
+}
+
+/**
+ * The decoder passes over what is no Base64, so the size of what it gives tells whether there was anything. It also
+ * takes the other alphabet, that of URLs.
+ */
+function isExactBase64(text: string, size: number): boolean {
+  if (text.length % 4 !== 0) return false;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  return size === (text.length / 4) * 3 - padding && !text.includes('-') && !text.includes('_');
+}
+
 export function sha1Of(element: SoapElement): Sha1Hex {
   const text = base64TextOf(element);
   try {

@@ -20,10 +20,9 @@ export function utf16LeToUtf8(document: Uint8Array): Uint8Array {
     throw damaged(`${document.length} bytes, expected an even number`, document.length - 1);
   }
   const text = Buffer.from(document.buffer, document.byteOffset, document.length).toString('utf16le');
-  // With the u flag a pair is one character, so this finds only the halves of none.
-  const half = /\p{Surrogate}/u.exec(text);
-  if (half !== null) {
-    const offset = half.index * 2;
+  if (!text.isWellFormed()) {
+    // With the u flag a pair is one character, so this finds only the halves of none.
+    const offset = text.search(/\p{Surrogate}/u) * 2;
     throw damaged(`a surrogate without its partner at offset ${offset}`, offset);
   }
   return Buffer.from(text, 'utf8');

@@ -5,14 +5,30 @@ import { splitBlocks } from '../../helpers/cabinet-builder.js';
 import { encodeLzx, type LzxBlock, type LzxOptions } from '../../helpers/lzx-encoder.js';
 import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
+/** Serves all folders in turn, good and bad ones. */
+const usedDecoder = new LzxDecoder(15, 0);
+
+/** By a decoder with a window of its own, and by one that has decoded others and decodes to where the bytes are wanted. */
 function decodeAll(frames: readonly Uint8Array[], plainSize: number, windowBits: number): Uint8Array {
-  const decoder = new LzxDecoder(windowBits, plainSize);
-  const out = new Uint8Array(plainSize);
-  frames.forEach((frame, index) => {
-    const at = index * 32_768;
-    decoder.decode(frame, Math.min(32_768, plainSize - at), out, at);
-  });
-  return out;
+  const decodeBy = (decoder: LzxDecoder, out: Uint8Array): Uint8Array => {
+    frames.forEach((frame, index) => {
+      const at = index * 32_768;
+      decoder.decode(frame, Math.min(32_768, plainSize - at), out, at);
+    });
+    decoder.finish();
+    return out;
+  };
+  const target = new Uint8Array(plainSize);
+  usedDecoder.restart(windowBits, plainSize, target);
+  let inPlace: Uint8Array | undefined;
+  try {
+    inPlace = decodeBy(usedDecoder, target);
+  } catch {
+    // the other one must fail too
+  }
+  const decoded = decodeBy(new LzxDecoder(windowBits, plainSize), new Uint8Array(plainSize));
+  expect(inPlace === undefined ? 'an error' : Buffer.compare(inPlace, decoded)).toBe(0);
+  return decoded;
 }
 
 function expectRoundTrip(plain: Uint8Array, options: LzxOptions): void {
@@ -242,6 +258,12 @@ describe('damaged data', () => {
     const decoder = new LzxDecoder(15, 32_768);
     decoder.decode(frame, 3_000, new Uint8Array(3_000), 0);
     expect(() => decoder.decode(frame, 3_000, new Uint8Array(3_000), 0)).toThrow(/follows one shorter/);
+  });
+
+  test('is refused when it is more than the folder was said to hold', () => {
+    usedDecoder.restart(16, 20_000, new Uint8Array(20_000));
+    const first = frames[0] as Uint8Array;
+    expect(() => usedDecoder.decode(first, 32_768, new Uint8Array(32_768), 0)).toThrow(/more plain bytes/);
   });
 
   test('a window never has another size than 15 to 21 bits', () => {

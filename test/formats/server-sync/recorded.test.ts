@@ -41,7 +41,7 @@ async function revisionIds(chunks: ReplyChunks) {
   for (;;) {
     const next = await reader.next();
     if (next.done === true) return { anchor: next.value.anchor, revisions };
-    revisions.push(next.value);
+    revisions.push(...next.value);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Recorded exchanges of a real Windows Server 2025. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface RecordedFacts {
@@ -48,6 +48,26 @@ export class Recording {
 
   response(number: string): string {
     return readFileSync(join(this.#directory, `${number}.response.xml`), 'utf8');
+  }
+
+  /** Status and header fields of the response; those of any other one where its own were not recorded. */
+  head(number: string): { readonly status: number; readonly headers: Readonly<Record<string, string>> } {
+    const path = (which: string) => join(this.#directory, `${which}.response.headers.txt`);
+    const [statusLine = '', ...fields] = readFileSync(
+      existsSync(path(number)) ? path(number) : path('000001'),
+      'latin1',
+    )
+      .trim()
+      .split(/\r?\n/);
+    const headers = fields.map((field): [string, string] => {
+      const colon = field.indexOf(':');
+      return [field.slice(0, colon), field.slice(colon + 1).trim()];
+    });
+    return {
+      status: Number(statusLine.split(' ')[1]),
+      // Bodies were cut by whoever recorded them, so lengths may be those of before.
+      headers: Object.fromEntries(headers.filter(([name]) => name !== 'Content-Length')),
+    };
   }
 
   facts(number: string): RecordedFacts {

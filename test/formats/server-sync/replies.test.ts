@@ -170,8 +170,10 @@ test('a list may have its anchor behind the revisions, ids in upper case and sev
     `<NewRevisions><UpdateIdentity>${identity(GUID.toUpperCase(), 201)}</UpdateIdentity><Unknown/>` +
     `<UpdateIdentity><RevisionNumber>1</RevisionNumber><UpdateID>${GUID}</UpdateID></UpdateIdentity></NewRevisions><Anchor>a</Anchor>`;
   const reader = readGetRevisionIdListReply(chunksOf(reply('GetRevisionIdList', xml)));
-  expect((await reader.next()).value).toEqual({ updateId: GUID, revisionNumber: 201 });
-  expect((await reader.next()).value).toEqual({ updateId: GUID, revisionNumber: 1 });
+  expect((await reader.next()).value).toEqual([
+    { updateId: GUID, revisionNumber: 201 },
+    { updateId: GUID, revisionNumber: 1 },
+  ]);
   expect(await reader.next()).toEqual({ done: true, value: { anchor: 'a' } });
 });
 
@@ -257,6 +259,62 @@ test('an update is read with its fields in any order', async () => {
     }),
     { numRuns: 24 },
   );
+});
+
+const compressed = (source: string) =>
+  update(`<Id>${identity()}</Id><XmlUpdateBlobCompressed>${source}</XmlUpdateBlobCompressed>`);
+
+test('Base64 of a document is taken exactly as the alphabet allows, with white space anywhere', async () => {
+  const character = fc.constantFrom(
+    ...'ABab09+/',
+    '=',
+    '_',
+    '-',
+    ' ',
+    '\n',
+    '&amp;',
+    '&#x41;',
+    '&#13;',
+    'é',
+    '\0',
+  );
+  const exact = fc
+    .uint8Array({ minLength: 1, maxLength: 40 })
+    .map((bytes) => Buffer.from(bytes).toString('base64'));
+  const source = fc.oneof(
+    { weight: 3, arbitrary: exact },
+    fc.tuple(exact, character, fc.nat(50)).map(([text, one, at]) => text.slice(0, at) + one + text.slice(at)),
+    fc.array(character, { minLength: 1, maxLength: 8 }).map((list) => list.join('')),
+  );
+  await fc.assert(
+    fc.asyncProperty(source, fc.integer({ min: 1, max: 700 }), async (written, size) => {
+      const text = written
+        .replaceAll('&amp;', '&')
+        .replaceAll('&#x41;', 'A')
+        .replaceAll('&#13;', '\r')
+        .replaceAll(/\s/g, '');
+      const isGood = text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+      const reading = all(readGetUpdateDataReply(chunksOf(compressed(written), size)));
+      if (!isGood) await expect(reading).rejects.toMatchObject(malformed);
+      else {
+        const expected = { form: 'cabinet', bytes: Buffer.from(text, 'base64') };
+        expect(await reading).toMatchObject([{ update: { blob: expected } }]);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('a compressed document may be written with CDATA, comments and references', async () => {
+  const written = 'QU<!-- < & -->JD<![CDATA[RE]]>&#x56;&#71;\r\n';
+  for (const size of [1, 7, 1 << 20]) {
+    expect(await all(readGetUpdateDataReply(chunksOf(compressed(written), size)))).toMatchObject([
+      { update: { blob: { form: 'cabinet', bytes: Buffer.from('ABCDEF') } } },
+    ]);
+  }
+  for (const wrong of ['QUJD<b/>&x;', 'QUJD<q:b/>', '<b>QUJD</b>']) {
+    await expect(all(readGetUpdateDataReply(chunksOf(compressed(wrong))))).rejects.toMatchObject(malformed);
+  }
 });
 
 test('an answer without updates and an answer with file locations alone are read', async () => {

@@ -55,8 +55,9 @@ async function outcomeOf<T>(work: () => Promise<T>): Promise<{ value: T } | { er
   }
 }
 
-export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+/** Everything of what comes some at a time. */
+export async function all<T>(lists: AsyncIterable<readonly T[]>): Promise<T[]> {
   const list: T[] = [];
-  for await (const item of items) list.push(item);
+  for await (const items of lists) list.push(...items);
   return list;
 }

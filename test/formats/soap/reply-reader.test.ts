@@ -49,8 +49,10 @@ test('streamed items are handed on one by one and are not in the result', async 
       result = next.value;
       break;
     }
-    expect(next.value.list).toBe('list');
-    items.push(next.value.element);
+    for (const { list, element } of next.value) {
+      expect(list).toBe('list');
+      items.push(element);
+    }
   }
   expect(items.map(({ children }) => children.length)).toEqual([1, 0]);
   expect(result && optionalText(result, 'anchor')).toBe('1');
@@ -65,7 +67,7 @@ test('items are handed on before the reply has ended', async () => {
     throw new Error('the connection is gone');
   }
   const reader = readReplyItems(slowly(), STREAMED);
-  expect((await reader.next()).value).toMatchObject({ element: { text: '1' } });
+  expect((await reader.next()).value).toMatchObject([{ element: { text: '1' } }]);
   await expect(reader.next()).rejects.toThrow('the connection is gone');
 });
 
@@ -126,7 +128,7 @@ test('a reply beyond the limits is refused before it fills the memory', async ()
 test('a streamed list may hold more elements than fit into memory at once', async () => {
   const text = reply('Op', `<list>${'<item/>\n'.repeat(150_000)}</list>`);
   let count = 0;
-  for await (const _ of readReplyItems(chunksOf(text), STREAMED)) count++;
+  for await (const items of readReplyItems(chunksOf(text), STREAMED)) count += items.length;
   expect(count).toBe(150_000);
 });
 

@@ -4,6 +4,7 @@
  * product, and drivers. The same size and seed give the same bytes on every machine, so a writer that needs two
  * passes asks twice. Memory does not grow with the size: what later documents refer to is kept in short rings.
  */
+import { createHash } from 'node:crypto';
 import type { PackageEntry, PackageFile, PackageHeader } from '../../../src/model/export-package.js';
 import { DEFAULT_LANGUAGES } from '../../../src/model/language.js';
 import type { UpdateId, UpdateIdentity } from '../../../src/model/update-identity.js';
@@ -31,6 +32,15 @@ export interface CatalogueOptions {
   /** exact number of documents, {@link MIN_REVISIONS} or more */
   readonly revisions: number;
   readonly seed: number;
+  /** bytes; every file and licence text is at most so long and its bytes exist; default: none do, sizes are any */
+  readonly maxFileSize?: number;
+}
+
+/** A content file whose digests and size are those that the documents give. */
+export interface CatalogueContent {
+  readonly sha1: string;
+  readonly fileName: string;
+  readonly bytes: Buffer;
 }
 
 export interface CatalogueItem {
@@ -40,6 +50,8 @@ export interface CatalogueItem {
   readonly entry: PackageEntry;
   /** rows of the top-level `Files` list that no earlier item has brought */
   readonly files: readonly PackageFile[];
+  /** of `files`, and of licence texts; empty without `maxFileSize` */
+  readonly content: readonly CatalogueContent[];
 }
 
 /** Fewer leave no room for one of everything. */
@@ -97,6 +109,9 @@ interface World {
   readonly driverPairs: UpdateId[];
   /** next revisions of updates already yielded */
   readonly revised: Draft[];
+  readonly maxFileSize: number | undefined;
+  /** made and not yielded yet */
+  content: CatalogueContent[];
 }
 
 /** Attributes and languages of the generated package. */
@@ -135,12 +150,16 @@ export function* generateCatalogue(options: CatalogueOptions): Generator<Catalog
     definitionVersions: [],
     driverPairs: [],
     revised: [],
+    maxFileSize: options.maxFileSize,
+    content: [],
   };
   const emit = function* (drafts: Iterable<Draft>) {
     for (const draft of drafts) {
       if (world.made === total) return;
       world.made++;
-      yield finish(draft);
+      const { content } = world;
+      world.content = [];
+      yield finish(draft, content);
     }
   };
   yield* emit(taxonomy(world));
@@ -200,7 +219,7 @@ function state(world: World): string {
   return world.random.chance(0.05) ? 'Expired' : 'Published';
 }
 
-function finish(draft: Draft): CatalogueItem {
+function finish(draft: Draft, content: readonly CatalogueContent[]): CatalogueItem {
   const { identity, files = [] } = draft.text;
   let document: Buffer | undefined;
   return {
@@ -217,6 +236,7 @@ function finish(draft: Draft): CatalogueItem {
       classifications: draft.classifications,
     },
     files: draft.newFiles,
+    content,
   };
 }
 
@@ -441,21 +461,36 @@ interface NewFile {
 
 function newFile(world: World, fileName: string, date: Date, folder: string, patchingType?: string): NewFile {
   const { random } = world;
-  const sha1 = random.bytes(20).toString('hex').toUpperCase();
+  const drawnSha1 = random.bytes(20).toString('hex').toUpperCase();
   const dot = fileName.lastIndexOf('.');
   const query = random.chance(0.01) ? `?P1=${random.integer(1, 9e8)}&P2=402` : '';
   const month = date.toISOString().slice(0, 7).replace('-', '/');
-  const file: FileText = {
-    sha1,
+  const file: FileText = withBytes(world, {
+    sha1: drawnSha1,
     sha256: random.bytes(32).toString('hex').toUpperCase(),
     fileName,
     // Above 4 GiB now and then: sizes are 64-bit.
     size: random.chance(0.002) ? 4_294_967_296 + random.integer(1, 1e9) : random.integer(20_000, 900_000_000),
     modified: random.chance(0.5) ? `${date.toISOString().slice(0, 19)}Z` : date.toISOString(),
     ...(patchingType === undefined ? {} : { patchingType }),
-  };
+  });
+  const { sha1 } = file;
   const muUrl = `${random.pick(HOSTS)}/msdownload/update/${folder}/${month}/${fileName.slice(0, dot).toLowerCase()}_${sha1.toLowerCase()}${fileName.slice(dot)}${query}`;
   return { file, row: { sha1, muUrl, fileName } };
+}
+
+/** The same file with the digests and the size of bytes that exist, if such are wanted. */
+function withBytes<T extends { sha1: string; sha256: string; fileName: string; size: number }>(
+  world: World,
+  file: T,
+): T {
+  if (world.maxFileSize === undefined) return file;
+  const seed = Number.parseInt(file.sha1.slice(0, 8), 16);
+  const bytes = seededRandom(seed).bytes(1 + (file.size % world.maxFileSize));
+  const digest = (algorithm: string) => createHash(algorithm).update(bytes).digest('hex').toUpperCase();
+  const sha1 = digest('sha1');
+  world.content.push({ sha1, fileName: file.fileName, bytes });
+  return { ...file, sha1, sha256: digest('sha256'), size: bytes.length };
 }
 
 // ---- software
@@ -663,14 +698,16 @@ function cves(world: World, date: Date, count: number): string[] {
 }
 
 function eulaFiles(world: World, article: string): EulaText[] {
-  return PHRASES.slice(0, world.random.integer(1, 5)).map(({ language }, index) => ({
-    sha1: world.random.bytes(20).toString('hex').toUpperCase(),
-    sha256: world.random.bytes(32).toString('hex').toUpperCase(),
-    fileName: `eula-${article}-${language}.txt`,
-    size: world.random.integer(2_000, 60_000),
-    language,
-    ...(index === 1 ? { geoId: 'USA' } : {}),
-  }));
+  return PHRASES.slice(0, world.random.integer(1, 5)).map(({ language }, index) =>
+    withBytes(world, {
+      sha1: world.random.bytes(20).toString('hex').toUpperCase(),
+      sha256: world.random.bytes(32).toString('hex').toUpperCase(),
+      fileName: `eula-${article}-${language}.txt`,
+      size: world.random.integer(2_000, 60_000),
+      language,
+      ...(index === 1 ? { geoId: 'USA' } : {}),
+    }),
+  );
 }
 
 // ---- definition updates

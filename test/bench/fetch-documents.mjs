@@ -1,0 +1,67 @@
+// node test/bench/fetch-documents.mjs <upstream> [--concurrency N] [--gzip]
+// The network's half of a synchronisation: everything a first one fetches, parsed and decoded by the program's own
+// client, and dropped. Prints the documents and their bytes.
+import { parseArgs } from 'node:util';
+import { createGunzip } from 'node:zlib';
+import { Agent, request } from 'undici';
+import { ServerSyncClient } from '../../dist/sync/server-sync-client.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { concurrency: { type: 'string', default: '4' }, gzip: { type: 'boolean', default: false } },
+});
+const concurrency = Number(values.concurrency);
+const agent = new Agent({ connections: concurrency });
+
+async function post({ url, soapAction, body, signal }) {
+  const reply = await request(url, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: {
+      'content-type': 'text/xml; charset=utf-8',
+      soapaction: `"${soapAction}"`,
+      'accept-encoding': values.gzip ? 'gzip' : 'identity',
+    },
+    body,
+    signal,
+  });
+  return {
+    status: reply.statusCode,
+    headers: reply.headers,
+    body: reply.headers['content-encoding'] === 'gzip' ? reply.body.pipe(createGunzip()) : reply.body,
+  };
+}
+
+const client = new ServerSyncClient({
+  upstream: new URL(positionals[0]),
+  account: { name: 'bench.corp.example', guid: '7d1f0c52-3b6e-4a0d-9f3a-52c1b8e0a417' },
+  post,
+  signal: new AbortController().signal,
+  report: () => {},
+});
+await client.getConfigData();
+const listed = [];
+for (const getConfig of [true, false]) {
+  const { revisions } = await client.getRevisionIdList({ anchor: undefined, getConfig });
+  for (const identity of revisions) listed.push(identity);
+}
+let next = 0;
+let documents = 0;
+let size = 0;
+const worker = async () => {
+  while (next < listed.length) {
+    const batch = listed.slice(next, next + client.updateBatchSize);
+    next += batch.length;
+    for await (const events of client.getUpdateData(batch)) {
+      for (const event of events) {
+        if (event.type === 'unavailable' || event.type === 'unreadable') throw new Error(event.type);
+        if (event.type !== 'document') continue;
+        documents++;
+        size += event.document.length;
+      }
+    }
+  }
+};
+await Promise.all(Array.from({ length: concurrency }, worker));
+await agent.close();
+console.log(documents, size);
