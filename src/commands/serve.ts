@@ -1,12 +1,23 @@
 import { resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
-import { WsusutilError } from '../errors.js';
+import { errorText, WsusutilError } from '../errors.js';
+import type { Report } from '../events.js';
 import { formatAccess, type LogFormat } from '../serve/access-log.js';
 import { openAccessLog } from '../serve/access-log-file.js';
+import { judgeCertificate, loadCertificate, type ServerCertificate } from '../serve/certificate.js';
 import { loadCookieKey } from '../serve/cookie-key.js';
+import { CLEAR_PART, securePart } from '../serve/front.js';
 import { DEFAULT_LIMITS } from '../serve/limits.js';
-import { createHttpServer, listen, parseAddresses } from '../serve/listener.js';
+import {
+  createHttpServer,
+  createHttpsServer,
+  listen,
+  parseAddresses,
+  watchCertificate,
+} from '../serve/listener.js';
 import { openServeFront } from '../serve/server.js';
+import { type CertificateSource, contentPortOf, serverSslOf } from '../settings/server-ssl.js';
+import { readSettings } from '../settings/settings.js';
 import { ownContentFolder } from './content-folder.js';
 import { defineCommand } from './declaration.js';
 import { formatQuantity } from './quantities.js';
@@ -26,7 +37,19 @@ export const serve = defineCommand({
   positionals: [],
   options: {
     host: { type: 'string', value: 'address', description: `Address to listen on; default ${DEFAULT_HOST}` },
-    port: { type: 'string', value: 'number', description: `Port; default ${DEFAULT_PORT}, 0: any free one` },
+    port: {
+      type: 'string',
+      value: 'number',
+      description: `Port; default ${DEFAULT_PORT}, with SSL that of "configuressl"; 0: any free one`,
+    },
+    'no-ssl': {
+      type: 'boolean',
+      description: 'Serve everything in the clear although "configuressl" was run',
+    },
+    'content-over-ssl': {
+      type: 'boolean',
+      description: 'With SSL: give out content files on the port of HTTPS too',
+    },
     'allow-account': {
       type: 'strings',
       value: 'name',
@@ -95,7 +118,9 @@ export const serve = defineCommand({
               message: `The access log is not written: ${error.message}`,
             }),
           );
+    const ssl = options['no-ssl'] ? undefined : serverSslOf(await readSettings(directory.settingsPath));
     let requests = 0;
+    let stopWatching: (() => void) | undefined;
     try {
       const front = await openServeFront({
         store,
@@ -113,16 +138,47 @@ export const serve = defineCommand({
           else log?.add(entry);
         },
       });
-      const server = createHttpServer(DEFAULT_LIMITS);
-      front.attach(server);
-      const port = await listen(server, host, portOf(options.port));
-      context.announce(
-        `Serving ${formatQuantity(front.revisionCount, 'revision')} on ${addressOf(host, port)}`,
-      );
+      const count = formatQuantity(front.revisionCount, 'revision');
+      const port = portOf(options.port);
+      if (ssl === undefined) {
+        const server = createHttpServer(DEFAULT_LIMITS);
+        front.attach(server);
+        const actual = await listen(server, host, port ?? DEFAULT_PORT);
+        context.announce(`Serving ${count} on ${addressOf('http', host, actual)}`);
+      } else {
+        const load = () => loadCertificate(ssl.source, ssl.password);
+        const certificate = await load();
+        tellProblems(certificate, ssl.name, now(), report);
+        const secure = createHttpsServer(DEFAULT_LIMITS, certificate);
+        const clear = createHttpServer(DEFAULT_LIMITS);
+        front.attach(secure, securePart(options['content-over-ssl']));
+        front.attach(clear, CLEAR_PART);
+        const sslPort = await listen(secure, host, port ?? ssl.port);
+        const contentPort = await listen(clear, host, port === 0 ? 0 : contentPortOf(sslPort));
+        stopWatching = watchCertificate(secure, pathsOf(ssl.source), load, {
+          onRenewed: (renewed) => {
+            report({
+              type: 'step',
+              message: `The certificate was renewed; it is valid until ${renewed.leaf.validTo}`,
+            });
+            tellProblems(renewed, ssl.name, now(), report);
+          },
+          onFailed: (error) =>
+            report({
+              type: 'warning',
+              code: 'CERTIFICATE_PROBLEM',
+              message: `The files of the certificate have changed and cannot be used, the old one stays: ${errorText(error)}`,
+            }),
+        });
+        context.announce(
+          `Serving ${count} on ${addressOf('https', host, sslPort)}, content on ${addressOf('http', host, contentPort)}`,
+        );
+      }
       await aborted(signal);
       context.announce('Stopping; what is under way is finished first.');
       await front.stop();
     } finally {
+      stopWatching?.();
       await log?.close();
       await store.close();
     }
@@ -135,15 +191,26 @@ export const serve = defineCommand({
 });
 
 /** @throws WsusutilError `USAGE` */
-function portOf(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_PORT;
+function portOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
   throw new WsusutilError('USAGE', `"${text}" is not a port`, { hint: 'Ports are numbers from 0 to 65535.' });
 }
 
-function addressOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+function addressOf(scheme: 'http' | 'https', host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
+function pathsOf(source: CertificateSource): readonly string[] {
+  return source.kind === 'pfx' ? [source.pfxFile] : [source.certificateFile, source.keyFile];
+}
+
+function tellProblems(certificate: ServerCertificate, name: string, now: Date, report: Report): void {
+  for (const { level, says } of judgeCertificate(certificate, name, now)) {
+    if (level !== 'pass')
+      report({ type: 'warning', code: 'CERTIFICATE_PROBLEM', message: `The certificate: ${says}` });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -23,14 +23,30 @@ import { RateLimiter, type ServeLimits } from './limits.js';
 import { Metrics } from './metrics.js';
 import { ReplyBuffers } from './reply-buffers.js';
 import { ClientGone, sendFile, sendPieces } from './send.js';
-import { AccountRefused, type Answer, ServiceFault, type ServiceName, type Services } from './services.js';
+import {
+  AccountRefused,
+  type Answer,
+  SERVICE_NAMES,
+  ServiceFault,
+  type ServiceName,
+  type Services,
+} from './services.js';
 
 export type WebServer = HttpServer | HttpsServer;
 
-/** What a listener answers: with TLS on, services live on HTTPS only and content on HTTP (server-sync-protocol 1.3). */
+/** What a listener answers. */
 export interface ListenerRole {
-  readonly services: boolean;
+  readonly services: readonly ServiceName[];
   readonly content: boolean;
+}
+
+/** Without SSL. */
+export const WHOLE_SERVER: ListenerRole = { services: SERVICE_NAMES, content: true };
+/** Beside a listener with SSL: files, and the service that must not ask for it (cli-surface 6). */
+export const CLEAR_PART: ListenerRole = { services: ['ReportingWebService'], content: true };
+/** With SSL: content stays in the clear unless it is asked for here too. */
+export function securePart(content: boolean): ListenerRole {
+  return { services: SERVICE_NAMES, content };
 }
 
 export interface FrontOptions {
@@ -116,7 +132,7 @@ export class Front {
   }
 
   /** Has `server` answer; it may listen already. */
-  attach(server: WebServer, role: ListenerRole = { services: true, content: true }): void {
+  attach(server: WebServer, role: ListenerRole = WHOLE_SERVER): void {
     const { limits } = this.#options;
     this.#servers.add(server);
     server.maxConnections = limits.maxConnections;
@@ -226,8 +242,11 @@ export class Front {
     const path = pathOf(request.url ?? '');
     if (path === undefined) throw new HttpRefusal(400, 'bad-path', 'The path is no path.');
     const service = SERVICE_PATHS.get(path);
-    if (service !== undefined && role.services) {
+    if (service !== undefined) {
       course.target = service;
+      if (!role.services.includes(service)) {
+        throw new HttpRefusal(403, 'needs-ssl', 'This service is to be called with https.');
+      }
       await this.#callService(service, request, response, course);
     } else if (path.startsWith('/content/') && role.content) {
       course.target = 'content';

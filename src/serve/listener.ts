@@ -1,9 +1,15 @@
 /** Sockets: making a server with the limits that must be known from the start, and having it listen. */
+import { stat } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { errorText, WsusutilError } from '../errors.js';
+import type { ServerCertificate } from './certificate.js';
 import type { WebServer } from './front.js';
 import type { ServeLimits } from './limits.js';
+
+/** Between two looks at the files of the certificate. */
+const CERTIFICATE_INTERVAL_MS = 30_000;
 
 /** Options of `http.createServer` and `https.createServer`; the others are set by `Front.attach`. */
 export function serverOptions(limits: ServeLimits) {
@@ -18,6 +24,72 @@ export function serverOptions(limits: ServeLimits) {
 
 export function createHttpServer(limits: ServeLimits): HttpServer {
   return createServer(serverOptions(limits));
+}
+
+export function createHttpsServer(limits: ServeLimits, certificate: ServerCertificate): HttpsServer {
+  return createTlsServer({
+    ...serverOptions(limits),
+    ...certificate.secureOptions,
+    minVersion: 'TLSv1.2',
+    // A client that opens a connection and says nothing is as slow as one that sends no headers.
+    handshakeTimeout: limits.headersTimeoutMs,
+  });
+}
+
+/**
+ * Has a server use its certificate anew when one of its files changes. A file that cannot be used (it may be half written)
+ * leaves everything as it is.
+ *
+ * @param paths that are looked at
+ * @param load reads them
+ * @returns stops looking
+ */
+export function watchCertificate(
+  server: HttpsServer,
+  paths: readonly string[],
+  load: () => Promise<ServerCertificate>,
+  told: {
+    readonly onRenewed: (certificate: ServerCertificate) => void;
+    readonly onFailed: (error: unknown) => void;
+  },
+  intervalMs = CERTIFICATE_INTERVAL_MS,
+): () => void {
+  let last: string | undefined;
+  let isBusy = false;
+  const look = async () => {
+    const stamp = JSON.stringify(
+      await Promise.all(
+        paths.map((path) =>
+          stat(path).then(
+            ({ mtimeMs, size, ino }) => [mtimeMs, size, ino],
+            () => [],
+          ),
+        ),
+      ),
+    );
+    const isFirst = last === undefined;
+    if (stamp === last) return;
+    last = stamp;
+    if (isFirst) return;
+    try {
+      const certificate = await load();
+      server.setSecureContext(certificate.secureOptions);
+      told.onRenewed(certificate);
+    } catch (error) {
+      told.onFailed(error);
+    }
+  };
+  const run = () => {
+    if (isBusy) return;
+    isBusy = true;
+    void look().finally(() => {
+      isBusy = false;
+    });
+  };
+  run();
+  const timer = setInterval(run, intervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /**

@@ -242,7 +242,9 @@ test('fifty downstreams at once get the same', async () => {
       await client.getConfigData();
       const { revisions } = await client.getRevisionIdList({ getConfig: true, anchor: undefined });
       let documents = 0;
-      for await (const event of client.getUpdateData(revisions)) if (event.type === 'document') documents++;
+      for await (const events of client.getUpdateData(revisions)) {
+        documents += events.filter(({ type }) => type === 'document').length;
+      }
       return [revisions.length, documents];
     }),
   );
