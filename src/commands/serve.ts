@@ -155,7 +155,7 @@ export const serve = defineCommand({
         front.attach(clear, CLEAR_PART);
         const sslPort = await listen(secure, host, port ?? ssl.port);
         const contentPort = await listen(clear, host, port === 0 ? 0 : contentPortOf(sslPort));
-        stopWatching = watchCertificate(secure, pathsOf(ssl.source), load, {
+        stopWatching = await watchCertificate(secure, pathsOf(ssl.source), load, {
           onRenewed: (renewed) => {
             report({
               type: 'step',

@@ -44,7 +44,7 @@ export function createHttpsServer(limits: ServeLimits, certificate: ServerCertif
  * @param load reads them
  * @returns stops looking
  */
-export function watchCertificate(
+export async function watchCertificate(
   server: HttpsServer,
   paths: readonly string[],
   load: () => Promise<ServerCertificate>,
@@ -53,7 +53,7 @@ export function watchCertificate(
     readonly onFailed: (error: unknown) => void;
   },
   intervalMs = CERTIFICATE_INTERVAL_MS,
-): () => void {
+): Promise<() => void> {
   let last: string | undefined;
   let isBusy = false;
   const look = async () => {
@@ -86,7 +86,7 @@ export function watchCertificate(
       isBusy = false;
     });
   };
-  run();
+  await look();
   const timer = setInterval(run, intervalMs);
   timer.unref();
   return () => clearInterval(timer);
