@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { errorText, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -19,8 +19,11 @@ import { openServeFront } from '../serve/server.js';
 import { type CertificateSource, contentPortOf, serverSslOf } from '../settings/server-ssl.js';
 import { readSettings } from '../settings/settings.js';
 import { ownContentFolder } from './content-folder.js';
+import type { CommandContext } from './context.js';
 import { defineCommand } from './declaration.js';
+import type { Outcome } from './outcome.js';
 import { formatQuantity } from './quantities.js';
+import { installHelp, systemdUnit } from './serve-install.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8530;
@@ -72,10 +75,15 @@ export const serve = defineCommand({
       description: 'Of the access log; default text',
       choices: ['text', 'json'],
     },
+    'install-help': {
+      type: 'boolean',
+      description: 'Print a unit for systemd and what to do on Windows, with these options; serve nothing',
+    },
     metrics: { type: 'boolean', description: 'Answer /metrics with counters in the format of Prometheus' },
   },
   notes: [
     'Only files that "reset" (or another command) found right are given out.',
+    'GET /health/live and /health/ready tell a supervisor how it is.',
     'Cookies are signed with the key in serve.key of the data directory; servers behind one name need the same file.',
   ],
   examples: [
@@ -94,6 +102,7 @@ export const serve = defineCommand({
   async run({ options }, context) {
     const { now, report, signal } = context;
     const host = options.host ?? DEFAULT_HOST;
+    if (options['install-help']) return explainInstallation(options, context);
     const directory = await context.dataDirectory();
     const store = await context.openStore('read');
     const key = await loadCookieKey(directory.path);
@@ -189,6 +198,52 @@ export const serve = defineCommand({
     };
   },
 });
+
+interface PlaceOptions {
+  readonly host: string | undefined;
+  readonly port: string | undefined;
+  readonly 'access-log': string | undefined;
+  readonly 'log-format': string | undefined;
+  readonly 'allow-account': readonly string[];
+  readonly 'allow-address': readonly string[];
+  readonly 'no-ssl': boolean;
+  readonly 'content-over-ssl': boolean;
+  readonly metrics: boolean;
+}
+
+/** The same options, for a service. */
+async function explainInstallation(options: PlaceOptions, context: CommandContext): Promise<Outcome> {
+  if (context.machine === undefined) throw new Error('a service needs a context with a machine');
+  const directory = await context.findDataDirectory();
+  const words: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'install-help' || value === undefined || value === false) continue;
+    for (const each of Array.isArray(value) ? value : [value]) {
+      words.push(`--${name}`);
+      if (each !== true)
+        words.push(name === 'access-log' && each !== '-' ? resolve(String(each)) : String(each));
+    }
+  }
+  const ssl = options['no-ssl'] ? undefined : serverSslOf(await readSettings(directory.settingsPath));
+  const port = portOf(options.port) ?? ssl?.port ?? DEFAULT_PORT;
+  const lowest = ssl === undefined ? port : contentPortOf(port);
+  const machine = await context.machine();
+  const place = {
+    dataDirectory: directory.path,
+    contentRoot: directory.contentRoot,
+    words,
+    logFolder:
+      options['access-log'] === undefined || options['access-log'] === '-'
+        ? undefined
+        : dirname(resolve(options['access-log'])),
+    hasLowPort: lowest > 0 && lowest < 1024,
+  };
+  return {
+    status: 'complete',
+    result: { systemdUnit: systemdUnit(machine, place) },
+    view: { kind: 'raw', bytes: Buffer.from(`${installHelp(machine, place).join('\n')}\n`) },
+  };
+}
 
 /** @throws WsusutilError `USAGE` */
 function portOf(text: string | undefined): number | undefined {

@@ -234,7 +234,7 @@ export class Front {
     if (addresses?.check(address, address.includes(':') ? 'ipv6' : 'ipv4') === false) {
       throw new HttpRefusal(403, 'address-refused', 'This server is not for your address.');
     }
-    if (!this.#rate.take(address)) {
+    if (!isHealth(request.url) && !this.#rate.take(address)) {
       throw new HttpRefusal(429, 'rate', 'Too many requests; try again later.', {
         'Retry-After': RETRY_AFTER,
       });
@@ -251,6 +251,14 @@ export class Front {
     } else if (path.startsWith('/content/') && role.content) {
       course.target = 'content';
       await this.#sendContent(path, request, response);
+    } else if (path === '/health/live' || path === '/health/ready') {
+      course.target = 'health';
+      allowReading(request);
+      const isReady = path === '/health/live' || (await this.#isReady());
+      if (!isReady) course.problem = 'not-ready';
+      sendText(request, response, isReady ? 200 : 503, isReady ? 'ok\n' : 'not ready\n', {
+        'Cache-Control': 'no-store',
+      });
     } else if (path === '/metrics' && this.#options.hasMetrics) {
       course.target = 'metrics';
       allowReading(request);
@@ -260,6 +268,17 @@ export class Front {
       });
     } else {
       throw new HttpRefusal(404, 'not-found', 'There is nothing here.');
+    }
+  }
+
+  /** Takes requests, and can read its store. */
+  async #isReady(): Promise<boolean> {
+    if (this.#isStopping) return false;
+    try {
+      await this.#options.services.catalogue.refresh();
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -568,6 +587,11 @@ async function sendOpened(
     return;
   }
   await sendFile(response, handle, first, last);
+}
+
+/** A supervisor may ask as often as it likes. */
+function isHealth(url: string | undefined): boolean {
+  return url === '/health/live' || url === '/health/ready';
 }
 
 function allowReading({ method }: IncomingMessage): void {
