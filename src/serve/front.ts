@@ -13,6 +13,7 @@ import { TLSSocket } from 'node:tls';
 import { constants, createGzip } from 'node:zlib';
 import { isWsusutilError } from '../errors.js';
 import type { Report, WarningCode } from '../events.js';
+import { escapeXmlText } from '../formats/soap/envelope.js';
 import { contentTypeOf, replyFrame, writeFault } from '../formats/soap/reply-writer.js';
 import { readSoapCall, type SoapCall, type SoapVersion } from '../formats/soap/request-reader.js';
 import type { AccessEntry } from './access-log.js';
@@ -301,6 +302,13 @@ export class Front {
     course: Course,
   ): Promise<void> {
     if (request.method === 'GET' || request.method === 'HEAD') {
+      if (/\?(?:wsdl|singlewsdl)\b/i.test(request.url ?? '')) {
+        const { writeWsdl } = await import('../formats/server-sync/wsdl.js');
+        sendText(request, response, 200, writeWsdl(service, escapeAddress(addressOfService(request))), {
+          'Content-Type': 'text/xml; charset=utf-8',
+        });
+        return;
+      }
       sendText(request, response, 200, `${service}: post SOAP requests here.\n`);
       return;
     }
@@ -409,14 +417,12 @@ export class Front {
     course: Course,
   ): void {
     course.problem = fault.code ?? 'fault';
-    const host = request.headers.host ?? 'localhost';
-    const path = (request.url ?? '/').split('?', 1)[0] as string;
     const text = writeFault(
       {
         code: fault.code,
         message: fault.detail,
         blame: fault.blame,
-        actor: printable(`${isEncrypted(request) ? 'https' : 'http'}://${host}${path}`),
+        actor: addressOfService(request),
         id: randomUUID(),
         action,
       },
@@ -660,6 +666,18 @@ function* framed(
   yield Buffer.from(head, 'utf8');
   for (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece;
   yield Buffer.from(tail, 'utf8');
+}
+
+/** As the client calls it, without what XML cannot carry. */
+function addressOfService(request: IncomingMessage): string {
+  const host = request.headers.host ?? 'localhost';
+  const path = (request.url ?? '/').split('?', 1)[0] as string;
+  return printable(`${isEncrypted(request) ? 'https' : 'http'}://${host}${path}`);
+}
+
+/** For an attribute. */
+function escapeAddress(address: string): string {
+  return escapeXmlText(address).replaceAll('"', '&quot;');
 }
 
 /** What XML cannot carry does not get into a fault. */
