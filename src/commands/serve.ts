@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { openContentRunner } from '../content/content-runner.js';
 import { errorText, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -15,6 +15,7 @@ import {
   parseAddresses,
   watchCertificate,
 } from '../serve/listener.js';
+import { PreparedDocuments } from '../serve/prepared-documents.js';
 import { openServeFront } from '../serve/server.js';
 import { type CertificateSource, contentPortOf, serverSslOf } from '../settings/server-ssl.js';
 import { readSettings } from '../settings/settings.js';
@@ -84,6 +85,7 @@ export const serve = defineCommand({
   notes: [
     'Only files that "reset" (or another command) found right are given out.',
     'GET /health/live and /health/ready tell a supervisor how it is.',
+    'Documents are made ready for sending in the folder serve-cache of the data directory; it may be deleted.',
     'Cookies are signed with the key in serve.key of the data directory; servers behind one name need the same file.',
   ],
   examples: [
@@ -130,6 +132,7 @@ export const serve = defineCommand({
     const ssl = options['no-ssl'] ? undefined : serverSslOf(await readSettings(directory.settingsPath));
     let requests = 0;
     let stopWatching: (() => void) | undefined;
+    let prepared: PreparedDocuments | undefined;
     try {
       const front = await openServeFront({
         store,
@@ -183,10 +186,17 @@ export const serve = defineCommand({
           `Serving ${count} on ${addressOf('https', host, sslPort)}, content on ${addressOf('http', host, contentPort)}`,
         );
       }
+      if (key.isKept) {
+        const checks = await (await store.serveView()).documentChecks();
+        prepared = await PreparedDocuments.open(join(directory.path, 'serve-cache'), store.serverId, checks);
+      }
+      const preparing = prepared === undefined ? undefined : front.prepare(prepared, signal);
       await aborted(signal);
       context.announce('Stopping; what is under way is finished first.');
       await front.stop();
+      await preparing;
     } finally {
+      await prepared?.close();
       stopWatching?.();
       await log?.close();
       await store.close();

@@ -77,6 +77,11 @@ export class Catalogue {
     return this.#waiting.length;
   }
 
+  /** Of every revision, in order of arrival. */
+  identities(): readonly UpdateIdentity[] {
+    return this.#revisions.map(({ identity }) => identity);
+  }
+
   /** The point at `key`, as the store is now; undefined if no revision has that key. */
   async pointAt(key: number): Promise<StorePoint | undefined> {
     if (key === this.#point.key) return this.#point;

@@ -9,6 +9,7 @@ import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { constants, createGzip } from 'node:zlib';
 import { isWsusutilError } from '../errors.js';
@@ -22,6 +23,7 @@ import { evaluateConditions, isRangeValid } from './conditions.js';
 import { type ContentFiles, contentDigestOf, type OpenedFile } from './content-files.js';
 import { RateLimiter, type ServeLimits } from './limits.js';
 import { Metrics } from './metrics.js';
+import type { PreparedDocuments } from './prepared-documents.js';
 import { ReplyBuffers } from './reply-buffers.js';
 import { ClientGone, sendFile, sendPieces } from './send.js';
 import {
@@ -76,6 +78,8 @@ const MAX_PATH_LENGTH = 1_024;
 /** Shorter replies are not worth compressing. */
 const MIN_GZIP_SIZE = 1_024;
 const MAX_WARNINGS = 100;
+/** Between two looks whether the store has grown. */
+const PREPARE_INTERVAL_MS = 15_000;
 /** Seconds after which a busy server may be asked again. */
 const RETRY_AFTER = '5';
 
@@ -125,6 +129,35 @@ export class Front {
   /** Revisions in the store. */
   get revisionCount(): number {
     return this.#options.services.catalogue.revisionCount;
+  }
+
+  /**
+   * Makes documents ready in the folder, now and whenever the store has grown, until `signal` is aborted. Where the folder cannot
+   * be written nothing is prepared, and documents are made when they are asked for.
+   */
+  async prepare(
+    prepared: PreparedDocuments,
+    signal: AbortSignal,
+    intervalMs = PREPARE_INTERVAL_MS,
+  ): Promise<void> {
+    const { services } = this.#options;
+    services.updateData.use(prepared);
+    let preparedTo = -1;
+    while (!signal.aborted) {
+      try {
+        await services.catalogue.refresh();
+        const { key } = services.catalogue.point;
+        if (key !== preparedTo) {
+          await services.updateData.prepare(prepared, services.catalogue.identities(), signal);
+          preparedTo = key;
+        }
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#warn('REQUEST_FAILED', `Documents are not prepared: ${text}`);
+        return;
+      }
+      await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
+    }
   }
 
   /** Requests under way. */
@@ -378,7 +411,7 @@ export class Front {
     request: IncomingMessage,
     response: ServerResponse,
     contentType: string,
-    { result, isDense }: Answer,
+    { result, isDense, release }: Answer,
     { head, tail }: { readonly head: string; readonly tail: string },
   ): Promise<void> {
     response.statusCode = 200;
@@ -399,6 +432,7 @@ export class Front {
     }
     if (isWhole) {
       const reply = this.#buffers.join([head, ...pieces, tail]);
+      release();
       response.setHeader('Content-Length', reply.bytes.length);
       // `finish`: the last byte is with the kernel, so that nothing reads the buffer any more.
       response.once('finish', () => reply.release());

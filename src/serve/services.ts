@@ -94,6 +94,8 @@ export interface Answer {
   readonly account: Account | undefined;
   /** Base64 of compressed data: not worth compressing again. */
   readonly isDense: boolean;
+  /** The result has been copied, and is not looked at any more. */
+  release(): void;
 }
 
 export interface StoreAccess extends DocumentSource {
@@ -125,6 +127,7 @@ interface CallContext {
   readonly service: ServiceName;
   readonly isHttps: boolean;
   account: Account | undefined;
+  release: () => void;
 }
 
 export class Services {
@@ -172,10 +175,16 @@ export class Services {
     const namespace = this.namespaceOf(service, call.operation);
     if (namespace === undefined || call.namespace !== namespace) throw new ServiceFault(undefined);
     const operation = this.#operations[call.operation] as Operation;
-    const context: CallContext = { service, isHttps, account: undefined };
+    const context: CallContext = { service, isHttps, account: undefined, release: () => {} };
     try {
       const result = await operation.answer(call.element, context);
-      return { namespace, result, account: context.account, isDense: operation.isDense === true };
+      return {
+        namespace,
+        result,
+        account: context.account,
+        isDense: operation.isDense === true,
+        release: context.release,
+      };
     } catch (error) {
       if (error instanceof InvalidParameter) throw new ServiceFault('InvalidParameters', error.parameter);
       throw error;
@@ -222,7 +231,7 @@ export class Services {
       },
       GetConfigData: sync((call) => this.#getConfigData(call)),
       GetRevisionIdList: sync((call, session) => this.#getRevisionIdList(call, session)),
-      GetUpdateData: sync((call) => this.#getUpdateData(call), true),
+      GetUpdateData: sync((call, _session, context) => this.#getUpdateData(call, context), true),
       GetUpdateDecryptionData: sync((call) => this.#getUpdateDecryptionData(call)),
       GetRelatedRevisionsForUpdates: sync(async (call) => {
         const revisions = await this.#view.newestRevisions(readRelatedIds(call));
@@ -368,10 +377,11 @@ export class Services {
     return Array.isArray(pieces) ? [...result] : result;
   }
 
-  async #getUpdateData(call: SoapElement): Promise<ResultBody> {
+  async #getUpdateData(call: SoapElement, context: CallContext): Promise<ResultBody> {
     const data = await this.updateData.read(readUpdateIds(call, MAX_UPDATES_PER_REQUEST));
     // As a real server: it does not say which one.
     if (data === undefined) throw new ServiceFault('InternalServerError', '', 'server');
+    context.release = data.release;
     const { updates, fileUrls } = data;
     return [
       ...(updates.length === 0 ? ['<updates/>'] : ['<updates>', ...updates, '</updates>']),

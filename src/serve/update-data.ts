@@ -8,6 +8,7 @@ import type { Sha1Hex } from '../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { StoredDocument } from '../store/metadata-store.js';
 import type { FoundRevision, ServeView } from '../store/serve-view.js';
+import type { PreparedDocuments, PreparedItem } from './prepared-documents.js';
 
 /** What is read of the store, besides the view. */
 export interface DocumentSource {
@@ -23,13 +24,13 @@ const MAX_PLAIN_UTF8_SIZE = (MAX_PLAIN_SIZE / 2) * 3;
 /** Fastest: a document shrinks to a tenth all the same. */
 const COMPRESSION_LEVEL = 1;
 /** bytes of finished items that are kept */
-export const DEFAULT_CACHE_SIZE = 96 * 1024 * 1024;
+export const DEFAULT_CACHE_SIZE = 32 * 1024 * 1024;
 /** what an item takes besides its bytes, about */
 const ITEM_OVERHEAD = 400;
 
 interface Item {
   /** `ServerSyncUpdateData` */
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly fileSha1s: readonly Sha1Hex[];
 }
 
@@ -38,10 +39,15 @@ const MAX_FILE_URLS = 100_000;
 
 export interface UpdateData {
   /** pieces of the inside of `updates` */
-  readonly updates: readonly Buffer[];
+  readonly updates: readonly Uint8Array[];
   /** the inside of `fileUrls`, one of each file */
   readonly fileUrls: string;
+  /** The pieces have been copied; they are not looked at any more. */
+  release(): void;
 }
+
+/** Revisions whose documents are read from the store at once. */
+const REVISIONS_PER_TURN = 100;
 
 export class UpdateDataSource {
   readonly #view: ServeView;
@@ -53,11 +59,48 @@ export class UpdateDataSource {
   /** elements of `fileUrls`, as long as nothing is committed to the store */
   readonly #urls = new Map<Sha1Hex, string>();
   #urlsVersion: number | undefined;
+  #prepared: PreparedDocuments | undefined;
 
   constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
     this.#view = view;
     this.#documents = documents;
     this.#maxSize = maxSize;
+  }
+
+  /** Takes what is prepared from there, from now on. */
+  use(prepared: PreparedDocuments): void {
+    this.#prepared = prepared;
+  }
+
+  /** Prepares the documents of these revisions that are not prepared yet. */
+  async prepare(
+    prepared: PreparedDocuments,
+    identities: readonly UpdateIdentity[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const missing = identities.filter((identity) => !prepared.has(identity));
+    if (missing.length === 0) return 0;
+    const checks = await this.#view.documentChecks();
+    return prepared.add(this.#buildAll(missing, checks), () => checks, signal);
+  }
+
+  async *#buildAll(
+    identities: readonly UpdateIdentity[],
+    checks: ReadonlyMap<number, number>,
+  ): AsyncGenerator<PreparedItem, void, undefined> {
+    for (let start = 0; start < identities.length; start += REVISIONS_PER_TURN) {
+      const found = await this.#view.findRevisions(identities.slice(start, start + REVISIONS_PER_TURN));
+      const byKey = new Map(found.flatMap((each) => (each === undefined ? [] : [[each.key, each] as const])));
+      const keys = [...byKey.keys()].sort((a, b) => a - b);
+      for await (const batch of this.#documents.readDocuments(keys)) {
+        for (const { key, document } of batch) {
+          const { identity, fileSha1s } = byKey.get(key) as FoundRevision;
+          const check = checks.get(key);
+          if (check === undefined) continue; // came after the checks were read: the next time
+          yield { identity, key, check, fileSha1s, bytes: serializeItem(identity, fileSha1s, document) };
+        }
+      }
+    }
   }
 
   /** bytes kept */
@@ -72,7 +115,10 @@ export class UpdateDataSource {
    */
   async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
     const names = identities.map(formatIdentity);
-    const items = new Map<string, Item>();
+    const releases: (() => void)[] = [];
+    const items = new Map<string, Item>(
+      await this.#prepared?.read([...new Set(names)], (each) => releases.push(each)),
+    );
     const missing: UpdateIdentity[] = [];
     for (const [index, name] of names.entries()) {
       if (items.has(name)) continue;
@@ -91,8 +137,14 @@ export class UpdateDataSource {
     }
     const updates = names.map((name) => (items.get(name) as Item).bytes);
     const sha1s = new Set<Sha1Hex>();
-    for (const { fileSha1s } of items.values()) for (const sha1 of fileSha1s) sha1s.add(sha1);
-    return { updates, fileUrls: await this.#fileUrls([...sha1s]) };
+    for (const name of names) for (const sha1 of (items.get(name) as Item).fileSha1s) sha1s.add(sha1);
+    return {
+      updates,
+      fileUrls: await this.#fileUrls([...sha1s]),
+      release() {
+        for (const release of releases) release();
+      },
+    };
   }
 
   async #fileUrls(sha1s: readonly Sha1Hex[]): Promise<string> {

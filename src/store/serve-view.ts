@@ -72,6 +72,8 @@ export interface ServeView {
   newestRevisions(updateIds: readonly UpdateId[]): Promise<readonly UpdateIdentity[]>;
   /** SHA-256 of a revision's document; undefined if there is no such revision. */
   documentDigest(key: RevisionKey): Promise<Uint8Array | undefined>;
+  /** The first four bytes of each document's SHA-256, as a number, big-endian. */
+  documentChecks(): Promise<ReadonlyMap<RevisionKey, number>>;
   /** Keys of encrypted files, for those known. */
   decryptionKeys(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, Uint8Array>>;
   /** Files by SHA-1; those the metadata does not call for are left out. */

@@ -141,6 +141,17 @@ export class SqliteServeView implements ServeView {
     });
   }
 
+  async documentChecks(): Promise<ReadonlyMap<RevisionKey, number>> {
+    return this.#guard(() => {
+      const checks = new Map<RevisionKey, number>();
+      for (const row of this.#statement('SELECT revision_key, document_digest FROM revisions').iterate()) {
+        const [a = 0, b = 0, c = 0, d = 0] = bytesOf(row.document_digest);
+        checks.set(numberOf(row.revision_key), ((a << 24) | (b << 16) | (c << 8) | d) >>> 0);
+      }
+      return checks;
+    });
+  }
+
   async decryptionKeys(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, Uint8Array>> {
     return this.#guard(() => {
       const found = new Map<Sha1Hex, Uint8Array>();
