@@ -9,11 +9,19 @@ import { formatInstant, formatQuantity } from './quantities.js';
 const MAX_LOOK_BACK = 1_000;
 
 /**
+ * Synchronisations that asked for updates, the newest first: one of categories or of content alone says nothing about
+ * what the store has of them.
+ */
+export async function listUpdateSyncs(store: MetadataStore): Promise<readonly HistoryEntry[]> {
+  const syncs = await store.listHistory(MAX_LOOK_BACK, 'sync');
+  return syncs.filter(({ details }) => details.parts !== 'categories' && details.parts !== 'content');
+}
+
+/**
  * What is wrong with the last synchronisation, in a sentence without a full stop; undefined: it was complete, or there
  * never was one, as in a store that lives on imports.
  */
-async function describeBadSync(store: MetadataStore): Promise<string | undefined> {
-  const syncs = await store.listHistory(MAX_LOOK_BACK, 'sync');
+function describeBadSync(syncs: readonly HistoryEntry[]): string | undefined {
   const [last] = syncs;
   if (last === undefined || last.outcome === 'complete') return undefined;
   const good = syncs.find(({ outcome }) => outcome === 'complete');
@@ -46,16 +54,14 @@ export async function checkLastSync(
   isRequired: boolean,
   context: Pick<CommandContext, 'report'>,
 ): Promise<() => void> {
-  const problem = await describeBadSync(store);
-  if (isRequired) {
-    const [last] = problem === undefined ? await store.listHistory(1, 'sync') : [undefined];
-    if (last === undefined) {
-      throw new WsusutilError(
-        'SAFETY_REFUSED',
-        `${problem ?? 'This store has never been synchronised'}; nothing was exported (--require-synced)`,
-        { hint: 'Run "wsusutil sync" until it ends complete, or leave --require-synced out.' },
-      );
-    }
+  const syncs = await listUpdateSyncs(store);
+  const problem = describeBadSync(syncs);
+  if (isRequired && (problem !== undefined || syncs.length === 0)) {
+    throw new WsusutilError(
+      'SAFETY_REFUSED',
+      `${problem ?? 'This store has never been synchronised'}; nothing was exported (--require-synced)`,
+      { hint: 'Run "wsusutil sync" until it ends complete, or leave --require-synced out.' },
+    );
   }
   return () => {
     if (problem !== undefined) {

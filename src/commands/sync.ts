@@ -21,11 +21,10 @@ import { ownContentFolder } from './content-folder.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand } from './declaration.js';
 import { httpOptionsOf } from './http-options.js';
+import { listUpdateSyncs } from './last-sync.js';
 import type { Outcome, View } from './outcome.js';
 import { syncOutcome } from './sync-report.js';
 
-/** Synchronisations looked at for the last one that counts. */
-const MAX_LOOK_BACK = 1_000;
 const MICROSOFT_UPDATE = 'microsoft-update';
 const MICROSOFT_UPDATE_HOST = /(?:^|\.)update\.microsoft\.com$/i;
 
@@ -159,7 +158,7 @@ async function describeIfNotDue(context: CommandContext): Promise<string | undef
   if (schedule === undefined || !(await context.hasStore())) return undefined;
   const store = await context.openStore('read');
   try {
-    const lastAt = lastCountedStart(await store.listHistory(MAX_LOOK_BACK, 'sync'));
+    const lastAt = lastCountedStart(await listUpdateSyncs(store));
     const verdict = judgeDue(schedule, context.now(), lastAt);
     return verdict.isDue ? undefined : describeNotDue(verdict);
   } finally {

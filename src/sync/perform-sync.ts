@@ -94,7 +94,12 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
       startedAt,
       finishedAt: clock.now().getTime(),
       outcome,
-      details: { trigger, ...run.details(), ...details },
+      details: {
+        trigger,
+        parts: options.categoriesOnly ? 'categories' : options.parts,
+        ...run.details(),
+        ...details,
+      },
       messages: listener.messages(),
     });
   };

@@ -268,6 +268,8 @@ test('export --require-synced refuses unless the last synchronisation was comple
   expect((await exporting(await storeWith(FAILED, GOOD), options)).status).toBe('complete');
   for (const [runs, expected] of [
     [[], /never been synchronised; nothing was exported/],
+    [[sync('complete', '21', { parts: 'categories' })], /never been synchronised/],
+    [[FAILED, sync('complete', '21', { parts: 'content' })], /failed with/],
     [[FAILED], /failed with .*; none was complete so far/],
     [[GOOD, sync('incomplete', '21')], /was incomplete/],
   ] as const) {
