@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { WsusutilError } from '../errors.js';
-import { createAtomicFile } from '../platform/atomic-file.js';
 import {
   AUTO_UPDATE_MODES,
   type AutoUpdateMode,
@@ -12,6 +11,7 @@ import {
   policySettings,
   registryFile,
 } from '../serve/client-policy.js';
+import { writeRegistryFile } from '../serve/registry-file.js';
 import { serverSslOf, serverUrlOf } from '../settings/server-ssl.js';
 import { readSettings, type Settings } from '../settings/settings.js';
 import { defineCommand } from './declaration.js';
@@ -115,18 +115,6 @@ export const clientPolicy = defineCommand({
 export function ownUrl(settings: Settings): string {
   const ssl = serverSslOf(settings);
   return ssl === undefined ? `http://${hostname().toLowerCase()}:8530` : serverUrlOf(ssl);
-}
-
-/** UTF-16LE with a mark, as the registry editor itself writes it: any name of a group survives. */
-async function writeRegistryFile(path: string, text: string): Promise<void> {
-  const file = await createAtomicFile(path, { replace: false });
-  try {
-    await file.write(Buffer.from(`\ufeff${text}`, 'utf16le'));
-    await file.commit();
-  } catch (error) {
-    await file.discard();
-    throw error;
-  }
 }
 
 interface PolicyOptions {

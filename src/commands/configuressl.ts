@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import { writeFileAtomically } from '../platform/atomic-file.js';
 import {
   type CertificateFinding,
   judgeCertificate,
@@ -10,7 +9,7 @@ import {
 } from '../serve/certificate.js';
 import { probeServer } from '../serve/check-ssl.js';
 import { POLICY_PATH, policySettings, registryFile } from '../serve/client-policy.js';
-import { makeSelfSigned } from '../serve/self-signed.js';
+import { writeSelfSigned } from '../serve/self-signed.js';
 import {
   type CertificateSource,
   contentPortOf,
@@ -160,11 +159,7 @@ async function choose(
 ): Promise<SourceSettings | undefined> {
   if (options['self-signed']) {
     if (name === undefined) throw missing({});
-    const made = makeSelfSigned([name], context.now());
-    const certificateFile = join(directoryPath, 'server-certificate.pem');
-    const keyFile = join(directoryPath, 'server-key.pem');
-    await writeFileAtomically(keyFile, Buffer.from(made.key), 0o600);
-    await writeFileAtomically(certificateFile, Buffer.from(made.certificate));
+    const { certificateFile, keyFile } = await writeSelfSigned(directoryPath, name, context.now());
     return pem(certificateFile, keyFile, undefined);
   }
   if (options.pfx !== undefined) {

@@ -1,6 +1,8 @@
 /** A certificate for a lab, made with nothing but Node.js: ECDSA P-256, SHA-256 (RFC 5280). */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../platform/atomic-file.js';
 
 const OID = {
   commonName: '2.5.4.3',
@@ -66,6 +68,22 @@ export function makeSelfSigned(names: readonly string[], now: Date, days = 825):
     certificate: pem('CERTIFICATE', certificate),
     key: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
   };
+}
+
+const KEY_MODE = 0o600;
+
+/** Writes both into the folder; the key is for its owner only. What was there is replaced. */
+export async function writeSelfSigned(
+  folder: string,
+  name: string,
+  now: Date,
+): Promise<{ readonly certificateFile: string; readonly keyFile: string }> {
+  const { certificate, key } = makeSelfSigned([name], now);
+  const certificateFile = join(folder, 'server-certificate.pem');
+  const keyFile = join(folder, 'server-key.pem');
+  await writeFileAtomically(keyFile, Buffer.from(key), KEY_MODE);
+  await writeFileAtomically(certificateFile, Buffer.from(certificate));
+  return { certificateFile, keyFile };
 }
 
 function pem(label: string, bytes: Uint8Array): string {
