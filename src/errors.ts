@@ -65,6 +65,9 @@ export type ErrorCode =
   | 'UPSTREAM_INCOMPATIBLE'
   | 'UPSTREAM_FAULT'
   | 'UPSTREAM_MALFORMED'
+  // being the upstream server
+  | 'LISTEN_FAILED'
+  | 'REQUEST_MALFORMED'
   // interrupted
   | 'INTERRUPTED';
 

@@ -31,6 +31,7 @@ export const EXIT_MEANINGS = {
   33: 'the upstream server answered with a fault, or with something that makes no sense',
   34: 'the upstream server is of a kind or version that cannot be synchronised from',
   35: 'not signed by those who are trusted',
+  37: 'as a server: the address or port cannot be listened on, or a request makes no sense',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -93,6 +94,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   SIGNATURE_INVALID: 35,
   SIGNATURE_MISSING: 35,
   SIGNER_UNTRUSTED: 35,
+  LISTEN_FAILED: 37,
+  REQUEST_MALFORMED: 37,
   INTERRUPTED: 130,
 };
 

@@ -141,6 +141,24 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./content-add.js')).contentAdd,
   },
   {
+    name: 'serve',
+    summary: 'Be the upstream server: hand metadata and content files to downstream servers',
+    inRealTool: false,
+    load: async () => (await import('./serve.js')).serve,
+  },
+  {
+    name: 'configuressl',
+    summary: 'Set up SSL for "serve": name, certificate and port',
+    inRealTool: true,
+    load: async () => (await import('./configuressl.js')).configuressl,
+  },
+  {
+    name: 'client-policy',
+    summary: 'Print what clients have to be told: Group Policy values and a registry file',
+    inRealTool: false,
+    load: async () => (await import('./client-policy.js')).clientPolicy,
+  },
+  {
     name: 'config',
     summary: 'Show the settings: update source, proxies, what to synchronise, schedule',
     inRealTool: false,

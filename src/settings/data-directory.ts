@@ -8,6 +8,8 @@
  *     writer.lock         one writer at a time (platform/writer-lock.ts), with writer.lock.holder.json
  *     copies/             what was copied where, so that it need not be read again (content/copy-journal.ts)
  *     logs/               logs of commands that were given no log file
+ *     serve.key           signs the cookies of the server (serve/cookie-key.ts)
+ *     serve-cache/        documents made ready for sending (serve/prepared-documents.ts)
  *     WsusContent/        content files, unless the settings name another root
  */
 import { existsSync, statSync } from 'node:fs';

@@ -77,6 +77,8 @@ const UPSTREAM = { section: 'Update source', needs: { key: 'updateSource', value
 const PROXY = { section: 'Proxy', needs: { key: 'useProxy', value: true } } as const;
 const SSL_PROXY = { section: 'Proxy', needs: { key: 'useSslProxy', value: true } } as const;
 
+const SERVER_SSL = { section: 'Set by other commands', changedBy: 'wsusutil configuressl' } as const;
+
 const SETTING_KEYS = {
   updateSource: {
     ...withDefault('microsoft-update' as const, choice(...UPDATE_SOURCES)),
@@ -229,6 +231,43 @@ const SETTING_KEYS = {
     kind: 'path',
     section: 'Certificates',
     description: 'PEM file with the private key of that certificate',
+  },
+  serverCertificateName: {
+    ...optional(hostName),
+    ...SERVER_SSL,
+    kind: 'text',
+    description: 'Name clients and downstream servers use for this server; set: "serve" uses SSL',
+  },
+  serverSslPort: {
+    ...withDefault(8531, portNumber),
+    ...SERVER_SSL,
+    kind: 'number',
+    description: 'Port of "serve" for HTTPS; content is on the port below, or on 80 for 443',
+  },
+  serverCertificateFile: {
+    ...optional(absolutePath),
+    ...SERVER_SSL,
+    kind: 'path',
+    description: 'PEM file with the certificate of "serve" and its chain',
+  },
+  serverKeyFile: {
+    ...optional(absolutePath),
+    ...SERVER_SSL,
+    kind: 'path',
+    description: 'PEM file with the private key of that certificate',
+  },
+  serverPfxFile: {
+    ...optional(absolutePath),
+    ...SERVER_SSL,
+    kind: 'path',
+    description: 'PFX file with both, instead of the two PEM files',
+  },
+  serverKeyPassword: {
+    ...optional(secretText),
+    ...SERVER_SSL,
+    kind: 'text',
+    isSecret: true,
+    description: 'Password of the PFX file, or of the encrypted key',
   },
   /** Root of the content files, without `WsusContent`; undefined: inside the data directory. */
   contentDirectory: {

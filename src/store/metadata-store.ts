@@ -9,6 +9,7 @@ import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
 import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
+import type { ServeView } from './serve-view.js';
 import type { Arrivals, SyncChange, SyncState } from './sync-state.js';
 
 /** The store's own number of a revision: grows in the order revisions arrived. Never reused. */
@@ -295,6 +296,8 @@ export interface MetadataStore {
   beginImport(): Promise<ImportTransaction>;
   /** What the metadata calls for in the content directory, up to the newest revision. */
   contentIndex(): Promise<ContentIndex>;
+  /** What a server of this store reads of it. */
+  serveView(): Promise<ServeView>;
   /** What is remembered of upstreams. */
   syncState(): SyncState;
   addHistory(entry: HistoryRecord): Promise<void>;

@@ -45,6 +45,7 @@ import {
   updateTypeOf,
 } from './rows.js';
 import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.js';
+import type { ServeView } from './serve-view.js';
 import { storeError } from './sql-errors.js';
 import type { SqliteContentIndex } from './sqlite-content-index.js';
 import { findDecryptionKeys, readOwed, readSyncValues } from './sqlite-sync-state.js';
@@ -370,6 +371,11 @@ export class SqliteStore implements MetadataStore {
       this.#contentIndex.catchUp();
       return this.#contentIndex;
     });
+  }
+
+  async serveView(): Promise<ServeView> {
+    const { SqliteServeView } = await import('./sqlite-serve-view.js');
+    return new SqliteServeView(this.#database, (work) => this.#guard(work));
   }
 
   syncState(): SyncState {

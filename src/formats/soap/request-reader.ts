@@ -1,0 +1,141 @@
+/** Requests, as a server reads them: SOAP 1.1 or 1.2, one child of the body, headers passed over (server-sync-protocol 2.1). */
+import { isUtf8 } from 'node:buffer';
+import { isWsusutilError, WsusutilError } from '../../errors.js';
+import { groupDigits } from '../group-digits.js';
+import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
+import { SOAP_11_NAMESPACE, SOAP_12_NAMESPACE } from './envelope.js';
+import type { SoapElement } from './soap-element.js';
+
+export type SoapVersion = '1.1' | '1.2';
+
+export interface SoapCall {
+  readonly version: SoapVersion;
+  /** local name of the body's child, e.g. `GetCookie` */
+  readonly operation: string;
+  /** of that child; '' if none */
+  readonly namespace: string;
+  /** the child; what is in another namespace than it is left out */
+  readonly element: SoapElement;
+}
+
+/** open elements at one time; real requests have 7 */
+const MAX_DEPTH = 32;
+/** Elements of one request. 10,000 items of three each, which is more than any operation takes. */
+const MAX_ELEMENTS = 50_000;
+const MAX_ATTRIBUTES = 64;
+
+const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
+const ENVELOPE = 1;
+const BODY = 2;
+const OPERATION = 3;
+
+interface OpenElement {
+  readonly local: string;
+  readonly isNil: boolean;
+  readonly text: string[];
+  readonly children: SoapElement[];
+}
+
+/**
+ * @param body whole; its size is the caller's to limit
+ * @throws WsusutilError `REQUEST_MALFORMED` if it is not SOAP, or not XML without DOCTYPE; `LIMIT_EXCEEDED`
+ */
+export function readSoapCall(body: Uint8Array): SoapCall {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  if (!isUtf8(bytes)) throw malformed('it is not UTF-8');
+  const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  const reader = new CallReader();
+  try {
+    reader.read(bytes.toString('latin1', isMarked ? 3 : 0));
+  } catch (error) {
+    if (isWsusutilError(error, 'XML_MALFORMED')) throw malformed(error.message, error);
+    throw error;
+  }
+  return reader.call();
+}
+
+class CallReader {
+  #soapNamespace = '';
+  #namespace = '';
+  #hasBody = false;
+  #result: SoapElement | undefined;
+  #elements = 0;
+  readonly #open: OpenElement[] = [];
+
+  read(source: string): void {
+    const xml = new XmlReader(
+      {
+        start: (element) => this.#start(element),
+        end: (_local, depth) => this.#end(depth),
+        text: (text) => this.#open.at(-1)?.text.push(text),
+      },
+      {
+        what: 'the request',
+        encoding: 'utf8-bytes',
+        limits: { maxDepth: MAX_DEPTH, maxAttributes: MAX_ATTRIBUTES },
+      },
+    );
+    xml.write(source);
+    xml.end();
+  }
+
+  call(): SoapCall {
+    if (this.#result === undefined) throw malformed('its body is empty');
+    return {
+      version: this.#soapNamespace === SOAP_12_NAMESPACE ? '1.2' : '1.1',
+      operation: this.#result.local,
+      namespace: this.#namespace,
+      element: this.#result,
+    };
+  }
+
+  #start(element: XmlElement): StartAction {
+    const { local, uri, depth } = element;
+    if (++this.#elements > MAX_ELEMENTS) {
+      throw new WsusutilError(
+        'LIMIT_EXCEEDED',
+        `The request holds more than ${groupDigits(MAX_ELEMENTS)} elements`,
+        { hint: 'Ask for less at once.' },
+      );
+    }
+    if (depth === ENVELOPE) {
+      if (local !== 'Envelope' || (uri !== SOAP_11_NAMESPACE && uri !== SOAP_12_NAMESPACE)) {
+        throw malformed('its root is no SOAP envelope');
+      }
+      this.#soapNamespace = uri;
+      return undefined;
+    }
+    if (depth === BODY) {
+      if (local !== 'Body' || uri !== this.#soapNamespace) return 'skip'; // Header
+      if (this.#hasBody) throw malformed('it has two bodies');
+      this.#hasBody = true;
+      return undefined;
+    }
+    if (depth === OPERATION) {
+      if (this.#result !== undefined) throw malformed('its body holds more than one element');
+      this.#namespace = uri;
+    } else if (uri !== this.#namespace) {
+      return 'skip';
+    }
+    const nil = element.attributeNs(XSI_NAMESPACE, 'nil');
+    this.#open.push({ local, isNil: nil === 'true' || nil === '1', text: [], children: [] });
+    return undefined;
+  }
+
+  #end(depth: number): void {
+    // A skipped element has nothing open; its depth is one below the innermost open one.
+    if (depth < OPERATION || depth - OPERATION !== this.#open.length - 1) return;
+    const { local, isNil, text, children } = this.#open.pop() as OpenElement;
+    const element: SoapElement = { local, isNil, text: text.join(''), children };
+    const parent = this.#open.at(-1);
+    if (parent === undefined) this.#result = element;
+    else parent.children.push(element);
+  }
+}
+
+function malformed(problem: string, cause?: unknown): WsusutilError {
+  return new WsusutilError('REQUEST_MALFORMED', `The request is not SOAP: ${problem}`, {
+    hint: 'Something that is no update server may be calling.',
+    cause,
+  });
+}

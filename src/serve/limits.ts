@@ -1,0 +1,93 @@
+/** What a server lets its clients do. */
+export interface ServeLimits {
+  /** bytes of a request's line and headers together */
+  readonly maxHeaderSize: number;
+  /** until the headers are whole */
+  readonly headersTimeoutMs: number;
+  /** until the request is whole, body included */
+  readonly requestTimeoutMs: number;
+  /** how often those two are looked after */
+  readonly checkIntervalMs: number;
+  /** a connection between two requests */
+  readonly keepAliveMs: number;
+  /** a connection on which nothing moves while a request is answered */
+  readonly idleMs: number;
+  /** bytes of a request's body */
+  readonly maxBodySize: number;
+  /** the same for reports, which are longer */
+  readonly maxReportSize: number;
+  /** bytes of all bodies that are being read */
+  readonly maxBodiesSize: number;
+  readonly maxConnections: number;
+  /** calls that are answered at one time */
+  readonly maxCalls: number;
+  /** content files that are sent at one time */
+  readonly maxDownloads: number;
+  /** requests of one address: so many at once, … */
+  readonly rateBurst: number;
+  /** … and so many per second in the long run */
+  readonly ratePerSecond: number;
+  /** for what is running when the server stops */
+  readonly graceMs: number;
+}
+
+export const DEFAULT_LIMITS: ServeLimits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeoutMs: 20_000,
+  requestTimeoutMs: 60_000,
+  checkIntervalMs: 5_000,
+  keepAliveMs: 75_000,
+  idleMs: 120_000,
+  maxBodySize: 1024 * 1024,
+  maxReportSize: 4 * 1024 * 1024,
+  maxBodiesSize: 64 * 1024 * 1024,
+  maxConnections: 2_000,
+  maxCalls: 64,
+  maxDownloads: 512,
+  rateBurst: 1_000,
+  ratePerSecond: 200,
+  graceMs: 30_000,
+};
+
+/** Addresses that are remembered for their rate. */
+const MAX_ADDRESSES = 10_000;
+
+/** Counts requests per address: a bucket that fills at `perSecond` and holds `burst`. */
+export class RateLimiter {
+  readonly #burst: number;
+  readonly #perMs: number;
+  readonly #now: () => number;
+  readonly #buckets = new Map<string, { left: number; at: number }>();
+
+  /** @param now milliseconds, rising */
+  constructor(burst: number, perSecond: number, now: () => number) {
+    this.#burst = burst;
+    this.#perMs = perSecond / 1000;
+    this.#now = now;
+  }
+
+  /** Addresses that are remembered. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** False: this request is one too many. */
+  take(address: string): boolean {
+    const now = this.#now();
+    const bucket = this.#buckets.get(address) ?? { left: this.#burst, at: now };
+    // The one not seen for longest goes first: it has the fullest bucket, or is one of too many to tell apart.
+    this.#buckets.delete(address);
+    this.#buckets.set(address, bucket);
+    if (this.#buckets.size > MAX_ADDRESSES) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    }
+    bucket.left = Math.min(this.#burst, bucket.left + (now - bucket.at) * this.#perMs);
+    bucket.at = now;
+    if (bucket.left < 1) return false;
+    bucket.left--;
+    return true;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Update documents as `GetUpdateData` sends them. Built once and kept while there is room: documents never change, and
+ * every downstream asks for the same ones.
+ */
+import { buildBlobCabinet } from '../formats/cab/blob-cabinet.js';
+import { writeFileUrl, writeUpdateData } from '../formats/server-sync/replies.js';
+import type { Sha1Hex } from '../model/digest.js';
+import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import type { StoredDocument } from '../store/metadata-store.js';
+import type { FoundRevision, ServeView } from '../store/serve-view.js';
+import type { PreparedDocuments, PreparedItem } from './prepared-documents.js';
+
+/** What is read of the store, besides the view. */
+export interface DocumentSource {
+  /** In the order of `keys`, if they rise. */
+  readDocuments(keys: Iterable<number>): AsyncIterable<readonly StoredDocument[]>;
+  fileLocations(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, string>>;
+}
+
+/** Bytes of UTF-16 up to which real servers send a document as it is (server-sync-protocol 6.1). */
+const MAX_PLAIN_SIZE = 5_120;
+/** UTF-8 is at most one and a half times as long as UTF-16: above this nobody needs to count. */
+const MAX_PLAIN_UTF8_SIZE = (MAX_PLAIN_SIZE / 2) * 3;
+/** Fastest: a document shrinks to a tenth all the same. */
+const COMPRESSION_LEVEL = 1;
+/** bytes of finished items that are kept */
+export const DEFAULT_CACHE_SIZE = 32 * 1024 * 1024;
+/** what an item takes besides its bytes, about */
+const ITEM_OVERHEAD = 400;
+
+interface Item {
+  /** `ServerSyncUpdateData` */
+  readonly bytes: Uint8Array;
+  readonly fileSha1s: readonly Sha1Hex[];
+}
+
+/** Elements of `fileUrls` that are kept. */
+const MAX_FILE_URLS = 100_000;
+
+export interface UpdateData {
+  /** pieces of the inside of `updates` */
+  readonly updates: readonly Uint8Array[];
+  /** the inside of `fileUrls`, one of each file */
+  readonly fileUrls: string;
+  /** The pieces have been copied; they are not looked at any more. */
+  release(): void;
+}
+
+/** Revisions whose documents are read from the store at once. */
+const REVISIONS_PER_TURN = 100;
+
+export class UpdateDataSource {
+  readonly #view: ServeView;
+  readonly #documents: DocumentSource;
+  readonly #maxSize: number;
+  /** least recently used first */
+  readonly #items = new Map<string, Item>();
+  #size = 0;
+  /** elements of `fileUrls`, as long as nothing is committed to the store */
+  readonly #urls = new Map<Sha1Hex, string>();
+  #urlsVersion: number | undefined;
+  #prepared: PreparedDocuments | undefined;
+
+  constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
+    this.#view = view;
+    this.#documents = documents;
+    this.#maxSize = maxSize;
+  }
+
+  /** Takes what is prepared from there, from now on. */
+  use(prepared: PreparedDocuments): void {
+    this.#prepared = prepared;
+  }
+
+  /** Prepares the documents of these revisions that are not prepared yet. */
+  async prepare(
+    prepared: PreparedDocuments,
+    identities: readonly UpdateIdentity[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const missing = identities.filter((identity) => !prepared.has(identity));
+    if (missing.length === 0) return 0;
+    const checks = await this.#view.documentChecks();
+    return prepared.add(this.#buildAll(missing, checks), () => checks, signal);
+  }
+
+  async *#buildAll(
+    identities: readonly UpdateIdentity[],
+    checks: ReadonlyMap<number, number>,
+  ): AsyncGenerator<PreparedItem, void, undefined> {
+    for (let start = 0; start < identities.length; start += REVISIONS_PER_TURN) {
+      const found = await this.#view.findRevisions(identities.slice(start, start + REVISIONS_PER_TURN));
+      const byKey = new Map(found.flatMap((each) => (each === undefined ? [] : [[each.key, each] as const])));
+      const keys = [...byKey.keys()].sort((a, b) => a - b);
+      for await (const batch of this.#documents.readDocuments(keys)) {
+        for (const { key, document } of batch) {
+          const { identity, fileSha1s } = byKey.get(key) as FoundRevision;
+          const check = checks.get(key);
+          if (check === undefined) continue; // came after the checks were read: the next time
+          yield { identity, key, check, fileSha1s, bytes: serializeItem(identity, fileSha1s, document) };
+        }
+      }
+    }
+  }
+
+  /** bytes kept */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * In the order asked for, duplicates included.
+   *
+   * @returns undefined if one of them is not in the store
+   */
+  async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
+    const names = identities.map(formatIdentity);
+    const releases: (() => void)[] = [];
+    const items = new Map<string, Item>(
+      await this.#prepared?.read([...new Set(names)], (each) => releases.push(each)),
+    );
+    const missing: UpdateIdentity[] = [];
+    for (const [index, name] of names.entries()) {
+      if (items.has(name)) continue;
+      const item = this.#take(name);
+      if (item === undefined) missing.push(identities[index] as UpdateIdentity);
+      else items.set(name, item);
+    }
+    if (missing.length > 0) {
+      const found = await this.#view.findRevisions(missing);
+      const revisions: FoundRevision[] = [];
+      for (const revision of found) {
+        if (revision === undefined) return undefined;
+        revisions.push(revision);
+      }
+      for await (const [name, item] of this.#build(revisions)) items.set(name, item);
+    }
+    const updates = names.map((name) => (items.get(name) as Item).bytes);
+    const sha1s = new Set<Sha1Hex>();
+    for (const name of names) for (const sha1 of (items.get(name) as Item).fileSha1s) sha1s.add(sha1);
+    return {
+      updates,
+      fileUrls: await this.#fileUrls([...sha1s]),
+      release() {
+        for (const release of releases) release();
+      },
+    };
+  }
+
+  async #fileUrls(sha1s: readonly Sha1Hex[]): Promise<string> {
+    if (sha1s.length === 0) return '';
+    const version = this.#view.version();
+    if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) {
+      this.#urls.clear();
+      this.#urlsVersion = version;
+    }
+    const unknown = sha1s.filter((sha1) => !this.#urls.has(sha1));
+    if (unknown.length > 0) {
+      const locations = await this.#documents.fileLocations(unknown);
+      for (const sha1 of unknown) this.#urls.set(sha1, writeFileUrl(sha1, locations.get(sha1)));
+    }
+    // The map may have been emptied meanwhile by another call; what is missing then is looked up again.
+    if (sha1s.some((sha1) => !this.#urls.has(sha1))) return this.#fileUrls(sha1s);
+    let urls = '';
+    for (const sha1 of sha1s) urls += this.#urls.get(sha1);
+    return urls;
+  }
+
+  async *#build(
+    revisions: readonly FoundRevision[],
+  ): AsyncGenerator<readonly [string, Item], void, undefined> {
+    // Rising keys: documents that came together lie in one block of the store.
+    const byKey = new Map(revisions.map((revision) => [revision.key, revision]));
+    const keys = [...byKey.keys()].sort((a, b) => a - b);
+    for await (const batch of this.#documents.readDocuments(keys)) {
+      for (const { key, document } of batch) {
+        const { identity, fileSha1s } = byKey.get(key) as FoundRevision;
+        const item = { bytes: serializeItem(identity, fileSha1s, document), fileSha1s };
+        const name = formatIdentity(identity);
+        this.#keep(name, item);
+        yield [name, item];
+      }
+    }
+  }
+
+  #take(name: string): Item | undefined {
+    const item = this.#items.get(name);
+    if (item === undefined) return undefined;
+    this.#items.delete(name);
+    this.#items.set(name, item);
+    return item;
+  }
+
+  #keep(name: string, item: Item): void {
+    if (this.#items.has(name)) return; // two calls built it at the same time
+    this.#items.set(name, item);
+    this.#size += sizeOf(item);
+    for (const [oldest, { bytes, fileSha1s }] of this.#items) {
+      if (this.#size <= this.#maxSize) break;
+      this.#items.delete(oldest);
+      this.#size -= sizeOf({ bytes, fileSha1s });
+    }
+  }
+}
+
+function sizeOf({ bytes, fileSha1s }: Item): number {
+  return bytes.length + ITEM_OVERHEAD + fileSha1s.length * 64;
+}
+
+function serializeItem(
+  identity: UpdateIdentity,
+  fileSha1s: readonly Sha1Hex[],
+  document: Uint8Array,
+): Buffer {
+  const text = Buffer.from(document.buffer, document.byteOffset, document.length).toString('utf8');
+  const isShort = document.length <= MAX_PLAIN_UTF8_SIZE && text.length * 2 <= MAX_PLAIN_SIZE;
+  const xml = writeUpdateData(
+    identity,
+    fileSha1s,
+    isShort
+      ? { text }
+      : { cabinet: buildBlobCabinet(Buffer.from(text, 'utf16le'), COMPRESSION_LEVEL).toString('base64') },
+  );
+  // A Buffer of its own size: parts of the shared pool would keep the rest of it alive.
+  return Buffer.from(new Uint8Array(Buffer.from(xml, 'utf8')).buffer);
+}

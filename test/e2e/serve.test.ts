@@ -1,0 +1,143 @@
+/** The program as a server: what it says, how it stops, and how it runs as a service. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
+import { finish, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
+
+const folder = temporaryFolder();
+const home = join(folder.path, 'home');
+
+beforeAll(async () => {
+  const path = join(folder.path, 'catalogue.cab');
+  await writeCatalogue(path, { revisions: 200, seed: 5 });
+  const { exitCode } = await runProgram(['import', path, join(folder.path, 'import.log')], home);
+  expect(exitCode).toBe(0);
+}, 60_000);
+afterAll(() => folder.remove());
+
+/** Starts it and waits for its line. */
+async function start(args: readonly string[] = []) {
+  const child = startProgram(['serve', '--port', '0', ...args], home);
+  const ended = finish(child);
+  let said = '';
+  child.stdout?.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  await expect.poll(() => said, { timeout: 30_000 }).toContain('Serving');
+  const [url = '', clear] = said.match(/https?:\/\/[^\s,]+/g) ?? [];
+  return { child, ended, url, clear, said: () => said };
+}
+
+test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGINT'] as const)(
+  'a server that gets %s finishes and ends well',
+  async (signal) => {
+    const log = join(folder.path, `access-${signal}.log`);
+    const { child, ended, url } = await start(['--access-log', log, '--log-format', 'json', '--metrics']);
+    expect((await fetch(new URL('health/ready', url))).status).toBe(200);
+    expect((await fetch(new URL('health/live', url))).status).toBe(200);
+    expect(await (await fetch(new URL('metrics', url))).text()).toContain('wsusutil_revisions 200\n');
+    child.kill(signal);
+    const { exitCode, stdout, stderr } = await ended;
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^Serving 200 revisions on http:\/\/127\.0\.0\.1:\d+\/\nStopping; .*\nStopped after 3 requests\.\n$/,
+    );
+    const lines = readFileSync(log, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ path, status }) => [path, status])).toEqual([
+      ['/health/ready', 200],
+      ['/health/live', 200],
+      ['/metrics', 200],
+    ]);
+  },
+  60_000,
+);
+
+test('a server synchronises another program', async () => {
+  const { child, ended, url } = await start();
+  const other = join(folder.path, 'other');
+  const { port } = new URL(url);
+  for (const words of [
+    ['updateSource', 'upstream'],
+    ['upstreamServer', '127.0.0.1'],
+    ['upstreamPort', port],
+  ]) {
+    expect((await runProgram(['config', 'set', ...words], other)).exitCode).toBe(0);
+  }
+  const { exitCode, stdout } = await runProgram(['sync', '--categories-only'], other);
+  expect([exitCode, stdout]).toEqual([0, expect.any(String)]);
+  const status = JSON.parse((await runProgram(['status', '--json'], other)).stdout);
+  expect(status.newestByType?.Category ?? JSON.stringify(status)).not.toBe(0);
+  child.kill('SIGTERM');
+  await ended;
+}, 90_000);
+
+test('a port that is taken is told, with its exit code', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const { exitCode, stderr } = await runProgram(['serve', '--port', String(port)], home);
+  expect([exitCode, stderr]).toEqual([37, expect.stringContaining('the port is taken')]);
+  await new Promise((resolve) => taken.close(resolve));
+}, 30_000);
+
+test('with SSL it listens twice', async () => {
+  const own = join(folder.path, 'ssl');
+  mkdirSync(own);
+  const set = await runProgram(['configuressl', 'localhost', '--self-signed'], own);
+  expect([set.exitCode, set.stdout]).toEqual([0, 'https://localhost:8531\n']);
+  const child = startProgram(['serve', '--port', '0'], own);
+  let said = '';
+  child.stdout?.on('data', (bytes: Buffer) => {
+    said += bytes.toString();
+  });
+  const ended = finish(child);
+  await expect
+    .poll(() => said, { timeout: 30_000 })
+    .toMatch(/on https:\/\/127\.0\.0\.1:\d+\/, content on http:\/\/127\.0\.0\.1:\d+\//);
+  child.kill('SIGTERM');
+  await ended;
+}, 60_000);
+
+const hasAnalyze = (() => {
+  try {
+    execFileSync('systemd-analyze', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+test('the help for an installation has the options in it, and a unit that systemd takes', async () => {
+  const { exitCode, stdout } = await runProgram(
+    [
+      'serve',
+      '--install-help',
+      '--port',
+      '80',
+      '--allow-address',
+      '192.0.2.0/24',
+      '--access-log',
+      '/var/log/a b/x.log',
+      '--json',
+    ],
+    home,
+  );
+  expect(exitCode).toBe(0);
+  const { systemdUnit } = JSON.parse(stdout) as { systemdUnit: string };
+  expect(systemdUnit).toContain(
+    'serve --port 80 --allow-address 192.0.2.0/24 --access-log "/var/log/a b/x.log" --data-dir ',
+  );
+  expect(systemdUnit).toContain('AmbientCapabilities=CAP_NET_BIND_SERVICE\n');
+  expect(systemdUnit).toContain('ReadWritePaths="/var/log/a b"\n');
+  if (!hasAnalyze) return;
+  const unit = join(folder.path, 'wsusutil-serve.service');
+  writeFileSync(unit, systemdUnit);
+  execFileSync('systemd-analyze', ['verify', '--man=no', unit], { stdio: 'pipe' });
+}, 30_000);
