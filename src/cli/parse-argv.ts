@@ -257,9 +257,6 @@ export function usageError(message: string, hint?: string): WsusutilError {
 
 /** Commands of Microsoft's tool, and planned ones of ours, that somebody may type and this version does not have. */
 const MISSING_COMMANDS: ReadonlySet<string> = new Set([
-  'sync',
-  'serve',
-  'configuressl',
   'listfrontendservers',
   'deletefrontendserver',
   'listinactiveapprovals',

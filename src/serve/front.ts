@@ -156,7 +156,7 @@ export class Front {
         this.#warn('REQUEST_FAILED', `Documents are not prepared: ${text}`);
         return;
       }
-      await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(intervalMs, undefined, { signal }).catch(() => {});
     }
   }
 

@@ -196,7 +196,7 @@ export class PreparedDocuments {
       if (size >= FILE_SIZE) await flush();
       const worked = performance.now() - workedFrom;
       if (worked > 10) {
-        await sleep(worked, undefined, { ref: false });
+        await sleep(worked, undefined, { signal }).catch(() => {}); // aborted: seen at the next item
         workedFrom = performance.now();
       }
     }

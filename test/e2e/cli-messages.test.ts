@@ -98,7 +98,7 @@ describe('wrong usage', () => {
     expect(stderr).toContain('Did you mean "Word 2026"?');
   });
 
-  test.each([['serve'], ['ConfigureSsl'], ['listfrontendservers']])(
+  test.each([['ListFrontEndServers'], ['listinactiveapprovals']])(
     '%s is known but not there yet, in help too',
     async (name) => {
       const data = join(newFolder(), 'data');
