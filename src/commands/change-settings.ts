@@ -1,4 +1,5 @@
 /** How every command that changes settings does it, and what it tells about the outcome. */
+import { existsSync } from 'node:fs';
 import { isWsusutilError } from '../errors.js';
 import type { WarningCode } from '../events.js';
 import { lackingLanguages, readUpstreamLanguages } from '../query/upstream-languages.js';
@@ -47,6 +48,8 @@ export interface SettingsProblem {
   readonly message: string;
 }
 
+const FILE_SETTINGS = ['caFile', 'clientCertificateFile', 'clientKeyFile'] as const;
+
 export function problemsOf(settings: Settings): readonly SettingsProblem[] {
   const problems: SettingsProblem[] = [];
   for (const join of [upstreamOf, proxiesOf, trustOf]) {
@@ -59,6 +62,14 @@ export function problemsOf(settings: Settings): readonly SettingsProblem[] {
         message: [error.message, error.hint].filter((text) => text !== undefined).join('. '),
       });
     }
+  }
+  for (const name of FILE_SETTINGS) {
+    const path = settings[name];
+    if (path === undefined || existsSync(path)) continue;
+    problems.push({
+      code: 'SETTINGS_INCOMPLETE',
+      message: `${name} names ${path}, which is not there: put the file there, or run "wsusutil config set ${name} <path>"`,
+    });
   }
   const ignored = ignoredSslProxy(settings);
   return ignored === undefined ? problems : [...problems, ignored];

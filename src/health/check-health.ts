@@ -33,7 +33,7 @@ const LEFTOVER_AGE_MS = 3_600_000;
 /** Problems of the store that are told one by one. */
 const MAX_STORE_PROBLEMS = 5;
 
-const IMPORT = 'Import a package with "wsusutil import".';
+const IMPORT = 'Import a package with "wsusutil import", or run "wsusutil sync".';
 const RESTORE = 'Restore the store from a backup, or move it away and import the packages again.';
 const NO_SETTINGS = 'not looked at: the settings that say where it is are not valid';
 
@@ -89,7 +89,7 @@ type Check = (facts: Facts) => Promise<Finding>;
 const CHECKS: readonly (readonly [name: string, offSwitch: SwitchName | undefined, check: Check])[] = [
   ['Metadata store', undefined, checkStore],
   ['Settings', undefined, checkSettings],
-  ['Last import', 'CheckForCatalogSyncFailures', withStore(checkLastImport)],
+  ['Catalogue', 'CheckForCatalogSyncFailures', withStore(checkCatalogue)],
   ['Licence texts', 'CheckForContentSyncFailures', withStore(checkLicences)],
   ['Wanted files', 'CheckForContentSyncFailures', withStore(checkPayload)],
   ['Damaged files', 'CheckForContentSyncFailures', withStore(checkDamaged)],
@@ -195,21 +195,39 @@ async function checkSettings({ settings, directory }: Facts): Promise<Finding> {
   return ok(isThere ? `${directory.settingsPath} is valid` : 'none; the defaults apply');
 }
 
-async function checkLastImport({ store, monitoring, now }: WithStore): Promise<Finding> {
-  const { lastImport } = await store.status();
-  if (lastImport === undefined) return problem('nothing was ever imported', IMPORT);
-  const { finishedAt, outcome } = lastImport;
-  const said = `${formatMinute(finishedAt)}, ${lastImport.package}: ${outcome}`;
+/** What was imported or synchronised last, whichever came later. */
+async function checkCatalogue({ store, monitoring, now }: WithStore): Promise<Finding> {
+  const { lastImport, lastSync } = await store.status();
+  const last = [lastImport, lastSync]
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => b.finishedAt - a.finishedAt)[0];
+  if (last === undefined) return problem('nothing was ever imported or synchronised', IMPORT);
+  const isSync = last.action === 'sync';
+  const { finishedAt, outcome } = last;
+  const said = `${isSync ? 'synchronised' : 'imported'} ${formatMinute(finishedAt)}, ${last.package}: ${outcome}`;
   if (outcome !== 'complete' && outcome !== 'incomplete') {
-    return problem(said, 'Import the package again; its log says what was wrong.');
+    return problem(
+      said,
+      isSync
+        ? `Run "wsusutil sync" again; "wsusutil history ${last.id}" says what was wrong.`
+        : 'Import the package again; its log says what was wrong.',
+    );
   }
   const [days = 0] = numericValues(monitoring, 'CatalogSyncIntervalInDays');
   const age = Math.floor((now().getTime() - finishedAt) / DAY_MS);
   if (days > 0 && age > days) {
-    return warning(`${said}; that was ${groupDigits(age)} days ago`, 'Bring a newer package.');
+    return warning(
+      `${said}; that was ${groupDigits(age)} days ago`,
+      isSync ? 'Run "wsusutil sync", or set a schedule.' : 'Bring a newer package.',
+    );
   }
   return outcome === 'incomplete'
-    ? warning(said, 'Something the updates need was missing; its log lists it.')
+    ? warning(
+        said,
+        isSync
+          ? `"wsusutil history ${last.id}" says what did not come.`
+          : 'Something the updates need was missing; its log lists it.',
+      )
     : ok(said);
 }
 

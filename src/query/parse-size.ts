@@ -21,7 +21,7 @@ export function parseSize(text: string): number {
       : Math.floor(Number(match[1]) * (FACTORS[(match[2] as string).toLowerCase()] as number));
   if (bytes <= 0 || !Number.isSafeInteger(bytes)) {
     throw new WsusutilError('USAGE', `"${text}" is not a size`, {
-      hint: 'Write it as 4300M, 1.5G or a number of bytes.',
+      hint: 'Write it as 500K, 4300M, 1.5G or a number of bytes, more than none.',
     });
   }
   return bytes;

@@ -110,7 +110,9 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
   try {
     summary = await run.perform();
   } catch (thrown) {
-    const error = options.signal.aborted ? interruption(thrown, dryRun) : concealed(thrown, secrets);
+    const error = options.signal.aborted
+      ? interruption(thrown, dryRun)
+      : concealed(keptHint(thrown), secrets);
     const code = isWsusutilError(error) ? error.code : 'INTERNAL';
     const message = error instanceof Error ? error.message : String(error);
     listener.add('error', message);
@@ -120,6 +122,16 @@ export async function performSync(options: PerformSyncOptions): Promise<PerformS
   }
   await remember(summary.isComplete ? 'complete' : 'incomplete', {});
   return summary;
+}
+
+/** What fails in a store says that it is as before; here, what came before it failed is kept. */
+function keptHint(error: unknown): unknown {
+  if (!isWsusutilError(error, 'DISK_FULL') || error.hint?.includes('as it was before') !== true) return error;
+  return new WsusutilError('DISK_FULL', error.message, {
+    hint: 'Free space, then run the command again: what came is kept, and it goes on from there.',
+    details: error.details,
+    cause: error,
+  });
 }
 
 function interruption(cause: unknown, dryRun: boolean): WsusutilError {

@@ -2,7 +2,7 @@
 //
 // An upstream in a process of its own, whose answers lie ready: a request costs it little more than copying bytes.
 // Prints its address, serves until standard input ends. Cookies and filters are taken as they come; every anchor
-// means that nothing is new. `GET /calls` answers with the number of calls by operation, in JSON.
+// means that nothing is new. It has no content files: synchronise with --metadata-only. `GET /calls` answers with the number of calls by operation, in JSON.
 // `test/helpers/fake-upstream.ts` is the one that checks what it is asked.
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';

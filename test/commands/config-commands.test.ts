@@ -115,8 +115,10 @@ describe('config set', () => {
     expect((await set(storePath, 'proxyServer', 'p1')).warnings).toEqual(['SETTING_WITHOUT_EFFECT']);
     expect((await set(storePath, 'updateSource', 'upstream')).warnings).toEqual(['SETTINGS_INCOMPLETE']);
     expect((await set(storePath, 'upstreamServer', 'wsus')).warnings).toEqual([]);
-    expect((await set(storePath, 'clientKeyFile', '/k.pem')).warnings).toEqual(['SETTINGS_INCOMPLETE']);
-    expect((await set(storePath, 'clientCertificateFile', '/c.pem')).warnings).toEqual([]);
+    const there = resolve('package.json');
+    expect((await set(storePath, 'clientKeyFile', there)).warnings).toEqual(['SETTINGS_INCOMPLETE']);
+    expect((await set(storePath, 'clientCertificateFile', there)).warnings).toEqual([]);
+    expect((await set(storePath, 'caFile', `${there}.nowhere`)).warnings).toEqual(['SETTINGS_INCOMPLETE']);
   });
 
   test('names the languages that the upstream has no files for', async () => {

@@ -84,7 +84,7 @@ describe('checkhealth', () => {
     await (await openMetadataStore(empty, { mode: 'write', now })).close();
     expect(await levels(empty)).toMatchObject({
       'Metadata store': 'error',
-      'Last import': 'error',
+      Catalogue: 'error',
       'Content directory': 'ok',
     });
     const { storePath } = await setUp();
@@ -249,7 +249,7 @@ describe('checkhealth, where something cannot be read', () => {
       });
     }
     await store.close();
-    expect((await page(storePath))['Last import']?.level).toBe('ok');
+    expect((await page(storePath)).Catalogue?.level).toBe('ok');
   });
 });
 
