@@ -44,13 +44,14 @@ export interface RecordBatch {
   readonly bytes: Uint8Array;
   /**
    * How a record's bytes hold the document: `plain` UTF-8 (cabinet; markup in `.xml.gz`), or the inner text of a
-   * `metadata` element that has yet to be decoded (`escaped` text with references, `cdata` sections, `base64`).
+   * `metadata` element that has yet to be decoded (`escaped` text with references, `cdata` sections, `base64`), or a
+   * `cabinet` of its own, as an upstream sends it.
    */
   readonly encoding: DocumentEncoding;
   readonly records: readonly RecordSlice[];
 }
 
-export type DocumentEncoding = 'plain' | 'escaped' | 'cdata' | 'base64';
+export type DocumentEncoding = 'plain' | 'escaped' | 'cdata' | 'base64' | 'cabinet';
 
 export interface RecordSlice {
   /** from the record's head or the `update` element, not from the document */

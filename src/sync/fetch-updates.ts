@@ -5,7 +5,7 @@
 import { isWsusutilError, type WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import type { FileLocation, ServerUpdate, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
-import { decodeUpdateBlob } from '../formats/server-sync/update-blob.js';
+import type { UpdateBlob } from '../formats/server-sync/update-blob.js';
 import { SoapFault } from '../formats/soap/soap-fault.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
@@ -18,8 +18,8 @@ export type UpdateEvent =
       readonly type: 'document';
       /** what was asked for; that the document says the same is for whoever parses it to check */
       readonly identity: UpdateIdentity;
-      /** UTF-8, without byte order mark */
-      readonly document: Uint8Array;
+      /** may be damaged: it is not decoded yet */
+      readonly blob: UpdateBlob;
       /** SHA-1 of each content file as the upstream lists them */
       readonly fileSha1s: readonly Sha1Hex[];
     }
@@ -27,7 +27,7 @@ export type UpdateEvent =
   | { readonly type: 'file-location'; readonly location: FileLocation }
   /** Listed, but not there; `reason` is a fault code or `NotReturned`. To be asked for again in the next run. */
   | { readonly type: 'unavailable'; readonly identity: UpdateIdentity; readonly reason: string }
-  /** Its document is damaged or beyond a limit. To be asked for again in the next run. */
+  /** The answer that holds it makes no sense, asked for alone too. To be asked for again in the next run. */
   | { readonly type: 'unreadable'; readonly identity: UpdateIdentity; readonly error: WsusutilError };
 
 export interface UpdateFetching {
@@ -153,13 +153,7 @@ class Fetcher {
     returned.add(key);
     if (delivered.has(key)) return undefined;
     delivered.add(key);
-    try {
-      const document = decodeUpdateBlob(update.blob);
-      return { type: 'document', identity, document, fileSha1s: update.fileSha1s };
-    } catch (error) {
-      if (!isWsusutilError(error)) throw error;
-      return { type: 'unreadable', identity, error };
-    }
+    return { type: 'document', identity, blob: update.blob, fileSha1s: update.fileSha1s };
   }
 
   /** Puts on the stack what is to be asked for next, or throws. */

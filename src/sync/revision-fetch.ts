@@ -5,6 +5,7 @@
 import { WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
+import { decodeUpdateBlob, type UpdateBlob } from '../formats/server-sync/update-blob.js';
 import type { Sha1Hex } from '../model/digest.js';
 import type { RecordSlice } from '../model/export-package.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
@@ -14,8 +15,10 @@ import type { OwedRevision } from '../store/sync-state.js';
 import type { UpdateEvent } from './fetch-updates.js';
 import { mergeStreams } from './merge-streams.js';
 
-/** Bytes of documents that are parsed and stored together. */
-const BATCH_SIZE = 1 << 20;
+/** Bytes of documents that are parsed and stored together: about as much again if they are in cabinets. */
+const BATCH_SIZES = { plain: 1 << 20, cabinet: 1 << 18 } as const;
+/** Lists so long have threads of their own from the start: it is there that cabinets are decoded. */
+const MIN_THREADED_REVISIONS = 500;
 /** Revisions after which what came is made permanent. */
 const CHECKPOINT_REVISIONS = 2_000;
 /** The same for slow upstreams, in milliseconds. */
@@ -30,6 +33,14 @@ export interface RevisionSource {
   getUpdateData(
     identities: Iterable<UpdateIdentity>,
   ): AsyncGenerator<readonly UpdateEvent[], void, undefined>;
+}
+
+type BatchKind = keyof typeof BATCH_SIZES;
+
+interface Taken {
+  items: { readonly identity: UpdateIdentity; readonly bytes: Uint8Array }[];
+  /** bytes of all of them */
+  size: number;
 }
 
 export interface RevisionFetchOptions {
@@ -63,8 +74,11 @@ export class RevisionFetch {
   readonly #pipeline: DocumentPipeline;
   readonly #memory = new BatchMemory();
   readonly #urls = new Map<Sha1Hex, string>();
-  #documents: { readonly identity: UpdateIdentity; readonly document: Uint8Array }[] = [];
-  #size = 0;
+  /** what came and is not handed on yet */
+  readonly #taken: Record<BatchKind, Taken> = {
+    plain: { items: [], size: 0 },
+    cabinet: { items: [], size: 0 },
+  };
   #checkpointAt: number;
   #checkpointed = 0;
   #unavailable: OwedRevision[] = [];
@@ -112,6 +126,7 @@ export class RevisionFetch {
       }
     })();
     report({ type: 'stage-started', stage: 'synchronising', unit: 'revisions', total });
+    if (total >= MIN_THREADED_REVISIONS) await this.#pipeline.startThreads();
     let done = 0;
     let hasCome = false;
     fetching: for await (const events of mergeStreams(streams, concurrency)) {
@@ -123,7 +138,7 @@ export class RevisionFetch {
         }
         if (event.type === 'document') {
           hasCome = true;
-          if (this.#take(event.identity, event.document)) await this.#flushTaken();
+          await this.#take(event.identity, event.blob);
         } else if (event.type === 'unavailable') {
           this.#addUnavailable(
             event.identity,
@@ -163,7 +178,7 @@ export class RevisionFetch {
     if (!isKept) return;
     this.#pipeline.finishDespiteInterruption(); // a moment's work: it is never more than a few MiB
     try {
-      await this.#flush();
+      await this.#flushAll();
       await this.#pipeline.drain();
     } catch {
       // what was stored before is made permanent nevertheless
@@ -177,11 +192,16 @@ export class RevisionFetch {
     return this.#pipeline.close();
   }
 
-  /** @returns true if there is enough to be handed on */
-  #take(identity: UpdateIdentity, document: Uint8Array): boolean {
-    this.#documents.push({ identity, document });
-    this.#size += document.length;
-    return this.#size >= BATCH_SIZE || this.#isCheckpointDue();
+  async #take(identity: UpdateIdentity, blob: UpdateBlob): Promise<void> {
+    const taken = this.#taken[blob.form];
+    const bytes = blob.form === 'plain' ? decodeUpdateBlob(blob) : blob.bytes;
+    taken.items.push({ identity, bytes });
+    taken.size += bytes.length;
+    if (this.#isCheckpointDue()) await this.#checkpoint();
+    else if (taken.size >= BATCH_SIZES[blob.form]) {
+      await this.#flush(blob.form);
+      if (this.#isCheckpointDue()) await this.#checkpoint();
+    }
   }
 
   #isCheckpointDue(): boolean {
@@ -191,30 +211,30 @@ export class RevisionFetch {
     );
   }
 
-  async #flushTaken(): Promise<void> {
-    await this.#flush();
-    if (this.#isCheckpointDue()) await this.#checkpoint();
+  async #flushAll(): Promise<void> {
+    await this.#flush('plain');
+    await this.#flush('cabinet');
   }
 
-  async #flush(): Promise<void> {
-    if (this.#documents.length === 0) return;
-    const bytes = this.#memory.take(this.#size);
+  async #flush(kind: BatchKind): Promise<void> {
+    const { items, size } = this.#taken[kind];
+    if (items.length === 0) return;
+    const bytes = this.#memory.take(size);
     const records: RecordSlice[] = [];
     let end = 0;
-    for (const { identity, document } of this.#documents) {
+    for (const { identity, bytes: document } of items) {
       const start = end;
       bytes.set(document, start);
       end += document.length;
       records.push({ identity, start, end });
     }
-    this.#documents = [];
-    this.#size = 0;
-    await this.#pipeline.add({ bytes, encoding: 'plain', records });
+    this.#taken[kind] = { items: [], size: 0 };
+    await this.#pipeline.add({ bytes, encoding: kind, records });
   }
 
   async #checkpoint(): Promise<void> {
     const { transaction, now, signal, onCheckpoint, isKept } = this.#options;
-    await this.#flush();
+    await this.#flushAll();
     await this.#pipeline.drain();
     await transaction.addFileUrls(this.#urls);
     this.#urls.clear();

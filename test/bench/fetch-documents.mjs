@@ -2,6 +2,7 @@
 // The network's half of a synchronisation: everything a first one fetches, parsed and decoded by the program's own
 // client, and dropped. Prints the documents and their bytes.
 import { parseArgs } from 'node:util';
+import { decodeUpdateBlob } from '../../dist/formats/server-sync/update-blob.js';
 import { ServerSyncClient } from '../../dist/sync/server-sync-client.js';
 import { openHttpPost } from '../../dist/transfer/http-post.js';
 
@@ -37,7 +38,7 @@ const worker = async () => {
         if (event.type === 'unavailable' || event.type === 'unreadable') throw new Error(event.type);
         if (event.type !== 'document') continue;
         documents++;
-        size += event.document.length;
+        size += decodeUpdateBlob(event.blob).length;
       }
     }
   }

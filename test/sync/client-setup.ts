@@ -1,5 +1,7 @@
 /** A client against a fake upstream, with a clock that does not wait. */
+import { isWsusutilError } from '../../src/errors.js';
 import type { ProgressEvent } from '../../src/events.js';
+import { decodeUpdateBlob } from '../../src/formats/server-sync/update-blob.js';
 import { formatIdentity } from '../../src/model/update-identity.js';
 import type { SyncClock } from '../../src/sync/clock.js';
 import type { UpdateEvent } from '../../src/sync/fetch-updates.js';
@@ -124,9 +126,14 @@ export async function collect(events: AsyncIterable<readonly UpdateEvent[]>): Pr
       unavailable.push(key);
       reasons.add(event.reason);
     } else {
-      if (documents.has(key)) throw new Error(`${key} came twice`);
-      documents.set(key, event.document);
+      if (documents.has(key) || unreadable.includes(key)) throw new Error(`${key} came twice`);
       fileSha1s.set(key, event.fileSha1s);
+      try {
+        documents.set(key, decodeUpdateBlob(event.blob));
+      } catch (error) {
+        if (!isWsusutilError(error)) throw error;
+        unreadable.push(key);
+      }
     }
   }
   return { documents, fileSha1s, urls, unavailable, reasons, unreadable };

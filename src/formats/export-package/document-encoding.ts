@@ -10,6 +10,7 @@
 import { WsusutilError } from '../../errors.js';
 import type { DocumentEncoding } from '../../model/export-package.js';
 import { bufferOf } from '../bytes.js';
+import { decodeUpdateBlob } from '../server-sync/update-blob.js';
 import { resolveReference } from '../xml/xml-text.js';
 
 const AMPERSAND = 0x26;
@@ -96,7 +97,7 @@ function copyBytes(
  *
  * @param bytes UTF-8
  * @throws WsusutilError `XML_MALFORMED` for an undefined entity, a reference to no character, markup inside text, or
- *   Base64 that is none
+ *   Base64 that is none; those of `decodeUpdateBlob`
  */
 export function decodeDocument(bytes: Uint8Array, encoding: DocumentEncoding): Uint8Array {
   switch (encoding) {
@@ -108,6 +109,8 @@ export function decodeDocument(bytes: Uint8Array, encoding: DocumentEncoding): U
       return decodeSections(bytes);
     case 'base64':
       return decodeBase64(bytes);
+    case 'cabinet':
+      return decodeUpdateBlob({ form: 'cabinet', bytes });
   }
 }
 
