@@ -20,7 +20,7 @@ const BATCH_SIZES = { plain: 1 << 20, cabinet: 1 << 18 } as const;
 /** Lists so long have threads of their own from the start: it is there that cabinets are decoded. */
 const MIN_THREADED_REVISIONS = 500;
 /** Revisions after which what came is made permanent. */
-const CHECKPOINT_REVISIONS = 2_000;
+const CHECKPOINT_REVISIONS = 4_000;
 /** The same for slow upstreams, in milliseconds. */
 const CHECKPOINT_INTERVAL_MS = 15_000;
 const PROGRESS_INTERVAL = 100;

@@ -11,8 +11,8 @@ import { now, problemsOf } from '../store/update-builder.js';
 const REVISIONS = 20_000;
 const KILLS = 50;
 const PER_CALL = 100;
-/** Kills come after so many calls for documents: a run stores its documents for good every 2,000 revisions. */
-const MOST_CALLS = 24;
+/** Kills come after so many calls for documents: a run stores its documents for good every 4,000 revisions. */
+const MOST_CALLS = 48;
 
 function newDirectory(): string {
   const folder = temporaryFolder();
