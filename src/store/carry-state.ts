@@ -9,7 +9,7 @@ export interface SentPackage {
   readonly destination: string;
   /** from 1, without gaps for one destination */
   readonly sequence: number;
-  /** SHA-256 of the manifest, lower-case hex */
+  /** SHA-256 of the manifest, upper-case hex */
   readonly manifest: string;
   /** number of the package it builds on; undefined: it builds on none */
   readonly followsSequence: number | undefined;
@@ -31,7 +31,7 @@ export interface AcceptedPackage {
   readonly serverId: string;
   readonly destination: string;
   readonly sequence: number;
-  /** SHA-256 of the manifest, lower-case hex */
+  /** SHA-256 of the manifest, upper-case hex */
   readonly manifest: string;
   /** of the package it builds on; undefined: it builds on none */
   readonly follows: string | undefined;

@@ -15,7 +15,7 @@ export function readSent(database: SqlDatabase, destination: string | undefined)
     .map((row) => ({
       destination: textOf(row.destination) ?? '',
       sequence: numberOf(row.sequence),
-      manifest: hexOf(row.manifest as Uint8Array),
+      manifest: hexOf(bytesOf(row.manifest)),
       followsSequence: optionalNumber(row.follows_sequence),
       createdAt: numberOf(row.created_at),
       acknowledgedAt: optionalNumber(row.acknowledged_at),
@@ -138,7 +138,7 @@ export function insertAccepted(database: SqlDatabase, accepted: AcceptedPackage,
 }
 
 function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+  return Buffer.from(bytes).toString('hex').toUpperCase();
 }
 
 function optionalNumber(value: SqlRow[string] | undefined): number | undefined {

@@ -7,7 +7,7 @@ import { NOW, openTestStore } from './update-builder.js';
 const sent = (sequence: number, followsSequence: number | undefined, destination = 'site') => ({
   destination,
   sequence,
-  manifest: `${destination === 'site' ? 'a' : 'b'}${sequence.toString(16).padStart(63, '0')}`,
+  manifest: `${destination === 'site' ? 'A' : 'B'}${String(sequence).padStart(63, '0')}`,
   followsSequence,
   createdAt: NOW.getTime(),
   acknowledgedAt: undefined,

@@ -220,7 +220,7 @@ test('with an import goes the transfer package it was', async () => {
     serverId: idOf(1),
     destination: 'site',
     sequence: 1,
-    manifest: 'ab'.repeat(32),
+    manifest: 'AB'.repeat(32),
     follows: undefined,
     createdAt: NOW.getTime(),
     acceptedAt: NOW.getTime(),
