@@ -32,7 +32,10 @@ export type WarningCode =
   | 'SETTING_WITHOUT_EFFECT'
   | 'SETTINGS_INCOMPLETE'
   | 'LANGUAGE_UNAVAILABLE'
-  | 'SYNC_NOT_SUCCESSFUL';
+  | 'SYNC_NOT_SUCCESSFUL'
+  | 'SETTINGS_DIFFER'
+  | 'PACKAGE_AGE'
+  | 'CHAIN_GAP';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

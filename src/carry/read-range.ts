@@ -30,10 +30,12 @@ export async function* readRange(
     const end = from + size;
     const length = Math.min(CHUNK_SIZE, size);
     if (length === 0) return;
-    const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(size > length ? length : 0)];
+    const buffers: Buffer[] = [];
     const read = (turn: number, position: number) => {
       const wanted = Math.min(length, end - position);
-      const reading = handle.read(buffers[turn % 2] as Buffer, 0, wanted, position);
+      const buffer = buffers[turn % 2] ?? Buffer.allocUnsafeSlow(length);
+      buffers[turn % 2] = buffer;
+      const reading = handle.read(buffer, 0, wanted, position);
       reading.catch(() => {}); // seen when it is awaited
       return reading;
     };
