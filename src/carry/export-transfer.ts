@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { lstat, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Amount } from '../content/content-tally.js';
 import { freeSpaceAt } from '../content/free-space.js';
 import { errorText, throwIfInterrupted, WsusutilError } from '../errors.js';
@@ -367,9 +367,4 @@ async function checkRoom(folder: string, size: number): Promise<void> {
       hint: 'Free space or choose another disk; a smaller selection or --since-last makes a smaller package.',
     },
   );
-}
-
-/** For messages: the names of volumes. */
-export function volumeNames(volumes: readonly WrittenVolume[]): string {
-  return volumes.map(({ path }) => basename(path)).join(', ');
 }

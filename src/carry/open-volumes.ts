@@ -1,5 +1,5 @@
 /** Volumes as they are given on the command line: which of them belong together, who signed, and what they hold. */
-import { WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import { hashContent, parseSignature } from '../formats/minisign/signature.js';
 import { signatureName } from '../formats/transfer-package/entry-names.js';
 import type { TransferManifest } from '../formats/transfer-package/manifest.js';
@@ -35,28 +35,42 @@ export interface OpenSet {
 /**
  * Reads up to the first entry of each volume.
  *
+ * @param onBroken told of volumes that cannot be read so far, which are left out; if none is left, or it is not given,
+ *   the first such error is thrown
  * @throws WsusutilError `INPUT_NOT_FOUND`, `READ_FAILED`, `TRANSFER_MISMATCH` for volumes of different packages, those
  *   of reading a volume
  */
-export async function openVolumes(paths: readonly string[], signal: AbortSignal): Promise<OpenSet> {
+export async function openVolumes(
+  paths: readonly string[],
+  signal: AbortSignal,
+  onBroken?: (path: string, error: WsusutilError) => void,
+): Promise<OpenSet> {
   let first:
     | { readonly manifest: TransferManifest; readonly digest: Sha256Hex; readonly bytes: Buffer }
     | undefined;
   const volumes: OpenVolume[] = [];
   const signatures = new Map<string, { readonly name: string; readonly bytes: Buffer }>();
+  let failure: unknown;
   for (const path of paths) {
-    for await (const part of readParts(path, { known: first, signal })) {
-      if (part.type === 'manifest') first ??= part;
-      else if (part.type === 'signature') {
-        const name = `${signatureName(part.number)} in ${path}`;
-        const key = part.bytes.toString('latin1');
-        if (!signatures.has(key)) signatures.set(key, { name, bytes: part.bytes });
-      } else if (part.type === 'volume') {
-        volumes.push({ path, number: part.number, only: part.only });
-        break;
+    try {
+      for await (const part of readParts(path, { known: first, signal })) {
+        if (part.type === 'manifest') first ??= part;
+        else if (part.type === 'signature') {
+          const name = `${signatureName(part.number)} in ${path}`;
+          const key = part.bytes.toString('latin1');
+          if (!signatures.has(key)) signatures.set(key, { name, bytes: part.bytes });
+        } else if (part.type === 'volume') {
+          volumes.push({ path, number: part.number, only: part.only });
+          break;
+        }
       }
+    } catch (error) {
+      if (onBroken === undefined || !isWsusutilError(error) || error.code === 'INTERRUPTED') throw error;
+      failure ??= error;
+      onBroken(path, error);
     }
   }
+  if (first === undefined && failure !== undefined) throw failure;
   if (first === undefined) {
     throw new WsusutilError('USAGE', 'No transfer package was named', { hint: 'Name its volumes.' });
   }
