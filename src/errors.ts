@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'STORE_DRIVER_MISSING'
   | 'SETTINGS_INVALID'
   | 'CERTIFICATE_INVALID'
+  | 'KEY_INVALID'
+  | 'PASSWORD_WRONG'
   | 'DISK_FULL'
   | 'READ_ONLY'
   | 'READ_FAILED'
@@ -49,6 +51,10 @@ export type ErrorCode =
   | 'STRICT_REFUSED'
   | 'SAFETY_REFUSED'
   | 'NOT_FOUND'
+  // signatures
+  | 'SIGNATURE_INVALID'
+  | 'SIGNATURE_MISSING'
+  | 'SIGNER_UNTRUSTED'
   // the network
   | 'SOURCE_UNREACHABLE'
   | 'SOURCE_REFUSED'

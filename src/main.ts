@@ -25,7 +25,14 @@ import {
 } from './cli/parse-argv.js';
 import type { Reporter } from './cli/reporter.js';
 import type { Finished } from './cli/tell-end.js';
-import type { CommandContext, DataDirectory, Machine, Manual, SecretInput } from './commands/context.js';
+import type {
+  CommandContext,
+  DataDirectory,
+  Machine,
+  Manual,
+  SecretInput,
+  TerminalInput,
+} from './commands/context.js';
 import type { CommandDeclaration } from './commands/declaration.js';
 import { commands as allCommands, type CommandEntry } from './commands/index.js';
 import { isWsusutilError, WsusutilError } from './errors.js';
@@ -456,6 +463,7 @@ function createContext(
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     secrets: createSecretInput(run),
+    terminal: createTerminalInput(run),
     machine: () => describeMachine(run),
     dataDirectory,
     async findDataDirectory() {
@@ -521,6 +529,24 @@ function createSecretInput({ process, stderr, signal }: Run): SecretInput {
     ask: async (question) => (await open()).ask(question),
     fromVariable: async (name) => (await open()).fromVariable(name),
     fromFile: async (path) => (await open()).fromFile(path),
+  };
+}
+
+function createTerminalInput({ process, stderr, signal }: Run): TerminalInput {
+  const open = async () => {
+    const [{ openTerminalInput }, { Readable }] = await Promise.all([
+      import('./platform/terminal-input.js'),
+      import('node:stream'),
+    ]);
+    return openTerminalInput({
+      input: process.stdin ?? Readable.from([]),
+      prompt: (text) => void stderr.write(text),
+      signal,
+    });
+  };
+  return {
+    isInteractive: async () => (await open()).isInteractive,
+    confirm: async (question) => (await open()).confirm(question),
   };
 }
 

@@ -10,7 +10,7 @@ export const EXIT_MEANINGS = {
   11: 'another process is writing to the data directory',
   12: 'the metadata store was written by a newer version of this program',
   13: 'the metadata store is damaged',
-  14: 'the settings file, or a certificate file it names, is not valid',
+  14: 'the settings, trust, key or certificate file is not valid, or the password of a key is wrong',
   15: 'no space left on the disk',
   16: 'not allowed to write there, or read-only',
   17: 'reading or writing a file failed',
@@ -30,6 +30,7 @@ export const EXIT_MEANINGS = {
   32: 'what was downloaded is not the file that was asked for',
   33: 'the upstream server answered with a fault, or with something that makes no sense',
   34: 'the upstream server is of a kind or version that cannot be synchronised from',
+  35: 'not signed by those who are trusted',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -46,6 +47,8 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   STORE_CORRUPT: 13,
   SETTINGS_INVALID: 14,
   CERTIFICATE_INVALID: 14,
+  KEY_INVALID: 14,
+  PASSWORD_WRONG: 14,
   DISK_FULL: 15,
   READ_ONLY: 16,
   READ_FAILED: 17,
@@ -91,6 +94,9 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   UPSTREAM_FAULT: 33,
   UPSTREAM_MALFORMED: 33,
   UPSTREAM_INCOMPATIBLE: 34,
+  SIGNATURE_INVALID: 35,
+  SIGNATURE_MISSING: 35,
+  SIGNER_UNTRUSTED: 35,
   INTERRUPTED: 130,
 };
 

@@ -35,6 +35,8 @@ export interface CommandContext {
   readonly logPath: string | undefined;
   /** Where passwords come from, which are never arguments; left out in tests that need none. */
   readonly secrets?: SecretInput;
+  /** Whom to ask; left out in tests where nobody is there. */
+  readonly terminal?: TerminalInput;
   /** What only the edge can write down about the program; left out in tests that need none of it. */
   readonly manual?: Manual;
   /** What timers must know; left out in tests that need none of it. */
@@ -64,6 +66,13 @@ export interface SecretInput {
   ask(question: string): Promise<string>;
   fromVariable(name: string): Promise<string>;
   fromFile(path: string): Promise<string>;
+}
+
+/** Questions that are answered with yes or no. */
+export interface TerminalInput {
+  /** whether somebody sits at a terminal */
+  isInteractive(): Promise<boolean>;
+  confirm(question: string): Promise<boolean>;
 }
 
 /** Texts made from the declarations of all commands. */

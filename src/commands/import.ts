@@ -5,6 +5,14 @@ import type { CommandContext } from './context.js';
 import { defineCommand } from './declaration.js';
 import type { Outcome } from './outcome.js';
 import { checkSource } from './package-path.js';
+import {
+  type CheckedSignatures,
+  checkPackageSignatures,
+  checkSignatureOptions,
+  describeSigners,
+  SIGNATURE_OPTIONS,
+  signaturesJson,
+} from './package-signatures.js';
 import { formatCount, formatQuantity, formatSize } from './quantities.js';
 
 const START = 'Updates are being imported. Please do not stop this program.';
@@ -38,40 +46,47 @@ export const importCommand = defineCommand({
       description:
         'Refuse the package if a revision is already there with another document, or if a prerequisite or bundled update is missing',
     },
+    ...SIGNATURE_OPTIONS,
   },
   logPositional: 'logfile',
   notes: [
+    'Signatures of "wsusutil sign" or of minisign that lie beside the package (<package>.minisig, <package>.2.minisig, …) are checked before it is read; "wsusutil trust" says whose count, and whether there must be any.',
     'Copy the content files first: a server that knows an update whose files are missing shows it as a failed download.',
   ],
   examples: ['wsusutil import export.cab import.log', 'wsusutil import --dry-run export.xml.gz'],
-  check({ positionals }) {
+  check({ positionals, options }) {
     checkSource('import', positionals.package);
+    checkSignatureOptions(options);
   },
   async run({ positionals, options }, context) {
     if (!options['dry-run']) context.announce(START);
+    const path = resolve(positionals.package);
+    const signatures = await checkPackageSignatures(path, options, context);
     const given = {
-      path: resolve(positionals.package),
+      path,
       now: context.now,
       signal: context.signal,
       report: context.report,
       threads: context.threads,
       strict: options.strict,
+      confirm: signatures.confirm,
     };
     // A dry run must not be what creates the store: without one, everything in the package would be new.
     if (options['dry-run'] && !(await context.hasStore())) {
-      return outcomeOf(await rehearseImport(given), context);
+      return outcomeOf(await rehearseImport(given), signatures, context);
     }
     const store = await context.openStore('write');
     try {
       const summary = await importPackage({ ...given, store, dryRun: options['dry-run'] });
-      return outcomeOf(summary, context);
+      return outcomeOf(summary, signatures, context);
     } finally {
       await store.close();
     }
   },
 });
 
-function outcomeOf(summary: ImportSummary, context: CommandContext): Outcome {
+function outcomeOf(summary: ImportSummary, signatures: CheckedSignatures, context: CommandContext): Outcome {
+  const signed = describeSigners(signatures) ?? [];
   const complete = isComplete(summary);
   const counts = describeImport(summary);
   const finish = summary.dryRun
@@ -90,9 +105,10 @@ function outcomeOf(summary: ImportSummary, context: CommandContext): Outcome {
       newByType: summary.newByType,
       conflictList: summary.conflicts,
       missingList: summary.missing,
+      signatures: signaturesJson(signatures),
       logPath: context.logPath ?? null,
     },
-    view: { kind: 'lines', lines: [counts, finish] },
+    view: { kind: 'lines', lines: [...signed.map((line) => `Signed ${line}`), counts, finish] },
     logLine: summary.dryRun
       ? `Dry run: ${counts}`
       : `Successfully imported metadata from ${basename(summary.path)}: ${counts}`,

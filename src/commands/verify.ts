@@ -3,6 +3,13 @@ import { countsOf, isComplete } from '../packages/import-package.js';
 import { verifyPackage } from '../packages/verify-package.js';
 import { defineCommand } from './declaration.js';
 import { checkSource } from './package-path.js';
+import {
+  checkPackageSignatures,
+  checkSignatureOptions,
+  describeSigners,
+  SIGNATURE_OPTIONS,
+  signaturesJson,
+} from './package-signatures.js';
 import { describeRevisionTypes, formatCount, formatSize } from './quantities.js';
 
 export const verify = defineCommand({
@@ -18,15 +25,29 @@ export const verify = defineCommand({
     { name: 'package', description: 'Path of the package: .cab or .xml.gz', required: true, kind: 'file' },
   ],
   options: {
+    ...SIGNATURE_OPTIONS,
+    'public-key': {
+      type: 'strings',
+      value: 'key',
+      description:
+        'Demand a signature of this key, a .pub file or its one line; the trust list is left out of it',
+    },
     strict: { type: 'boolean', description: 'Fail if something that an update needs is not in the package' },
   },
   examples: ['wsusutil verify export.cab', 'wsusutil verify export.xml.gz --json'],
-  check({ positionals }) {
+  notes: [
+    'Signatures of "wsusutil sign" or of minisign that lie beside the package (<package>.minisig, <package>.2.minisig, …) are checked too: against the trust list of the data directory if there is one, or against --public-key.',
+  ],
+  check({ positionals, options }) {
     checkSource('verify', positionals.package);
+    checkSignatureOptions(options, options['public-key']);
   },
   async run({ positionals, options }, context) {
+    const path = resolve(positionals.package);
+    const signatures = await checkPackageSignatures(path, options, context, options['public-key']);
     const summary = await verifyPackage({
-      path: resolve(positionals.package),
+      path,
+      confirm: signatures.confirm,
       now: context.now,
       signal: context.signal,
       report: context.report,
@@ -44,12 +65,14 @@ export const verify = defineCommand({
         byType: newByType,
         conflictList: summary.conflicts,
         missingList: summary.missing,
+        signatures: signaturesJson(signatures),
       },
       view: [
         {
           kind: 'fields',
           fields: [
             ['Package', summary.path],
+            ['Signed', describeSigners(signatures)],
             ['Made', `${header.creationTime} by server ${header.serverId}`],
             [
               'Format',

@@ -25,6 +25,8 @@ export interface ImportOptions extends PackageRun {
   readonly strict: boolean;
   /** validate and count, change nothing */
   readonly dryRun: boolean;
+  /** called once all is read, before anything is committed; what it throws undoes the import */
+  readonly confirm?: () => Promise<void>;
   /** look into every part of every document, also those that the store does not index */
   readonly isThorough?: boolean;
 }
@@ -63,6 +65,7 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
   const run = new ImportRun(options, transaction, wasEmpty);
   try {
     const summary = await run.perform();
+    await options.confirm?.();
     if (options.dryRun) {
       await transaction.rollback();
       return summary;

@@ -186,7 +186,7 @@ function onlyLine(text: string, where: string): string {
   const line = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
   if (line === '') {
     throw new WsusutilError('USAGE', `${where} is empty`, {
-      hint: 'Type it at the prompt, pipe it in, or name a variable with --from-env or a file with --from-file.',
+      hint: 'Type it at the prompt, pipe it in, or name a variable or a file that holds it, as the help of the command says.',
     });
   }
   if (/[\r\n]/.test(line)) {

@@ -1,7 +1,13 @@
 /** A command run in this process, on a store of its own. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CommandContext, DataDirectory, Machine, SecretInput } from '../../src/commands/context.js';
+import type {
+  CommandContext,
+  DataDirectory,
+  Machine,
+  SecretInput,
+  TerminalInput,
+} from '../../src/commands/context.js';
 import type {
   AssignmentSpec,
   CommandDeclaration,
@@ -25,6 +31,8 @@ export interface GivenArguments {
   readonly signal?: AbortSignal;
   /** what is typed, in the environment, and in files */
   readonly secrets?: SecretInput;
+  /** who is asked */
+  readonly terminal?: TerminalInput;
   /** is handed every event */
   readonly onEvent?: (event: ProgressEvent) => void;
   readonly machine?: Machine;
@@ -66,6 +74,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     processors: 1,
     logPath: undefined,
     ...(given.secrets === undefined ? {} : { secrets: given.secrets }),
+    ...(given.terminal === undefined ? {} : { terminal: given.terminal }),
     announce: (line) => announced.push(line),
     dataDirectory: async () => directory,
     findDataDirectory: async () => directory,
