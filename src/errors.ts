@@ -55,6 +55,7 @@ export type ErrorCode =
   | 'SIGNATURE_INVALID'
   | 'SIGNATURE_MISSING'
   | 'SIGNER_UNTRUSTED'
+  | 'CHAIN_BROKEN'
   // the network
   | 'SOURCE_UNREACHABLE'
   | 'SOURCE_REFUSED'

@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
   commands: [
+    'carry',
     'sync',
     'store',
     'packages',
@@ -30,6 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   content: ['store', 'transfer', ...DOMAIN],
   health: ['content', 'settings', 'store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
+  carry: ['packages', 'content', 'transfer', 'settings', 'store', ...DOMAIN],
   sync: ['transfer', 'store', 'content', 'packages', ...DOMAIN],
   formats: BASE,
   platform: ['errors'],

@@ -31,6 +31,7 @@ export const EXIT_MEANINGS = {
   33: 'the upstream server answered with a fault, or with something that makes no sense',
   34: 'the upstream server is of a kind or version that cannot be synchronised from',
   35: 'not signed by those who are trusted',
+  36: 'builds on a package that was not imported, or was imported already',
   130: 'interrupted; temporary files were removed',
 } as const satisfies Readonly<Record<number, string>>;
 
@@ -97,6 +98,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   SIGNATURE_INVALID: 35,
   SIGNATURE_MISSING: 35,
   SIGNER_UNTRUSTED: 35,
+  CHAIN_BROKEN: 36,
   INTERRUPTED: 130,
 };
 
