@@ -39,6 +39,8 @@ export interface BuildOptions {
   readonly signatures?: readonly Buffer[];
   readonly seed?: number;
   readonly draft?: Partial<TransferDraft>;
+  /** `metadata/metadata.txt.gz`; default: random bytes */
+  readonly metadata?: Buffer;
 }
 
 export function sha(algorithm: 'sha1' | 'sha256', bytes: Uint8Array): string {
@@ -79,7 +81,7 @@ export const EMPTY_DRAFT: TransferDraft = {
 };
 
 /** Two metadata members, settings, a licence, and content files of the sizes. */
-export function makeFiles(random: SeededRandom, sizes: readonly number[]) {
+export function makeFiles(random: SeededRandom, sizes: readonly number[], metadata = random.bytes(512)) {
   const files = new Map<string, Buffer>();
   const entries: DraftEntry[] = [];
   const add = (path: string, kind: EntryKind, bytes: Buffer) => {
@@ -95,13 +97,13 @@ export function makeFiles(random: SeededRandom, sizes: readonly number[]) {
   add(contentEntryPath(licence, '.txt'), 'licence', licence);
   add('settings.json', 'settings', Buffer.from('{}\n'));
   add('metadata/package.xml.gz', 'metadata', random.bytes(1234));
-  add('metadata/metadata.txt.gz', 'metadata', random.bytes(512));
+  add('metadata/metadata.txt.gz', 'metadata', metadata);
   return { files, entries };
 }
 
 export async function buildPackage(options: BuildOptions = {}): Promise<BuiltPackage> {
   const { sizes = [0, 1, 3000], volumeSize, signatures = [], seed = 1 } = options;
-  const { files, entries } = makeFiles(seededRandom(seed), sizes);
+  const { files, entries } = makeFiles(seededRandom(seed), sizes, options.metadata);
   const layout = layOutVolumes(
     { ...EMPTY_DRAFT, ...options.draft, entries },
     { volumeSize, signatureSizes: signatures.map((each) => each.length) },
