@@ -463,8 +463,8 @@ function createContext(
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
     secrets: createSecretInput(run),
-    machine: () => describeMachine(run),
     terminal: createTerminalInput(run),
+    machine: () => describeMachine(run),
     dataDirectory,
     async findDataDirectory() {
       const { findDataDirectory } = await import('./settings/data-directory.js');

@@ -39,6 +39,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.js')).verify,
   },
   {
+    name: 'inspect',
+    summary: 'Show what a package says of itself, and what its updates fix; needs no store',
+    inRealTool: false,
+    load: async () => (await import('./inspect.js')).inspect,
+  },
+  {
     name: 'sign',
     summary: 'Sign a package; the signature goes beside it, to be carried with it',
     inRealTool: false,

@@ -56,7 +56,7 @@ export async function readPassword(
 /**
  * As {@link readPassword}, for a key to be made: typed unseen, it is typed twice.
  *
- * @throws WsusutilError `USAGE` if the two differ; as {@link readPassword}
+ * @throws WsusutilError `PASSWORD_WRONG` if the two differ; as {@link readPassword}
  */
 export async function readNewPassword(
   options: PasswordOptions,
@@ -67,7 +67,7 @@ export async function readNewPassword(
   const isAsked = options['password-env'] === undefined && options['password-file'] === undefined;
   if (isAsked && context.secrets !== undefined && (await context.terminal?.isInteractive()) === true) {
     if ((await context.secrets.ask('The same again')) !== password) {
-      throw new WsusutilError('USAGE', 'The two passwords differ; no key was made', {
+      throw new WsusutilError('PASSWORD_WRONG', 'The two passwords differ; no key was made', {
         hint: 'Run the command again.',
       });
     }

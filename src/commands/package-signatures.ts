@@ -29,10 +29,7 @@ export interface SignatureOptions {
 }
 
 /** @throws WsusutilError `USAGE` */
-export function checkSignatureOptions(
-  options: SignatureOptions,
-  publicKeys: readonly string[] = [],
-): void {
+export function checkSignatureOptions(options: SignatureOptions, publicKeys: readonly string[] = []): void {
   const demand = options['require-signature']
     ? 'require-signature'
     : publicKeys.length > 0
@@ -90,9 +87,17 @@ export function signaturesJson({ isRequired, threshold, signers }: CheckedSignat
 export function describeSigners({ signers }: CheckedSignatures): readonly string[] | undefined {
   if (signers.length === 0) return undefined;
   return signers.map(
-    ({ name, keyId, trustedComment }) =>
-      `by ${name}, key ${keyId} (${trustedComment.replaceAll('\t', ', ')})`,
+    ({ name, keyId, trustedComment }) => `by ${name}, key ${keyId} (${readable(trustedComment)})`,
   );
+}
+
+/** What minisign writes has seconds since 1970 in it, and tabs. */
+function readable(trustedComment: string): string {
+  return trustedComment
+    .replace(/^timestamp:(\d{1,11})\b/, (_, seconds: string) =>
+      new Date(Number(seconds) * 1000).toISOString().replace(/\.\d+Z$/, 'Z'),
+    )
+    .replaceAll('\t', ', ');
 }
 
 async function trustOnly(given: readonly string[]): Promise<SignatureTrust> {

@@ -2,6 +2,8 @@
  * The data directory and what lies in it:
  *
  *     settings.json       settings (settings.ts)
+ *     keys/               keys that sign packages (signing-keys.ts)
+ *     trust.json          whose signatures count (trust-list.ts)
  *     metadata.sqlite     metadata store, and SQLite's files beside it
  *     writer.lock         one writer at a time (platform/writer-lock.ts), with writer.lock.holder.json
  *     copies/             what was copied where, so that it need not be read again (content/copy-journal.ts)

@@ -8,6 +8,8 @@ import { type HttpClientOptions, openConnections } from './connections.js';
 const HEADERS_TIMEOUT_MS = 360_000;
 /** between two pieces of a body */
 const BODY_IDLE_MS = 360_000;
+/** bytes inflated at a time: each piece costs a visit to another thread, and the usual 16 KiB make many */
+const GUNZIP_CHUNK_SIZE = 64 * 1024;
 /** bytes that one answer may expand to; the reader of SOAP stops at half of that */
 export const MAX_EXPANDED_SIZE = 1024 * 1024 * 1024;
 
@@ -103,7 +105,7 @@ export function openHttpPost(
 /** Ends both streams when it is left early, and fails with whatever either of them fails. */
 async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const packed = Readable.from(source, { objectMode: false });
-  const gunzipped = createGunzip();
+  const gunzipped = createGunzip({ chunkSize: GUNZIP_CHUNK_SIZE });
   pipeline(packed, gunzipped, () => {}); // an error also comes out of `gunzipped`
   yield* gunzipped;
 }

@@ -1,36 +1,16 @@
-// node test/bench/fetch-documents.mjs <upstream> [--concurrency N] [--gzip]
+// node test/bench/fetch-documents.mjs <upstream> [--concurrency N]
 // The network's half of a synchronisation: everything a first one fetches, parsed and decoded by the program's own
 // client, and dropped. Prints the documents and their bytes.
 import { parseArgs } from 'node:util';
-import { createGunzip } from 'node:zlib';
-import { Agent, request } from 'undici';
 import { ServerSyncClient } from '../../dist/sync/server-sync-client.js';
+import { openHttpPost } from '../../dist/transfer/http-post.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { concurrency: { type: 'string', default: '4' }, gzip: { type: 'boolean', default: false } },
+  options: { concurrency: { type: 'string', default: '4' } },
 });
 const concurrency = Number(values.concurrency);
-const agent = new Agent({ connections: concurrency });
-
-async function post({ url, soapAction, body, signal }) {
-  const reply = await request(url, {
-    dispatcher: agent,
-    method: 'POST',
-    headers: {
-      'content-type': 'text/xml; charset=utf-8',
-      soapaction: `"${soapAction}"`,
-      'accept-encoding': values.gzip ? 'gzip' : 'identity',
-    },
-    body,
-    signal,
-  });
-  return {
-    status: reply.statusCode,
-    headers: reply.headers,
-    body: reply.headers['content-encoding'] === 'gzip' ? reply.body.pipe(createGunzip()) : reply.body,
-  };
-}
+const { post, close } = openHttpPost({ userAgent: 'wsusutil/bench', connections: concurrency });
 
 const client = new ServerSyncClient({
   upstream: new URL(positionals[0]),
@@ -63,5 +43,5 @@ const worker = async () => {
   }
 };
 await Promise.all(Array.from({ length: concurrency }, worker));
-await agent.close();
+await close();
 console.log(documents, size);

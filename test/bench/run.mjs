@@ -468,7 +468,7 @@ async function content() {
 async function sync() {
   const count = Math.min(revisions, SYNC_REVISIONS);
   const { paths } = await makePackages(count);
-  const bench = (script, url, gzip) => [
+  const bench = (script, url, gzip = false) => [
     process.execPath,
     [
       join(import.meta.dirname, script),
@@ -493,7 +493,7 @@ async function sync() {
       const imported = fresh('data-imported');
       const result = await interleaveUsage(rounds, {
         raw: () => bench('raw-posts.mjs', upstream.url, gzip),
-        fetch: () => bench('fetch-documents.mjs', upstream.url, gzip),
+        fetch: () => bench('fetch-documents.mjs', upstream.url),
         'xml.gz': () => emptied(imported, importInto(imported, paths['xml.gz'])),
         cab: () => emptied(imported, importInto(imported, paths.cab)),
         sync: () => emptied(directory, synchronise),

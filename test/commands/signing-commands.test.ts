@@ -88,7 +88,7 @@ describe('keys new', () => {
     const side = newSide();
     const { asked, ...typist } = typing(PASSWORD, `${PASSWORD}2`);
     const error = await failureOf(() => side.run(as(keysNew), typist));
-    expect(error.code).toBe('USAGE');
+    expect(error.code).toBe('PASSWORD_WRONG');
     expect(asked).toEqual(['Password of the key default (not shown)', 'The same again']);
     expect(existsSync(side.keysPath)).toBe(false);
     expect(JSON.stringify([error.message, error.hint])).not.toContain(PASSWORD);

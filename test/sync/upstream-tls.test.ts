@@ -55,7 +55,7 @@ test.each([
   ],
   [
     'a missing client certificate',
-    'UPSTREAM_UNREACHABLE',
+    'UPSTREAM_REFUSED',
     { demandsClientCertificate: true },
     { caFile: TEST_ROOT_FILE },
   ],

@@ -1,5 +1,6 @@
 /** Small transfer packages with real digests, in memory. */
 import { createHash } from 'node:crypto';
+import { type Header, pack } from 'tar-stream';
 import {
   type DraftEntry,
   layOutVolumes,
@@ -7,6 +8,7 @@ import {
   type TransferDraft,
 } from '../../../src/formats/transfer-package/layout.js';
 import {
+  countEntries,
   type EntryKind,
   manifestDigest,
   serializeManifest,
@@ -14,6 +16,8 @@ import {
   type TransferManifest,
 } from '../../../src/formats/transfer-package/manifest.js';
 import { type ReadVolumeOptions, readVolume } from '../../../src/formats/transfer-package/read-volume.js';
+import { describeTarHeader, paddingOf } from '../../../src/formats/transfer-package/tar-header.js';
+import { measureVolumes } from '../../../src/formats/transfer-package/volume-size.js';
 import { writeVolume } from '../../../src/formats/transfer-package/write-volume.js';
 import { type SeededRandom, seededRandom } from '../../helpers/seeded-random.js';
 
@@ -35,6 +39,8 @@ export interface BuildOptions {
   readonly signatures?: readonly Buffer[];
   readonly seed?: number;
   readonly draft?: Partial<TransferDraft>;
+  /** `metadata/metadata.txt.gz`; default: random bytes */
+  readonly metadata?: Buffer;
 }
 
 export function sha(algorithm: 'sha1' | 'sha256', bytes: Uint8Array): string {
@@ -75,7 +81,7 @@ export const EMPTY_DRAFT: TransferDraft = {
 };
 
 /** Two metadata members, settings, a licence, and content files of the sizes. */
-export function makeFiles(random: SeededRandom, sizes: readonly number[]) {
+export function makeFiles(random: SeededRandom, sizes: readonly number[], metadata = random.bytes(512)) {
   const files = new Map<string, Buffer>();
   const entries: DraftEntry[] = [];
   const add = (path: string, kind: EntryKind, bytes: Buffer) => {
@@ -91,13 +97,13 @@ export function makeFiles(random: SeededRandom, sizes: readonly number[]) {
   add(contentEntryPath(licence, '.txt'), 'licence', licence);
   add('settings.json', 'settings', Buffer.from('{}\n'));
   add('metadata/package.xml.gz', 'metadata', random.bytes(1234));
-  add('metadata/metadata.txt.gz', 'metadata', random.bytes(512));
+  add('metadata/metadata.txt.gz', 'metadata', metadata);
   return { files, entries };
 }
 
 export async function buildPackage(options: BuildOptions = {}): Promise<BuiltPackage> {
   const { sizes = [0, 1, 3000], volumeSize, signatures = [], seed = 1 } = options;
-  const { files, entries } = makeFiles(seededRandom(seed), sizes);
+  const { files, entries } = makeFiles(seededRandom(seed), sizes, options.metadata);
   const layout = layOutVolumes(
     { ...EMPTY_DRAFT, ...options.draft, entries },
     { volumeSize, signatureSizes: signatures.map((each) => each.length) },
@@ -178,4 +184,74 @@ export async function readOne(
     }
   }
   return { manifest: manifest as TransferManifest, number, signatures, bodies, entries };
+}
+
+/** The manifest with counts and volume sizes made to fit its entries, for one put together by hand. */
+export function sealManifest(manifest: TransferManifest): TransferManifest {
+  let sealed: TransferManifest = {
+    ...manifest,
+    counts: { ...manifest.counts, ...countEntries(manifest.entries) },
+  };
+  for (;;) {
+    const { length } = serializeManifest(sealed);
+    const volumes = measureVolumes(sealed.entries, sealed.volumes.length, length).map(({ size }, index) => ({
+      number: index + 1,
+      size,
+    }));
+    const next = { ...sealed, volumes };
+    if (serializeManifest(next).length === length) return next;
+    sealed = next;
+  }
+}
+
+/** A package of one volume from a manifest put together by hand. */
+export async function buildByHand(
+  manifest: TransferManifest,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<BuiltPackage> {
+  const manifestBytes = serializeManifest(manifest);
+  const built = { manifest, manifestBytes, digest: manifestDigest(manifestBytes), files, signatures: [] };
+  return { ...built, volumes: [await writeOne(built, 1)] };
+}
+
+/** One file of a tar as it lies there: header and content with its padding. */
+export interface RawEntry {
+  readonly name: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** Takes a tar of plain files apart, up to its end mark. */
+export function splitTar(tar: Buffer): RawEntry[] {
+  const entries: RawEntry[] = [];
+  for (let offset = 0; tar[offset] !== 0; ) {
+    const facts = describeTarHeader(tar.subarray(offset, offset + 512));
+    const size = facts.size as number;
+    const bytes = tar.subarray(offset, offset + 512 + size + paddingOf(size));
+    entries.push({ name: facts.name, offset, bytes });
+    offset += bytes.length;
+  }
+  return entries;
+}
+
+export function joinTar(entries: readonly Buffer[]): Buffer {
+  return Buffer.concat([...entries, Buffer.alloc(1024)]);
+}
+
+/** What another program (tar-stream) makes of entries, without the end mark. */
+export async function packWithOther(
+  entries: readonly {
+    readonly header: Partial<Header> & { readonly name: string };
+    readonly bytes?: Buffer;
+  }[],
+): Promise<Buffer> {
+  const packed = pack();
+  for (const { header, bytes } of entries) {
+    if (bytes === undefined) packed.entry(header as Header, () => {}).end(Buffer.alloc(0));
+    else packed.entry(header as Header, bytes);
+  }
+  packed.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of packed) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).subarray(0, -1024);
 }
