@@ -99,6 +99,30 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./trust-require.js')).trustRequire,
   },
   {
+    name: 'plan export',
+    summary: 'Show what a transfer package would hold: volumes, bytes, time; write nothing',
+    inRealTool: false,
+    load: async () => (await import('./plan-export.js')).planExport,
+  },
+  {
+    name: 'receipt',
+    summary: 'Print the code that tells the other side which transfer package was imported last',
+    inRealTool: false,
+    load: async () => (await import('./receipt.js')).receipt,
+  },
+  {
+    name: 'acknowledge',
+    summary: 'Take in the code of "receipt": the next package for that place builds on what it holds',
+    inRealTool: false,
+    load: async () => (await import('./acknowledge.js')).acknowledgeCommand,
+  },
+  {
+    name: 'undo',
+    summary: 'Take the metadata back to what it was before the last import; content files stay',
+    inRealTool: false,
+    load: async () => (await import('./undo.js')).undo,
+  },
+  {
     name: 'sync',
     summary: 'Synchronise with Microsoft Update or an upstream WSUS server, and say what came',
     inRealTool: false,
