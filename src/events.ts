@@ -35,7 +35,8 @@ export type WarningCode =
   | 'SYNC_NOT_SUCCESSFUL'
   | 'SETTINGS_DIFFER'
   | 'PACKAGE_AGE'
-  | 'CHAIN_GAP';
+  | 'CHAIN_GAP'
+  | 'NEXT_KEY_NOT_TAKEN';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

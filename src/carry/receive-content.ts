@@ -1,13 +1,14 @@
 /** Puts content files out of a package into the content directory: verified while they are written, named when whole. */
-import { lstat, open, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ContentRunner } from '../content/content-runner.js';
 import { stampOf } from '../content/content-tasks.js';
 import { type ContentTree, openContentTree, type TreeFile } from '../content/content-tree.js';
 import type { CopyJournal } from '../content/copy-journal.js';
 import { pathOf } from '../content/layout.js';
+import { makeRealFolder } from '../content/own-folder.js';
 import { preparePartialFolder, temporaryNameOf } from '../content/partial-folder.js';
-import { publishFile } from '../content/publish-file.js';
+import { giveName } from '../content/publish-file.js';
 import { WsusutilError } from '../errors.js';
 import type { TransferEntry } from '../formats/transfer-package/manifest.js';
 import { type FileStamp, sameStamp } from '../model/content-file.js';
@@ -16,7 +17,11 @@ import { syncDirectory, writeError } from '../platform/atomic-file.js';
 import type { ContentIndex } from '../store/content-index.js';
 
 /** Files that are synced and named at once. */
-const SYNCS_AT_ONCE = 16;
+const SYNCS_AT_ONCE = 32;
+/** Lines of the journal written at once. */
+const NOTES_AT_ONCE = 64;
+/** Pieces of a file being written while the next ones are read and hashed. */
+const WRITES_AT_ONCE = 4;
 
 export interface ReceiverOptions {
   /** the folder that holds `00` … `FF`; there */
@@ -43,6 +48,7 @@ export class ContentReceiver {
   readonly stamps = new Map<Sha1Hex, FileStamp>();
   readonly #running = new Set<Promise<void>>();
   readonly #foldersToSync = new Set<string>();
+  #unnoted: { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[] = [];
   #failure: { readonly error: unknown } | undefined;
   #folder: { readonly number: number; readonly files: ReadonlyMap<Sha1Hex, TreeFile> } | undefined;
   /** written in this run */
@@ -101,24 +107,18 @@ export class ContentReceiver {
    */
   async write(entry: ContentEntry, body: AsyncIterable<Uint8Array>): Promise<void> {
     const temporary = join(this.#partialFolder, temporaryNameOf(entry.sha1));
+    let handle: FileHandle | undefined;
     try {
-      const handle = await open(temporary, 'wx', 0o644).catch((error: unknown) => {
+      handle = await open(temporary, 'wx', 0o644).catch((error: unknown) => {
         throw writeError(error, temporary);
       });
-      try {
-        for await (const chunk of body) {
-          await writeFully(handle, chunk, undefined).catch((error: unknown) => {
-            throw writeError(error, temporary);
-          });
-        }
-      } finally {
-        await handle.close();
-      }
+      await writeBehind(handle, temporary, body);
     } catch (error) {
+      await handle?.close();
       await rm(temporary, { force: true });
       throw error;
     }
-    await this.#publish(entry, temporary);
+    await this.#publish(entry, temporary, handle);
   }
 
   /** Where the parts of a cut file are put together. @param name tells it from that of another package */
@@ -143,13 +143,14 @@ export class ContentReceiver {
         { hint: 'Import the package again; if it happens again, have it exported again.' },
       );
     }
-    await this.#publish(entry, temporary);
+    await this.#publish(entry, temporary, await open(temporary, 'r+'));
   }
 
   /** Waits until all that was written has its name and is on the disk. */
   async finish(): Promise<void> {
     await Promise.all(this.#running);
     this.#throwFailure();
+    await this.#note();
     for (const folder of this.#foldersToSync) await syncDirectory(folder);
     this.#foldersToSync.clear();
   }
@@ -157,11 +158,13 @@ export class ContentReceiver {
   /** Leaves nothing half-done behind, whatever happened. Never throws. */
   async close(): Promise<void> {
     await Promise.all(this.#running);
+    await this.#note();
   }
 
-  async #publish(entry: ContentEntry, temporary: string): Promise<void> {
+  /** @param handle of the file; it is closed */
+  async #publish(entry: ContentEntry, temporary: string, handle: FileHandle): Promise<void> {
     const known = await this.#find(entry.sha1); // here, where files come folder by folder
-    const task = this.#name(entry, temporary, known?.path)
+    const task = this.#name(entry, temporary, handle, known?.path)
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
@@ -171,21 +174,43 @@ export class ContentReceiver {
     this.#throwFailure();
   }
 
-  async #name(entry: ContentEntry, temporary: string, knownPath: string | undefined): Promise<void> {
-    const { contentFolder, journal } = this.#options;
+  async #name(
+    entry: ContentEntry,
+    temporary: string,
+    handle: FileHandle,
+    knownPath: string | undefined,
+  ): Promise<void> {
+    const { contentFolder } = this.#options;
     const { sha1, size } = entry;
     const place = knownPath ?? pathOf(contentFolder, { sha1, fileName: basename(entry.path) });
+    const folder = dirname(place);
     try {
-      await publishFile(temporary, place);
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      if (!this.#foldersToSync.has(folder)) {
+        await makeRealFolder(folder);
+        this.#foldersToSync.add(folder);
+      }
+      await giveName(temporary, place);
     } catch (error) {
       await rm(temporary, { force: true });
-      throw error;
+      throw writeError(error, place);
     }
     const stamp = stampOf(await lstat(place));
-    this.#foldersToSync.add(dirname(place));
     this.stamps.set(sha1, stamp);
-    await journal.add([{ sha1, stamp }]);
     this.written = { files: this.written.files + 1, bytes: this.written.bytes + size };
+    this.#unnoted.push({ sha1, stamp });
+    if (this.#unnoted.length >= NOTES_AT_ONCE) await this.#note();
+  }
+
+  /** So that another run need not read the files again. */
+  async #note(): Promise<void> {
+    const notes = this.#unnoted;
+    this.#unnoted = [];
+    if (notes.length > 0) await this.#options.journal.add(notes);
   }
 
   #throwFailure(): void {
@@ -212,9 +237,30 @@ export class ContentReceiver {
   }
 }
 
+/** Writes a body while the next pieces of it are read. It is written when this ends. */
+async function writeBehind(handle: FileHandle, path: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const running: Promise<void>[] = [];
+  let position = 0;
+  try {
+    for await (const chunk of body) {
+      const bytes = Buffer.from(chunk); // the source may use its memory again
+      const write = writeFully(handle, bytes, position);
+      write.catch(() => {}); // seen when it is awaited
+      position += bytes.length;
+      running.push(write);
+      if (running.length >= WRITES_AT_ONCE) await running.shift();
+    }
+    for (const write of running) await write;
+  } catch (error) {
+    await Promise.allSettled(running);
+    // What a body throws has a code of its own.
+    throw writeError(error, path);
+  }
+}
+
 /** @param position undefined: behind what was written last */
 export async function writeFully(
-  handle: Awaited<ReturnType<typeof open>>,
+  handle: FileHandle,
   bytes: Uint8Array,
   position: number | undefined,
 ): Promise<void> {

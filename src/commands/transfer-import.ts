@@ -9,7 +9,7 @@ import { carryPathOf } from '../carry/work-folder.js';
 import { openContentRunner } from '../content/content-runner.js';
 import { isWsusutilError, WsusutilError } from '../errors.js';
 import { countsOf, isComplete } from '../packages/import-package.js';
-import { signerIdOf, withAnnouncedKey } from '../settings/trust-list.js';
+import { withAnnouncedKey } from '../settings/trust-list.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import { openTemporaryStore } from '../store/open-store.js';
 import { changeTrust, currentTrust } from './change-trust.js';
@@ -19,7 +19,7 @@ import type { CommandContext } from './context.js';
 import { describeImport } from './describe-import.js';
 import type { Outcome } from './outcome.js';
 import type { SignatureOptions } from './package-signatures.js';
-import { formatSize, isoInstant } from './quantities.js';
+import { formatSize } from './quantities.js';
 import { comparedSettings } from './transfer-options.js';
 
 const START = 'Updates are being imported. Please do not stop this program.';
@@ -147,17 +147,18 @@ async function takeAnnouncedKey(
     const { before, after } = await changeTrust(context, (list) => {
       const present = list.keys.find(({ publicKey }) => publicKey.keyId === signer.keyId);
       if (present === undefined) return list;
-      return withAnnouncedKey(list, nextKey, present, isoInstant(context.now().getTime()));
+      return withAnnouncedKey(list, nextKey, present, `${context.now().toISOString().slice(0, 19)}Z`);
     });
-    const added = after.keys.find((key) => !before.keys.includes(key) && signerIdOf(key) !== undefined);
-    return added === undefined || before.keys.length === after.keys.length
-      ? undefined
-      : `${added.name} (key ${added.publicKey.keyId})`;
+    const added = after.keys.find(({ publicKey }) =>
+      before.keys.every((key) => key.publicKey.keyId !== publicKey.keyId),
+    );
+    return added === undefined ? undefined : `${added.name} (key ${added.publicKey.keyId})`;
   } catch (error) {
     // The package is imported and right; whose key comes next can be added by hand.
     if (!isWsusutilError(error)) throw error;
     context.report({
-      type: 'step',
+      type: 'warning',
+      code: 'NEXT_KEY_NOT_TAKEN',
       message: `The key that the package announces was not added: ${error.message}`,
     });
     return undefined;

@@ -170,3 +170,23 @@ test('a damaged volume is told by verify with what to carry again, and options o
     expect([args.join(' '), (await runProgram(args, outside)).exitCode]).toEqual([args.join(' '), 2]);
   }
 }, 120_000);
+
+test('a key that a package announces counts from the next package on', async () => {
+  const outside = folder();
+  const inside = folder();
+  const media = folder();
+  expect((await runProgram(['import', 'fixtures/packages/sample.cab'], outside)).exitCode).toBe(0);
+  for (const name of ['old', 'new']) {
+    expect((await runProgram(['keys', 'new', name, '--no-password'], outside)).exitCode).toBe(0);
+  }
+  const key = join(outside, 'keys', 'old.pub');
+  expect((await runProgram(['trust', 'add', key, '--name', 'outside', '--yes'], inside)).exitCode).toBe(0);
+  const [first, second] = [join(media, '1.tar'), join(media, '2.tar')];
+  const alone = await runProgram(['export', first, '--announce-key', 'new'], outside);
+  expect(alone.exitCode).toBe(2);
+  await json(['export', first, '--sign-with', 'old', '--announce-key', 'new'], outside);
+  await json(['export', second, '--since-last', '--sign-with', 'new'], outside);
+  const imported = await json(['import', first], inside);
+  expect(imported.document.announcedKey).toContain('outside (2)');
+  expect((await json(['import', second], inside)).exitCode).toBe(0);
+}, 60_000);
