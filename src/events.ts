@@ -37,7 +37,11 @@ export type WarningCode =
   | 'SETTING_WITHOUT_EFFECT'
   | 'SETTINGS_INCOMPLETE'
   | 'LANGUAGE_UNAVAILABLE'
-  | 'SYNC_NOT_SUCCESSFUL';
+  | 'SYNC_NOT_SUCCESSFUL'
+  | 'SETTINGS_DIFFER'
+  | 'PACKAGE_AGE'
+  | 'CHAIN_GAP'
+  | 'NEXT_KEY_NOT_TAKEN';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['*'],
   cli: ['commands', 'model', 'events', 'errors'],
   commands: [
+    'carry',
     'sync',
     'store',
     'packages',
@@ -31,6 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   content: ['store', 'transfer', ...DOMAIN],
   health: ['content', 'settings', 'store', 'transfer', ...DOMAIN],
   query: ['store', ...DOMAIN],
+  carry: ['packages', 'content', 'transfer', 'settings', 'store', ...DOMAIN],
   sync: ['transfer', 'store', 'content', 'packages', ...DOMAIN],
   serve: ['transfer', 'store', 'content', ...DOMAIN],
   formats: BASE,

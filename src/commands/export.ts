@@ -6,14 +6,19 @@ import { parseSize } from '../query/parse-size.js';
 import type { CommandContext } from './context.js';
 import { type CommandInput, defineCommand, type PositionalSpec } from './declaration.js';
 import { CHOICE_OPTIONS, checkChoice, resolveChoice } from './filter-options.js';
+import { checkPasswordOptions, PASSWORD_OPTIONS } from './key-password.js';
 import { checkLastSync } from './last-sync.js';
 import type { Outcome } from './outcome.js';
 import { checkTarget } from './package-path.js';
 import { describeRevisionTypes, formatQuantity, formatSize } from './quantities.js';
 import { recordRun } from './record-run.js';
+import { checkTransferExport, runTransferExport, TRANSFER_WRITING_OPTIONS } from './transfer-export.js';
+import { isTransferPackage, refuseTransferOptions, TRANSFER_EXPORT_OPTIONS } from './transfer-options.js';
 
 const START = 'Updates are being exported. Please do not stop this program.';
 const FINISH = 'All updates are successfully exported.';
+
+const TAR_OPTIONS = { ...TRANSFER_EXPORT_OPTIONS, ...TRANSFER_WRITING_OPTIONS, ...PASSWORD_OPTIONS } as const;
 
 const OPTIONS = {
   ...CHOICE_OPTIONS,
@@ -36,6 +41,7 @@ const OPTIONS = {
     type: 'boolean',
     description: 'Say what would be exported, and how large it would be in each format',
   },
+  ...TAR_OPTIONS,
 } as const;
 
 export const exportCommand = defineCommand({
@@ -43,13 +49,15 @@ export const exportCommand = defineCommand({
   summary: 'Export update metadata to a package',
   description: [
     'Exports update metadata to a package that "wsusutil import" reads, on this or on a WSUS server. Without options it exports everything. Content files, approvals and server settings are not part of the package.',
+    'A name that ends in .tar makes a transfer package, which only wsusutil reads: metadata and content files together, verified end to end, signed if a key is named, in volumes if a size is. "wsusutil plan export" says beforehand how large it will be.',
   ],
   inRealTool: true,
   needsDataDirectory: true,
   positionals: [
     {
       name: 'package',
-      description: 'Path of the package to create: a CAB file, or a GZIP file if its name ends in .xml.gz',
+      description:
+        'Path of the package to create: a CAB file, a GZIP file if its name ends in .xml.gz, or a transfer package if it ends in .tar',
       required: true,
       kind: 'file',
     },
@@ -67,15 +75,32 @@ export const exportCommand = defineCommand({
     'wsusutil export export.cab export.log',
     'wsusutil export --product "Windows 11" --exclude-superseded win11.cab',
     'wsusutil export --dry-run export.xml.gz',
+    'wsusutil export carry.tar --destination ship --since-last --volume-size fat32 --sign-with default',
   ],
   check({ positionals, options }, now) {
     checkTarget(positionals.package);
-    splitSizeOf(options, positionals.package);
     checkChoice(options, now);
+    if (isTransferPackage(positionals.package)) {
+      for (const name of ['split', 'split-size', 'dry-run'] as const) {
+        if (options[name] === false || options[name] === undefined) continue;
+        throw new WsusutilError('USAGE', `--${name} is not for transfer packages`, {
+          hint:
+            name === 'dry-run'
+              ? 'Run "wsusutil plan export" with the same options.'
+              : 'Give --volume-size to have volumes.',
+        });
+      }
+      checkPasswordOptions(options);
+      checkTransferExport(options);
+      return;
+    }
+    refuseTransferOptions(options, Object.keys(TAR_OPTIONS));
+    splitSizeOf(options, positionals.package);
   },
   async run(input, context) {
     const { positionals, options } = input;
     const path = resolve(positionals.package);
+    if (isTransferPackage(path)) return runTransferExport(path, options, context);
     const splitSize = splitSizeOf(options, path);
     const startedAt = context.now().getTime();
     const store = await context.openStore('read');

@@ -43,7 +43,7 @@ export const CHOICE_OPTIONS = {
   'exclude-expired': { type: 'boolean', description: 'Leave out expired updates' },
 } as const;
 
-interface GivenChoice extends GivenFilters {
+export interface GivenChoice extends GivenFilters {
   readonly language: readonly string[];
   readonly update: readonly string[];
   readonly 'exclude-superseded': boolean;
@@ -66,6 +66,19 @@ export async function resolveChoice(
 ): Promise<RevisionFilter | undefined> {
   const leavesOut = options['exclude-superseded'] || options['exclude-expired'];
   return namesUpdates(options) || leavesOut ? resolveFilter(argumentsOf(options), store, now) : undefined;
+}
+
+/** The choice as it was asked for, to be written down; what was left out is left out. */
+export function choiceTextOf(
+  options: GivenChoice,
+): Readonly<Record<string, string | boolean | readonly string[]>> {
+  const given: Record<string, string | boolean | readonly string[]> = {};
+  for (const name of Object.keys(CHOICE_OPTIONS) as (keyof GivenChoice)[]) {
+    const value = options[name];
+    if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) continue;
+    given[name] = value;
+  }
+  return given;
 }
 
 function argumentsOf(options: GivenChoice): FilterArguments {

@@ -3,8 +3,9 @@ import { countsOf, type ImportSummary, importPackage, isComplete } from '../pack
 import { rehearseImport } from '../packages/verify-package.js';
 import type { CommandContext } from './context.js';
 import { defineCommand } from './declaration.js';
+import { describeImport } from './describe-import.js';
 import type { Outcome } from './outcome.js';
-import { checkSource } from './package-path.js';
+import { refuseAddress } from './package-path.js';
 import {
   type CheckedSignatures,
   checkPackageSignatures,
@@ -13,7 +14,8 @@ import {
   SIGNATURE_OPTIONS,
   signaturesJson,
 } from './package-signatures.js';
-import { formatCount, formatQuantity, formatSize } from './quantities.js';
+import { checkTransferImport, runTransferImport, TRANSFER_IMPORT_OPTIONS } from './transfer-import.js';
+import { isTransferPackage, refuseTransferOptions } from './transfer-options.js';
 
 const START = 'Updates are being imported. Please do not stop this program.';
 const FINISH = 'All updates are successfully imported.';
@@ -23,6 +25,7 @@ export const importCommand = defineCommand({
   summary: 'Import update metadata from a package',
   description: [
     'Imports update metadata from a package that "wsusutil export" wrote, on this or on a WSUS server. Content files, approvals and server settings are not part of such a package.',
+    'A transfer package (.tar) holds content files too: they go into the content directory first, each verified while it is written. All volumes beside the one that is named are taken. It must be signed by somebody who is trusted, and build on what was imported before.',
     'The import is one step: interrupted at any point, the store is as it was before. What the store already has stays as it is; importing a package again changes nothing.',
   ],
   inRealTool: true,
@@ -30,7 +33,8 @@ export const importCommand = defineCommand({
   positionals: [
     {
       name: 'package',
-      description: 'Path of the package: a CAB file, or a GZIP file if its name ends in .xml.gz',
+      description:
+        'Path of the package: a CAB file, a GZIP file if its name ends in .xml.gz, or a volume of a transfer package if it ends in .tar',
       required: true,
       kind: 'file',
     },
@@ -47,20 +51,28 @@ export const importCommand = defineCommand({
         'Refuse the package if a revision is already there with another document, or if a prerequisite or bundled update is missing',
     },
     ...SIGNATURE_OPTIONS,
+    ...TRANSFER_IMPORT_OPTIONS,
   },
   logPositional: 'logfile',
   notes: [
     'Signatures of "wsusutil sign" or of minisign that lie beside the package (<package>.minisig, <package>.2.minisig, …) are checked before it is read; "wsusutil trust" says whose count, and whether there must be any.',
     'Copy the content files first: a server that knows an update whose files are missing shows it as a failed download.',
   ],
-  examples: ['wsusutil import export.cab import.log', 'wsusutil import --dry-run export.xml.gz'],
+  examples: [
+    'wsusutil import export.cab import.log',
+    'wsusutil import --dry-run export.xml.gz',
+    'wsusutil import /media/usb/carry.part1of3.tar',
+  ],
   check({ positionals, options }) {
-    checkSource('import', positionals.package);
+    refuseAddress('import', positionals.package);
     checkSignatureOptions(options);
+    if (isTransferPackage(positionals.package)) checkTransferImport(options);
+    else refuseTransferOptions(options, Object.keys(TRANSFER_IMPORT_OPTIONS));
   },
   async run({ positionals, options }, context) {
     if (!options['dry-run']) context.announce(START);
     const path = resolve(positionals.package);
+    if (isTransferPackage(path)) return runTransferImport(path, options, context);
     const signatures = await checkPackageSignatures(path, options, context);
     const given = {
       path,
@@ -113,16 +125,4 @@ function outcomeOf(summary: ImportSummary, signatures: CheckedSignatures, contex
       ? `Dry run: ${counts}`
       : `Successfully imported metadata from ${basename(summary.path)}: ${counts}`,
   };
-}
-
-/** One sentence with all counts. */
-export function describeImport(summary: ImportSummary): string {
-  const parts = [
-    formatQuantity(summary.newUpdates, 'new update'),
-    formatQuantity(summary.newRevisions, 'new revision'),
-    `${formatCount(summary.present)} already present`,
-  ];
-  if (summary.conflictCount > 0) parts.push(formatQuantity(summary.conflictCount, 'conflict'));
-  if (summary.missingCount > 0) parts.push(formatQuantity(summary.missingCount, 'missing reference'));
-  return `${formatQuantity(summary.revisions, 'revision')} (${formatSize(summary.documentBytes)}): ${parts.join(', ')}.`;
 }

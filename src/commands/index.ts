@@ -39,6 +39,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.js')).verify,
   },
   {
+    name: 'inspect',
+    summary: 'Show what a package says of itself, and what its updates fix; needs no store',
+    inRealTool: false,
+    load: async () => (await import('./inspect.js')).inspect,
+  },
+  {
     name: 'sign',
     summary: 'Sign a package; the signature goes beside it, to be carried with it',
     inRealTool: false,
@@ -91,6 +97,30 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Set whether .cab and .xml.gz packages must be signed',
     inRealTool: false,
     load: async () => (await import('./trust-require.js')).trustRequire,
+  },
+  {
+    name: 'plan export',
+    summary: 'Show what a transfer package would hold: volumes, bytes, time; write nothing',
+    inRealTool: false,
+    load: async () => (await import('./plan-export.js')).planExport,
+  },
+  {
+    name: 'receipt',
+    summary: 'Print the code that tells the other side which transfer package was imported last',
+    inRealTool: false,
+    load: async () => (await import('./receipt.js')).receipt,
+  },
+  {
+    name: 'acknowledge',
+    summary: 'Take in the code of "receipt": the next package for that place builds on what it holds',
+    inRealTool: false,
+    load: async () => (await import('./acknowledge.js')).acknowledgeCommand,
+  },
+  {
+    name: 'undo',
+    summary: 'Take the metadata back to what it was before the last import; content files stay',
+    inRealTool: false,
+    load: async () => (await import('./undo.js')).undo,
   },
   {
     name: 'sync',

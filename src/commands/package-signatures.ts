@@ -100,7 +100,8 @@ function readable(trustedComment: string): string {
     .replaceAll('\t', ', ');
 }
 
-async function trustOnly(given: readonly string[]): Promise<SignatureTrust> {
+/** Each of whose owners must have signed. @param given files of public keys, or their lines */
+export async function trustOnly(given: readonly string[]): Promise<SignatureTrust> {
   const keys = new Map<string, SignatureTrust['keys'][number]>();
   for (const each of given) {
     const text = each.trim();

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { countsOf, isComplete } from '../packages/import-package.js';
 import { verifyPackage } from '../packages/verify-package.js';
 import { defineCommand } from './declaration.js';
-import { checkSource } from './package-path.js';
+import { refuseAddress } from './package-path.js';
 import {
   checkPackageSignatures,
   checkSignatureOptions,
@@ -11,6 +11,9 @@ import {
   signaturesJson,
 } from './package-signatures.js';
 import { describeRevisionTypes, formatCount, formatSize } from './quantities.js';
+import { VOLUME_OPTION } from './transfer-import.js';
+import { isTransferPackage, refuseTransferOptions } from './transfer-options.js';
+import { runTransferVerify } from './transfer-verify.js';
 
 export const verify = defineCommand({
   name: 'verify',
@@ -18,11 +21,17 @@ export const verify = defineCommand({
   description: [
     'Reads a package from end to end, as an import would, and changes nothing. It needs no data directory and no store, so it runs on a machine in between.',
     'Checked are: the container and its checksums, that both members list the same revisions in the same order, every document and its identity, and that what updates need is in the package too.',
+    'Of a transfer package (.tar) every byte is checked against its signed manifest, for all volumes beside the one that is named; what is damaged or missing is told, and what must be carried again.',
   ],
   inRealTool: false,
   needsDataDirectory: false,
   positionals: [
-    { name: 'package', description: 'Path of the package: .cab or .xml.gz', required: true, kind: 'file' },
+    {
+      name: 'package',
+      description: 'Path of the package: .cab, .xml.gz, or a volume of a transfer package (.tar)',
+      required: true,
+      kind: 'file',
+    },
   ],
   options: {
     ...SIGNATURE_OPTIONS,
@@ -32,6 +41,7 @@ export const verify = defineCommand({
       description:
         'Demand a signature of this key, a .pub file or its one line; the trust list is left out of it',
     },
+    volume: VOLUME_OPTION,
     strict: { type: 'boolean', description: 'Fail if something that an update needs is not in the package' },
   },
   examples: ['wsusutil verify export.cab', 'wsusutil verify export.xml.gz --json'],
@@ -39,11 +49,13 @@ export const verify = defineCommand({
     'Signatures of "wsusutil sign" or of minisign that lie beside the package (<package>.minisig, <package>.2.minisig, …) are checked too: against the trust list of the data directory if there is one, or against --public-key.',
   ],
   check({ positionals, options }) {
-    checkSource('verify', positionals.package);
+    refuseAddress('verify', positionals.package);
     checkSignatureOptions(options, options['public-key']);
+    if (!isTransferPackage(positionals.package)) refuseTransferOptions(options, ['volume']);
   },
   async run({ positionals, options }, context) {
     const path = resolve(positionals.package);
+    if (isTransferPackage(path)) return runTransferVerify(path, options, context);
     const signatures = await checkPackageSignatures(path, options, context, options['public-key']);
     const summary = await verifyPackage({
       path,

@@ -2,9 +2,9 @@
  * Copies content files by list, never by date: what the metadata calls for and the source holds. Every byte is
  * verified while it is copied. A file has its name only when it is whole, right and on the disk; nothing is deleted.
  */
-import { access, constants, lstat, readdir, rm } from 'node:fs/promises';
+import { access, constants, lstat, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
   type ContentFileKind,
@@ -31,7 +31,8 @@ import {
 import type { CopyJournal } from './copy-journal.js';
 import { freeSpaceAt, nearestFolder } from './free-space.js';
 import { FOLDER_COUNT, folderName, OWN_FOLDER, pathOf } from './layout.js';
-import { makeOwnFolder, noRealFolder } from './own-folder.js';
+import { noRealFolder } from './own-folder.js';
+import { preparePartialFolder, temporaryNameOf } from './partial-folder.js';
 import { publishFile } from './publish-file.js';
 
 /** One task of a copying thread. */
@@ -40,9 +41,6 @@ const BYTES_PER_TASK = 32 << 20;
 /** Files that are synced and named at once. */
 const SYNCS_AT_ONCE = 16;
 const PROGRESS_MS = 250;
-const TEMPORARY_NAME = /^[0-9A-F]{40}\.(\d{1,10})\.copy$/;
-/** What an interrupted copy on another machine left is removed after this long. */
-const STALE_MS = 3_600_000;
 
 /** The files that are wanted, folder by folder, in pages. */
 export interface WantedFiles {
@@ -211,7 +209,7 @@ class Copy {
     const fits = free === undefined || toCopy.bytes <= free || (await this.#takesNoSpace());
     if (!dryRun) {
       if (!fits) throw tooLarge(target, toCopy, free);
-      await this.#prepareTarget();
+      await preparePartialFolder(this.#options.target);
       await this.#copyAll(trees);
     }
     return {
@@ -288,20 +286,6 @@ class Copy {
   async #takesNoSpace(): Promise<boolean> {
     const { source, target, link } = this.#options;
     return link && (await shareFileSystem(await nearestFolder(target), source));
-  }
-
-  /** Makes the place for what is being written, and clears it of what interrupted runs left there. */
-  async #prepareTarget(): Promise<void> {
-    const folder = await makeOwnFolder(this.#options.target, 'partial');
-    try {
-      for (const name of await readdir(folder)) {
-        const pid = TEMPORARY_NAME.exec(name)?.[1];
-        const path = join(folder, name);
-        if (pid !== undefined && !(await isInUse(path, Number(pid)))) await rm(path, { force: true });
-      }
-    } catch (error) {
-      throw writeError(error, folder);
-    }
   }
 
   async #copyAll(trees: Trees): Promise<void> {
@@ -400,7 +384,7 @@ class Copy {
     }
     const jobs = rest.map(({ file, source }) => ({
       source: source.path,
-      temporary: join(this.#temporaryFolder(), `${file.sha1}.${process.pid}.copy`),
+      temporary: join(this.#temporaryFolder(), temporaryNameOf(file.sha1)),
       size: file.size,
       sha1: file.sha1,
       sha256: file.sha256,
@@ -598,18 +582,4 @@ function tooLarge(target: string, toCopy: Amount, free: number | undefined): Wsu
 
 function isRight(reading: Extract<FileReading, { outcome: 'read' }>, file: Wanted): boolean {
   return reading.sha1 === file.sha1 && (file.sha256 === undefined || reading.sha256 === file.sha256);
-}
-
-/** True while a process of this machine may be writing it, or one of another machine could be. */
-async function isInUse(path: string, pid: number): Promise<boolean> {
-  const facts = await lstat(path).catch(() => undefined);
-  if (facts === undefined) return false;
-  if (Date.now() - facts.mtimeMs > STALE_MS) return false;
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !errorText(error).includes('ESRCH');
-  }
 }

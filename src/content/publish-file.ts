@@ -18,13 +18,18 @@ export async function publishFile(temporary: string, path: string): Promise<void
       await handle.close();
     }
     await makeRealFolder(dirname(path));
-    await rename(temporary, path).catch(async (error: unknown) => {
-      // Windows puts nothing in the place of a read-only file.
-      if (process.platform !== 'win32' || !(await lstat(path)).isFile()) throw error;
-      await chmod(path, 0o666);
-      await rename(temporary, path);
-    });
+    await giveName(temporary, path);
   } catch (error) {
     throw writeError(error, path);
   }
+}
+
+/** Puts a synced file in the place of whatever had the name. */
+export async function giveName(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path).catch(async (error: unknown) => {
+    // Windows puts nothing in the place of a read-only file.
+    if (process.platform !== 'win32' || !(await lstat(path)).isFile()) throw error;
+    await chmod(path, 0o666);
+    await rename(temporary, path);
+  });
 }

@@ -21,8 +21,8 @@ import { closeOverNeeds, keysOf, orderByNeeds, splitByNeeds } from './select-rev
 import { measurePackage, type PackageContent, writePackage } from './write-package.js';
 
 /** What current servers (2016 and later) write; the version of [MS-WSUSSS] they speak. */
-const PROTOCOL_VERSION = '1.20';
-const FORMAT_VERSION = '1.0';
+export const PROTOCOL_VERSION = '1.20';
+export const FORMAT_VERSION = '1.0';
 
 export interface ExportOptions extends PackageRun {
   /** target; the extension chooses the format */
@@ -73,8 +73,9 @@ export interface ExportSummary {
   readonly plan: ExportPlan | undefined;
 }
 
-interface Selection {
-  /** undefined: all revisions of the store */
+/** Which revisions a package carries. */
+export interface ExportSelection {
+  /** in the order of the package: what is needed comes first */
   readonly keys: readonly RevisionKey[];
   readonly isAll: boolean;
   readonly chosen: number;
@@ -96,7 +97,16 @@ export async function exportPackage(options: ExportOptions): Promise<ExportSumma
   });
 }
 
-async function selectRevisions({ store, filter, report }: ExportOptions): Promise<Selection> {
+/**
+ * The revisions that pass the filter with all they need, or everything.
+ *
+ * @throws WsusutilError `NOT_FOUND` if nothing passes
+ */
+export async function selectRevisions({
+  store,
+  filter,
+  report,
+}: Pick<ExportOptions, 'store' | 'filter' | 'report'>): Promise<ExportSelection> {
   if (filter === undefined && !(await store.needsSorting())) {
     const keys = await store.listKeys();
     return { keys, isAll: true, chosen: keys.length };
@@ -128,10 +138,10 @@ async function selectRevisions({ store, filter, report }: ExportOptions): Promis
 
 class ExportRun {
   readonly #options: ExportOptions;
-  readonly #selection: Selection;
+  readonly #selection: ExportSelection;
   #runner: PackageRunner | undefined;
 
-  constructor(options: ExportOptions, selection: Selection) {
+  constructor(options: ExportOptions, selection: ExportSelection) {
     this.#options = options;
     this.#selection = selection;
   }

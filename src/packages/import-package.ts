@@ -10,10 +10,12 @@ import { type PackageFormat, type PackageHeader, packageFormatOf } from '../mode
 import type { PackageLanguage } from '../model/language.js';
 import type { UpdateType } from '../model/revision.js';
 import { formatIdentity } from '../model/update-identity.js';
+import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ImportTransaction, MissingReference } from '../store/metadata-store.js';
 import { DocumentPipeline, MAX_LISTED, type RevisionConflict } from './document-pipeline.js';
+import { type MemberPaths, readMemberFiles } from './member-files.js';
 import type { PackageRun } from './package-run.js';
-import { readPackage } from './read-package.js';
+import { type ReadPackageOptions, readPackage } from './read-package.js';
 
 /** Bytes of a package file that will have as many documents: they compress ten to one and better. */
 const LARGE_PACKAGE_SIZE = 4 << 20;
@@ -21,6 +23,8 @@ const PROGRESS_INTERVAL = 500;
 
 export interface ImportOptions extends PackageRun {
   readonly path: string;
+  /** the package is a transfer package, and these are the metadata out of it */
+  readonly carried?: CarriedMetadata | undefined;
   /** refuse conflicts and missing references */
   readonly strict: boolean;
   /** validate and count, change nothing */
@@ -31,9 +35,17 @@ export interface ImportOptions extends PackageRun {
   readonly isThorough?: boolean;
 }
 
+export interface CarriedMetadata {
+  readonly members: MemberPaths;
+  /** entered together with the metadata */
+  readonly accept: () => AcceptedPackage;
+  /** for the history, beside the counts */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 export interface ImportSummary {
   readonly path: string;
-  readonly format: PackageFormat;
+  readonly format: PackageFormat | 'tar';
   readonly header: PackageHeader;
   readonly dryRun: boolean;
   /** revisions in the package */
@@ -71,13 +83,14 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
       return summary;
     }
     options.report({ type: 'stage-started', stage: 'committing', unit: 'revisions', total: undefined });
+    if (options.carried !== undefined) await transaction.acceptPackage(options.carried.accept());
     await transaction.commit({
       action: 'import',
       package: options.path,
       startedAt,
       finishedAt: options.now().getTime(),
       outcome: isComplete(summary) ? 'complete' : 'incomplete',
-      details: countsOf(summary),
+      details: { ...countsOf(summary), ...options.carried?.details },
     });
     options.report({
       type: 'stage-finished',
@@ -144,9 +157,9 @@ class ImportRun {
   }
 
   async perform(): Promise<ImportSummary> {
-    const { path, report, signal } = this.#options;
+    const { path, report, signal, carried } = this.#options;
     report({ type: 'stage-started', stage: 'importing', unit: 'revisions', total: undefined });
-    const parts = readPackage(path, {
+    const readOptions: ReadPackageOptions = {
       signal,
       warn: (code, message) => report({ type: 'warning', code, message }),
       memory: this.#memory,
@@ -155,7 +168,9 @@ class ImportRun {
         this.#bytes = bytes;
         this.#totalBytes = totalBytes;
       },
-    });
+    };
+    const parts =
+      carried === undefined ? readPackage(path, readOptions) : readMemberFiles(carried.members, readOptions);
     for await (const part of parts) {
       switch (part.type) {
         case 'header':
@@ -214,7 +229,7 @@ class ImportRun {
     const { counts, newByType, documentBytes, conflicts } = this.#pipeline;
     const summary: ImportSummary = {
       path: this.#options.path,
-      format: packageFormatOf(this.#options.path),
+      format: this.#options.carried === undefined ? packageFormatOf(this.#options.path) : 'tar',
       header: this.#header,
       dryRun: this.#options.dryRun,
       revisions: this.#pipeline.applied,

@@ -181,7 +181,11 @@ async function* readGzipPackage(
   yield* parts;
 }
 
-function partHandler(hand: (part: PackagePart) => void, options: ReadPackageOptions): PackageXmlHandler {
+/** Hands on what a reader of `package.xml` finds. */
+export function partHandler(
+  hand: (part: PackagePart) => void,
+  options: ReadPackageOptions,
+): PackageXmlHandler {
   return {
     header: (header) => hand({ type: 'header', header }),
     files: (files) => hand({ type: 'files', files }),

@@ -37,9 +37,7 @@
  * the rest is our choice.
  */
 
-import { createHash, type Hash } from 'node:crypto';
-import { once } from 'node:events';
-import { createGzip } from 'node:zlib';
+import { createHash } from 'node:crypto';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { type CompressBlocks, writeCabinet } from '../formats/cab/write-cabinet.js';
 import {
@@ -59,14 +57,10 @@ import {
 } from '../model/export-package.js';
 import { type AtomicFile, createAtomicFile } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
+import { compress, DEFAULT_GZIP_LEVEL } from './compress.js';
 
 export type { CompressBlocks } from '../formats/cab/write-cabinet.js';
 export type { PackageRecord } from '../formats/export-package/metadata-writer.js';
-
-const DEFAULT_GZIP_LEVEL = 6;
-const GZIP_OUTPUT_SIZE = 256 * 1024;
-const GZIP_HEADER_SIZE = 10;
-const GZIP_OS_OFFSET = 9;
 
 export type Batches<T> = AsyncIterable<readonly T[]> | Iterable<readonly T[]>;
 
@@ -258,47 +252,6 @@ async function writeAtomically(path: string, write: (file: AtomicFile) => Promis
   } catch (error) {
     await file.discard();
     throw error;
-  }
-}
-
-/** Compresses in zlib's own threads: while one piece is worked on, the next is being made. */
-async function compress(
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-  file: AtomicFile,
-  hash: Hash,
-  level: number,
-): Promise<void> {
-  const gzip = createGzip({ level, chunkSize: GZIP_OUTPUT_SIZE });
-  const writing = (async () => {
-    let headerSeen = 0;
-    for await (const output of gzip as AsyncIterable<Buffer>) {
-      if (headerSeen < GZIP_HEADER_SIZE) {
-        // zlib names the system it was built for; the package must not depend on it.
-        const osByte = GZIP_OS_OFFSET - headerSeen;
-        if (osByte < output.length) output[osByte] = 0;
-        headerSeen += output.length;
-      }
-      hash.update(output);
-      await file.write(output);
-    }
-  })();
-  writing.catch(() => {}); // seen below
-  try {
-    let next = pieces.next();
-    for (;;) {
-      const step = await next;
-      if (step.done === true) break;
-      const isRoomLeft = gzip.write(step.value);
-      next = pieces.next();
-      next.catch(() => {}); // seen when it is awaited
-      if (!isRoomLeft) await Promise.race([once(gzip, 'drain'), writing]);
-    }
-    gzip.end();
-    await writing;
-  } finally {
-    gzip.destroy();
-    await writing.catch(() => {});
-    await pieces.return();
   }
 }
 

@@ -23,6 +23,8 @@ export interface AtomicFile {
   writeAt(position: number, bytes: Uint8Array): Promise<void>;
   /** bytes appended so far */
   readonly size: number;
+  /** Flushes and closes; nothing more can be written. For files that are to have their names together, later. */
+  seal(): Promise<void>;
   /** Flushes and gives the file its name. */
   commit(): Promise<void>;
   /** Removes what was written. Never throws. */
@@ -76,9 +78,17 @@ export async function createAtomicFile(
         throw writeError(error, path);
       }
     },
+    async seal() {
+      try {
+        if (open_) await handle.sync();
+        await close();
+      } catch (error) {
+        throw writeError(error, path);
+      }
+    },
     async commit() {
       try {
-        await handle.sync();
+        if (open_) await handle.sync();
         await close();
         if (options.replace) await rename(temporaryPath, path);
         else await publishNew(temporaryPath, path);

@@ -55,6 +55,8 @@ export interface FolderExpectation extends ContentTotals {
 
 /** A file, and which revisions list it. */
 export interface FileUsers extends Pick<WantedFile, 'size' | 'kind'> {
+  /** SHA-1, 20 bytes */
+  readonly digest: Uint8Array;
   readonly users: readonly RevisionKey[];
 }
 

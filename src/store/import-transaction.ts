@@ -11,6 +11,7 @@ import {
 } from '../model/update-identity.js';
 import type { SqlDatabase, SqlRow, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
+import type { AcceptedPackage } from './carry-state.js';
 import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
@@ -32,8 +33,10 @@ import {
 import { bytesOf, clausesOf, numberOf, textOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
+import { insertAccepted } from './sqlite-carry-state.js';
 import { writeSyncChange } from './sqlite-sync-state.js';
 import type { Arrivals, SyncChange } from './sync-state.js';
+import { forgetMarks, type ImportMark, insertMark, KEYS_TO } from './undo-import.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
 
 type Writable<T> = {
@@ -78,6 +81,10 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #articles: BulkInsert;
   readonly #files: BulkInsert;
   readonly firstKey: RevisionKey;
+  readonly #mark: ImportMark;
+  /** the table that was replaced, as JSON */
+  #languagesBefore: string | undefined;
+  #accepted: AcceptedPackage | undefined;
   /** first revision since the last checkpoint */
   #windowKey: RevisionKey;
   #nextKey: RevisionKey;
@@ -185,9 +192,19 @@ export class SqliteImportTransaction implements ImportTransaction {
       'file_name',
       'language',
     ]);
-    this.firstKey = this.#windowKey = this.#nextKey = this.#highest('revisions', 'revision_key') + 1;
+    const usedKeys = numberOf(prepare(`SELECT value FROM store_info WHERE name = '${KEYS_TO}'`).get()?.value);
+    this.firstKey =
+      this.#windowKey =
+      this.#nextKey =
+        Math.max(this.#highest('revisions', 'revision_key'), usedKeys) + 1;
     this.#nextUpdateKey = this.#highest('updates', 'update_key') + 1;
     this.#nextBlockKey = this.#highest('document_blocks', 'block_key') + 1;
+    this.#mark = {
+      revision: this.firstKey,
+      update: this.#nextUpdateKey,
+      block: this.#nextBlockKey,
+      location: this.#highest('file_locations', 'rowid') + 1,
+    };
     this.#isAllIndexed = this.#nextUpdateKey === 1;
     this.#categoryKeys = new Set(
       prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
@@ -265,6 +282,13 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   async setLanguages(languages: readonly PackageLanguage[]): Promise<void> {
     this.#guard(() => {
+      this.#languagesBefore ??= textOf(
+        this.#database
+          .prepare(
+            'SELECT json_group_array(json_array(position, id, short_name, long_name, enabled)) AS rows FROM languages',
+          )
+          .get()?.rows,
+      );
       this.#database.exec('DELETE FROM languages');
       const insert = this.#database.prepare('INSERT INTO languages VALUES (?, ?, ?, ?, ?)');
       for (const [position, row] of languages.entries()) {
@@ -354,11 +378,16 @@ export class SqliteImportTransaction implements ImportTransaction {
     });
   }
 
+  async acceptPackage(accepted: AcceptedPackage): Promise<void> {
+    this.#accepted = accepted;
+  }
+
   async checkpoint(signal: AbortSignal): Promise<void> {
     try {
       this.#flush();
       await this.#linkLateCategories(new Pacer(signal));
       this.#lateCategoryKeys.clear();
+      forgetMarks(this.#database);
       this.#database.exec('COMMIT');
       this.#database.exec('BEGIN IMMEDIATE');
       this.#windowKey = this.#nextKey;
@@ -371,6 +400,10 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#guard(() => {
       this.#flush();
       if (history !== undefined) insertHistory(this.#database, history);
+      if (history?.action === 'import') {
+        const markKey = insertMark(this.#database, this.#mark, history, this.#languagesBefore);
+        if (this.#accepted !== undefined) insertAccepted(this.#database, this.#accepted, markKey);
+      } else forgetMarks(this.#database);
       this.#database.exec('COMMIT');
     });
     this.#onEnd();

@@ -7,6 +7,7 @@ import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
 import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
+import type { AcceptedPackage, CarryState, UndoneImport } from './carry-state.js';
 import type { ContentIndex } from './content-index.js';
 import type { RevisionBatch } from './revision-batch.js';
 import type { ServeView } from './serve-view.js';
@@ -139,7 +140,8 @@ export type HistoryAction =
   | 'movecontent'
   | 'content copy'
   | 'content prune'
-  | 'content add';
+  | 'content add'
+  | 'undo';
 
 /** One run that read or wrote a package, synchronised, or changed the content directory. */
 export interface HistoryEntry {
@@ -240,6 +242,8 @@ export interface ImportTransaction {
   rememberSync(change: SyncChange): Promise<void>;
   /** Keys of encrypted files, SHA-1 → key; a newer key takes the place of the old. */
   addDecryptionKeys(keys: ReadonlyMap<Sha1Hex, Uint8Array>): Promise<void>;
+  /** Notes the transfer package whose metadata this transaction brings; kept if it is committed. */
+  acceptPackage(accepted: AcceptedPackage): Promise<void>;
   /** Makes all so far permanent and seen, and goes on with a new atomic change. */
   checkpoint(signal: AbortSignal): Promise<void>;
   commit(history?: HistoryRecord): Promise<void>;
@@ -300,6 +304,18 @@ export interface MetadataStore {
   serveView(): Promise<ServeView>;
   /** What is remembered of upstreams. */
   syncState(): SyncState;
+  /** Transfer packages that were sent and accepted. */
+  carryState(): CarryState;
+  /** The import that {@link undoImport} would take back; undefined: there is none, or something was stored after it. */
+  findUndoable(): Promise<UndoneImport | undefined>;
+  /**
+   * Takes back the last import as if it had not been: its revisions with all that came of them, file locations,
+   * languages, and the transfer package it was. Content files are left alone. The import before becomes the last one.
+   *
+   * @param historyOf the entry to write beside it
+   * @throws WsusutilError `NOT_FOUND` if there is none, or something was stored after it
+   */
+  undoImport(historyOf: (undone: UndoneImport) => HistoryRecord): Promise<UndoneImport>;
   addHistory(entry: HistoryRecord): Promise<void>;
   /** Newest first. */
   listHistory(limit: number, action?: HistoryAction): Promise<readonly HistoryEntry[]>;

@@ -29,6 +29,12 @@
  * - `sync_state`        upstream, name → value: anchors and what else is remembered of an upstream between two runs
  * - `owed_revisions`    what an upstream listed and has not given out, in the order of its list
  * - `history_messages`  what a run said, in order
+ * - `sent_packages`     transfer packages made here, by destination and number: digest of the manifest, the one it builds on,
+ *                       and what it carried: `revisions` as JSON ranges of keys, `files` as SHA-1s behind one another
+ * - `accepted_packages` transfer packages that were imported, by exporting server, destination and number
+ * - `import_marks`      what each import found, newest last, so that it can be taken back: the first keys it gave out, and
+ *                       the languages it replaced. Anything else that is stored takes the marks away.
+ *                       `revision_keys_to` in `store_info`: keys up to this one are never given out again
  * - `decryption_keys`   SHA-1 of an encrypted file → its key; `driver_sets`: XML as Microsoft Update gives it
  */
 import type { SqlDatabase } from '../platform/sqlite.js';
@@ -106,6 +112,24 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE decryption_keys (sha1 BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE driver_sets (driver_set_id BLOB PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE sent_packages (
+    sent_key INTEGER PRIMARY KEY, destination TEXT NOT NULL, sequence INTEGER NOT NULL, manifest BLOB NOT NULL UNIQUE,
+    follows_sequence INTEGER, created_at INTEGER NOT NULL, acknowledged_at INTEGER, revisions TEXT NOT NULL,
+    files BLOB NOT NULL, UNIQUE (destination, sequence)
+  );
+  CREATE TABLE accepted_packages (
+    accepted_key INTEGER PRIMARY KEY, server_id TEXT NOT NULL, destination TEXT NOT NULL, sequence INTEGER NOT NULL,
+    manifest BLOB NOT NULL UNIQUE, follows BLOB, created_at INTEGER NOT NULL, accepted_at INTEGER NOT NULL,
+    signers TEXT NOT NULL, gap_reason TEXT, mark_key INTEGER NOT NULL, UNIQUE (server_id, destination, sequence)
+  );
+  CREATE TABLE import_marks (
+    mark_key INTEGER PRIMARY KEY, package TEXT NOT NULL, finished_at INTEGER NOT NULL, first_revision INTEGER NOT NULL,
+    first_update INTEGER NOT NULL, first_block INTEGER NOT NULL, first_location INTEGER NOT NULL,
+    last_revision INTEGER NOT NULL, languages TEXT
+  );
+  INSERT INTO store_info VALUES ('revision_keys_to', '0');
   `,
 ];
 

@@ -11,6 +11,7 @@ import {
   updateIdToBytes,
 } from '../model/update-identity.js';
 import type { SqlDatabase, SqlValue } from '../platform/sqlite.js';
+import type { CarryState, UndoneImport } from './carry-state.js';
 import type { ContentIndex } from './content-index.js';
 import { DocumentReader, runsOf } from './document-reader.js';
 import { findHistory, insertHistory, readHistory } from './history.js';
@@ -47,6 +48,7 @@ import {
 import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.js';
 import type { ServeView } from './serve-view.js';
 import { storeError } from './sql-errors.js';
+import { insertSent, readAccepted, readCarried, readSent, setAcknowledged } from './sqlite-carry-state.js';
 import type { SqliteContentIndex } from './sqlite-content-index.js';
 import { findDecryptionKeys, readOwed, readSyncValues } from './sqlite-sync-state.js';
 import type { SyncState } from './sync-state.js';
@@ -384,6 +386,29 @@ export class SqliteStore implements MetadataStore {
       owed: async (upstream, pass) => this.#guard(() => readOwed(this.#database, upstream, pass)),
       withDecryptionKey: async (sha1s) => this.#guard(() => findDecryptionKeys(this.#database, sha1s)),
     };
+  }
+
+  carryState(): CarryState {
+    const database = this.#database;
+    return {
+      listSent: async (destination) => this.#guard(() => readSent(database, destination)),
+      carriedUpTo: async (destination, sequence) =>
+        this.#guard(() => readCarried(database, destination, sequence)),
+      recordSent: async (sent, carried) => this.#guard(() => insertSent(database, sent, carried)),
+      acknowledge: async (destination, sequence, at) =>
+        this.#guard(() => setAcknowledged(database, destination, sequence, at)),
+      listAccepted: async () => this.#guard(() => readAccepted(database)),
+    };
+  }
+
+  async findUndoable(): Promise<UndoneImport | undefined> {
+    const { findUndoable } = await import('./undo-import.js');
+    return this.#guard(() => findUndoable(this.#database));
+  }
+
+  async undoImport(historyOf: (undone: UndoneImport) => HistoryRecord): Promise<UndoneImport> {
+    const { undoImport } = await import('./undo-import.js');
+    return this.#guard(() => undoImport(this.#database, historyOf));
   }
 
   async addHistory(entry: HistoryRecord): Promise<void> {

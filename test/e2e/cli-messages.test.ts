@@ -60,7 +60,8 @@ describe('wrong usage', () => {
     [['--split', '--split-size', 'abc', 'h.cab', 'h.log'], '"abc" is not a size'],
     [['--split-size', '3G', 'h.cab', 'h.log'], '--split-size needs --split'],
     [['--split', 'h.xml.gz', 'h.log'], '--split is for cabinets'],
-    [['k.tar', 'h.log'], 'transfer packages (.tar) are not written by this version'],
+    [['--split', 'k.tar', 'h.log'], '--split is not for transfer packages'],
+    [['--since-last', 'h.cab', 'h.log'], '--since-last is for transfer packages'],
   ])('export %j is refused before anything is said or made', async (args, problem) => {
     const folder = newFolder();
     const data = join(folder, 'data');
@@ -77,8 +78,9 @@ describe('wrong usage', () => {
     [['updates', '--kb', 'x'], '"x" is not a KB number'],
     [['updates', '--expired', '--not-expired'], 'exclude each other'],
     [['update', 'zzz'], '"zzz" is not an update id'],
-    [['import', 'x.tar'], 'transfer packages (.tar) are not read by this version'],
-    [['verify', 'x.tar'], 'transfer packages (.tar) are not read by this version'],
+    [['import', 'x.tar'], 'There is no file'],
+    [['verify', 'x.tar'], 'There is no file'],
+    [['import', 'x.cab', '--accept-gap', 'why'], '--accept-gap is for transfer packages'],
     [['import', 'https://example.org/x.cab'], 'takes a local file'],
   ])('%j touches no data directory', async (args, problem) => {
     const data = join(newFolder(), 'data');

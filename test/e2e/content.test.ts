@@ -477,13 +477,15 @@ test('a store of the first schema version is brought forward, also by a command 
   database.exec(
     `DROP TABLE content_files; DELETE FROM store_info WHERE name = 'content_files_to';
      DROP TABLE sync_state; DROP TABLE owed_revisions; DROP TABLE history_messages;
-     DROP TABLE decryption_keys; DROP TABLE driver_sets; PRAGMA user_version = 1`,
+     DROP TABLE decryption_keys; DROP TABLE driver_sets;
+     DROP TABLE sent_packages; DROP TABLE accepted_packages; DROP TABLE import_marks;
+     DELETE FROM store_info WHERE name = 'revision_keys_to'; PRAGMA user_version = 1`,
   );
   database.close();
   expect((await json(['content', 'plan'], dataDirectory)).document).toMatchObject({
     wanted: { files: all.length },
   });
-  expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: 3 });
+  expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: 4 });
 });
 
 test('movecontent writes the log scripts know, with -skipcopy too', async () => {

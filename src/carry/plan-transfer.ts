@@ -1,0 +1,120 @@
+/** What an export would write, before anything is: volumes, bytes, time, and what stands in the way. */
+import { dirname } from 'node:path';
+import type { Amount } from '../content/content-tally.js';
+import { freeSpaceAt } from '../content/free-space.js';
+import { entrySize } from '../formats/export-package/package-xml-writer.js';
+import { METADATA_FOLDER, SETTINGS_NAME } from '../formats/transfer-package/entry-names.js';
+import { layOutVolumes, MAX_FAT32_FILE_SIZE } from '../formats/transfer-package/layout.js';
+import type { TransferManifest } from '../formats/transfer-package/manifest.js';
+import { METADATA_NAME, PACKAGE_XML_NAME } from '../packages/member-files.js';
+import { volumePath } from './export-transfer.js';
+import type { MissingContent } from './gather-content.js';
+import { draftOfContent, prepareTransfer, type TransferRequest } from './prepare-transfer.js';
+
+/** Share of its size that `package.xml` keeps when it is compressed, measured on a catalogue. */
+const LIST_RATIO = 0.25;
+/** bytes of a signature file, about */
+const SIGNATURE_SIZE = 400;
+const NO_DIGEST = '0'.repeat(64);
+
+export interface PlanTransferOptions extends TransferRequest {
+  /** of the package that would be written */
+  readonly path: string;
+  readonly volumeSize: number | undefined;
+  readonly signerCount: number;
+  /** bytes a second that the medium takes; undefined: nothing is said about time */
+  readonly speed: number | undefined;
+}
+
+export interface TransferPlan {
+  /** but for digests and sizes of metadata, which are known only when it is written */
+  readonly manifest: TransferManifest;
+  readonly volumes: readonly {
+    readonly path: string;
+    /** bytes, about */
+    readonly size: number;
+    readonly files: number;
+  }[];
+  /** bytes of all volumes, about */
+  readonly size: number;
+  /** seconds for each way: onto the medium, or off it; undefined: no speed was said */
+  readonly seconds: number | undefined;
+  /** bytes free where the volumes would be written; undefined: the system does not say */
+  readonly free: number | undefined;
+  readonly fits: boolean;
+  /** bytes that the other side needs in its content directory, and for its store */
+  readonly neededThere: { readonly content: number; readonly metadata: number };
+  readonly largestVolume: number;
+  /** whether every volume can lie on FAT32 */
+  readonly fitsFat32: boolean;
+  readonly held: Amount;
+  readonly missing: MissingContent;
+}
+
+/** @throws WsusutilError as {@link prepareTransfer}; `USAGE` for volumes that are too small */
+export async function planTransfer(options: PlanTransferOptions): Promise<TransferPlan> {
+  const { store, path, volumeSize, signerCount, speed, signal } = options;
+  return store.readConsistently(async () => {
+    const { draft, content, documentBytes, keys, settingsBytes, metadata } = await prepareTransfer(options);
+    let listBytes = 0;
+    for await (const rows of store.exportRows(keys)) {
+      for (const row of rows) listBytes += entrySize(row);
+    }
+    for await (const files of metadata.files()) {
+      for (const { fileName, muUrl } of files) listBytes += fileName.length + muUrl.length + 80;
+    }
+    const ratio = await store.compressionRatio();
+    const layout = layOutVolumes(
+      {
+        ...draft,
+        nextKey: null,
+        entries: [
+          {
+            path: `${METADATA_FOLDER}/${PACKAGE_XML_NAME}`,
+            kind: 'metadata',
+            size: Math.round(listBytes * LIST_RATIO) + 1000,
+            sha256: NO_DIGEST,
+          },
+          {
+            path: `${METADATA_FOLDER}/${METADATA_NAME}`,
+            kind: 'metadata',
+            size: Math.round(documentBytes * ratio) + 1000,
+            sha256: NO_DIGEST,
+          },
+          { path: SETTINGS_NAME, kind: 'settings', size: settingsBytes.length, sha256: NO_DIGEST },
+          ...content.files.map(draftOfContent),
+        ],
+      },
+      {
+        volumeSize,
+        signatureSizes: Array.from({ length: signerCount }, () => SIGNATURE_SIZE),
+        signal,
+      },
+    );
+    const size = layout.volumes.reduce((sum, { fileSize }) => sum + fileSize, 0);
+    const largestVolume = layout.volumes.reduce((most, { fileSize }) => Math.max(most, fileSize), 0);
+    const free = await freeSpaceAt(dirname(path));
+    const { counts } = layout.manifest;
+    return {
+      manifest: layout.manifest,
+      volumes: layout.volumes.map(({ number, fileSize, pieces }) => ({
+        path: volumePath(path, number, layout.volumes.length),
+        size: fileSize,
+        files: pieces,
+      })),
+      size,
+      seconds: speed === undefined ? undefined : Math.ceil(size / speed),
+      free,
+      fits: free === undefined || size <= free,
+      neededThere: {
+        content: counts.contentSize + counts.licenceSize,
+        // staged while it is imported, then about as large in the store
+        metadata: 2 * counts.metadataSize,
+      },
+      largestVolume,
+      fitsFat32: largestVolume <= MAX_FAT32_FILE_SIZE,
+      held: content.held,
+      missing: content.missing,
+    };
+  });
+}

@@ -1,0 +1,271 @@
+/** Puts content files out of a package into the content directory: verified while they are written, named when whole. */
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { ContentRunner } from '../content/content-runner.js';
+import { stampOf } from '../content/content-tasks.js';
+import { type ContentTree, openContentTree, type TreeFile } from '../content/content-tree.js';
+import type { CopyJournal } from '../content/copy-journal.js';
+import { pathOf } from '../content/layout.js';
+import { makeRealFolder } from '../content/own-folder.js';
+import { preparePartialFolder, temporaryNameOf } from '../content/partial-folder.js';
+import { giveName } from '../content/publish-file.js';
+import { WsusutilError } from '../errors.js';
+import type { TransferEntry } from '../formats/transfer-package/manifest.js';
+import { type FileStamp, sameStamp } from '../model/content-file.js';
+import type { Sha1Hex } from '../model/digest.js';
+import { syncDirectory, writeError } from '../platform/atomic-file.js';
+import type { ContentIndex } from '../store/content-index.js';
+
+/** Files that are synced and named at once. */
+const SYNCS_AT_ONCE = 32;
+/** Lines of the journal written at once. */
+const NOTES_AT_ONCE = 64;
+/** Pieces of a file being written while the next ones are read and hashed. */
+const WRITES_AT_ONCE = 4;
+
+export interface ReceiverOptions {
+  /** the folder that holds `00` … `FF`; there */
+  readonly contentFolder: string;
+  /** what the store knows of files here */
+  readonly index: ContentIndex;
+  /** of the content folder; the caller closes it */
+  readonly journal: CopyJournal;
+  readonly runner: ContentRunner;
+}
+
+/** An entry that lies in the content directory when it is there. */
+export type ContentEntry = TransferEntry & { readonly sha1: Sha1Hex };
+
+export function isContentEntry(entry: TransferEntry): entry is ContentEntry {
+  return entry.sha1 !== undefined;
+}
+
+export class ContentReceiver {
+  readonly #options: ReceiverOptions;
+  readonly #tree: ContentTree;
+  readonly #partialFolder: string;
+  /** files found or put there, and as they were then */
+  readonly stamps = new Map<Sha1Hex, FileStamp>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #foldersToSync = new Set<string>();
+  #unnoted: { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[] = [];
+  #failure: { readonly error: unknown } | undefined;
+  #folder: { readonly number: number; readonly files: ReadonlyMap<Sha1Hex, TreeFile> } | undefined;
+  /** written in this run */
+  written = { files: 0, bytes: 0 };
+
+  private constructor(options: ReceiverOptions, tree: ContentTree, partialFolder: string) {
+    this.#options = options;
+    this.#tree = tree;
+    this.#partialFolder = partialFolder;
+  }
+
+  /** @throws WsusutilError `READ_FAILED`, `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED` */
+  static async open(options: ReceiverOptions): Promise<ContentReceiver> {
+    const partialFolder = await preparePartialFolder(options.contentFolder);
+    return new ContentReceiver(
+      options,
+      await openContentTree(options.contentFolder, options.runner),
+      partialFolder,
+    );
+  }
+
+  /**
+   * Whether the file is here whole and right, going by what was found out about it when it was written or checked.
+   *
+   * @param isRead reads a file of which nothing is known
+   * @throws WsusutilError `READ_FAILED`
+   */
+  async has(entry: ContentEntry, isRead: boolean): Promise<boolean> {
+    if (this.stamps.has(entry.sha1)) return true;
+    const file = await this.#find(entry.sha1);
+    if (file === undefined || file.stamp.size !== entry.size) return false;
+    const isKnown =
+      this.#options.journal.knows(entry.sha1, file.stamp) ||
+      sameStamp((await this.#recordOf(entry.sha1))?.stamp, file.stamp);
+    if (isKnown || (isRead && (await this.#isRight(entry, file)))) {
+      this.stamps.set(entry.sha1, file.stamp);
+      return true;
+    }
+    return false;
+  }
+
+  /** Bytes of these files that are not here in the right size. */
+  async countLacking(entries: Iterable<ContentEntry>): Promise<number> {
+    let bytes = 0;
+    for (const { sha1, size } of entries) {
+      if ((await this.#find(sha1))?.stamp.size !== size) bytes += size;
+    }
+    return bytes;
+  }
+
+  /**
+   * Writes a file.
+   *
+   * @param body ends with an error if it is not what the manifest says
+   * @throws WsusutilError `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`, those of `body`
+   */
+  async write(entry: ContentEntry, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const temporary = join(this.#partialFolder, temporaryNameOf(entry.sha1));
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(temporary, 'wx', 0o644).catch((error: unknown) => {
+        throw writeError(error, temporary);
+      });
+      await writeBehind(handle, temporary, body);
+    } catch (error) {
+      await handle?.close();
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await this.#publish(entry, temporary, handle);
+  }
+
+  /** Where the parts of a cut file are put together. @param name tells it from that of another package */
+  assemblyPath(entry: ContentEntry, name: string): string {
+    return join(this.#partialFolder, `${entry.sha1}.${name}.joining`);
+  }
+
+  /**
+   * Takes over a file that was put together from parts.
+   *
+   * @throws WsusutilError `TRANSFER_MISMATCH` if it is not what the manifest says; it is removed then
+   */
+  async adopt(entry: ContentEntry, temporary: string): Promise<void> {
+    const [reading] = await this.#options.runner.read([{ path: temporary, size: entry.size }]);
+    const isRight =
+      reading?.outcome === 'read' && reading.sha1 === entry.sha1 && reading.sha256 === entry.sha256;
+    if (!isRight) {
+      await rm(temporary, { force: true });
+      throw new WsusutilError(
+        'TRANSFER_MISMATCH',
+        `${entry.path} is not what the manifest says, though each of its parts is`,
+        { hint: 'Import the package again; if it happens again, have it exported again.' },
+      );
+    }
+    await this.#publish(entry, temporary, await open(temporary, 'r+'));
+  }
+
+  /** Waits until all that was written has its name and is on the disk. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#throwFailure();
+    await this.#note();
+    for (const folder of this.#foldersToSync) await syncDirectory(folder);
+    this.#foldersToSync.clear();
+  }
+
+  /** Leaves nothing half-done behind, whatever happened. Never throws. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+    await this.#note();
+  }
+
+  /** @param handle of the file; it is closed */
+  async #publish(entry: ContentEntry, temporary: string, handle: FileHandle): Promise<void> {
+    const known = await this.#find(entry.sha1); // here, where files come folder by folder
+    const task = this.#name(entry, temporary, handle, known?.path)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(task));
+    this.#running.add(task);
+    while (this.#running.size >= SYNCS_AT_ONCE) await Promise.race(this.#running);
+    this.#throwFailure();
+  }
+
+  async #name(
+    entry: ContentEntry,
+    temporary: string,
+    handle: FileHandle,
+    knownPath: string | undefined,
+  ): Promise<void> {
+    const { contentFolder } = this.#options;
+    const { sha1, size } = entry;
+    const place = knownPath ?? pathOf(contentFolder, { sha1, fileName: basename(entry.path) });
+    const folder = dirname(place);
+    try {
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      if (!this.#foldersToSync.has(folder)) {
+        await makeRealFolder(folder);
+        this.#foldersToSync.add(folder);
+      }
+      await giveName(temporary, place);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw writeError(error, place);
+    }
+    const stamp = stampOf(await lstat(place));
+    this.stamps.set(sha1, stamp);
+    this.written = { files: this.written.files + 1, bytes: this.written.bytes + size };
+    this.#unnoted.push({ sha1, stamp });
+    if (this.#unnoted.length >= NOTES_AT_ONCE) await this.#note();
+  }
+
+  /** So that another run need not read the files again. */
+  async #note(): Promise<void> {
+    const notes = this.#unnoted;
+    this.#unnoted = [];
+    if (notes.length > 0) await this.#options.journal.add(notes);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #find(sha1: Sha1Hex): Promise<TreeFile | undefined> {
+    const number = Number.parseInt(sha1.slice(-2), 16);
+    // Entries come folder by folder.
+    if (this.#folder?.number !== number) {
+      this.#folder = { number, files: (await this.#tree.readFolder(number)).files };
+    }
+    return this.#folder.files.get(sha1);
+  }
+
+  async #recordOf(sha1: Sha1Hex) {
+    const record = (await this.#options.index.find([sha1])).get(sha1)?.record;
+    return record?.state === 'verified' ? record : undefined;
+  }
+
+  async #isRight(entry: ContentEntry, file: TreeFile): Promise<boolean> {
+    const [reading] = await this.#options.runner.read([{ path: file.path, size: entry.size }]);
+    return reading?.outcome === 'read' && reading.sha1 === entry.sha1 && reading.sha256 === entry.sha256;
+  }
+}
+
+/** Writes a body while the next pieces of it are read. It is written when this ends. */
+async function writeBehind(handle: FileHandle, path: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const running: Promise<void>[] = [];
+  let position = 0;
+  try {
+    for await (const chunk of body) {
+      const bytes = Buffer.from(chunk); // the source may use its memory again
+      const write = writeFully(handle, bytes, position);
+      write.catch(() => {}); // seen when it is awaited
+      position += bytes.length;
+      running.push(write);
+      if (running.length >= WRITES_AT_ONCE) await running.shift();
+    }
+    for (const write of running) await write;
+  } catch (error) {
+    await Promise.allSettled(running);
+    // What a body throws has a code of its own.
+    throw writeError(error, path);
+  }
+}
+
+/** @param position undefined: behind what was written last */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number | undefined,
+): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const at = position === undefined ? null : position + written;
+    written += (await handle.write(bytes, written, bytes.length - written, at)).bytesWritten;
+  }
+}

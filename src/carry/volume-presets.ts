@@ -1,0 +1,2 @@
+/** Media by name, for commands. */
+export { VOLUME_PRESETS } from '../formats/transfer-package/layout.js';
