@@ -39,8 +39,6 @@ export const VOLUME_PRESETS = {
   fat32: 4 * 1024 ** 3 - BLOCK_SIZE,
   usb64: 60_000_000_000,
 } as const satisfies Readonly<Record<string, number>>;
-type VolumePreset = keyof typeof VOLUME_PRESETS;
-
 /** Largest file FAT32 can hold, in bytes. */
 export const MAX_FAT32_FILE_SIZE = 4 * 1024 ** 3 - 1;
 
