@@ -55,6 +55,8 @@ export interface GatherOptions {
   readonly scope: ContentScope;
   /** only these; undefined: all of the scope */
   readonly only: ReadonlySet<Sha1Hex> | undefined;
+  /** whether express files are kept here: if not, those that are not here are not missed */
+  readonly wantsExpress: boolean;
   /** what the destination holds */
   readonly held: ReadonlySet<Sha1Hex>;
   /** the folder that holds `00` … `FF`; undefined: there is none */
@@ -168,7 +170,7 @@ async function readFiles(
  */
 async function keepWanted(
   absent: ReadonlyMap<Sha1Hex, MissingFile>,
-  { store, scope, only }: GatherOptions,
+  { store, scope, only, wantsExpress }: GatherOptions,
 ): Promise<MissingContent> {
   let missing: Amount = NONE;
   let licences: Amount = NONE;
@@ -182,7 +184,7 @@ async function keepWanted(
     if (only !== undefined) for (const file of absent.values()) take(file);
     else {
       const seen = new Set<Sha1Hex>();
-      for (const wanted of await wantedScopes(store, scope)) {
+      for (const wanted of await wantedScopes(store, scope, wantsExpress)) {
         for await (const files of (await store.contentIndex()).filesByDigest(wanted)) {
           for (const { digest } of files) {
             const sha1 = Buffer.from(digest).toString('hex').toUpperCase();
@@ -198,7 +200,11 @@ async function keepWanted(
   return { ...missing, licences, list };
 }
 
-async function wantedScopes(store: MetadataStore, scope: ContentScope): Promise<readonly ContentScope[]> {
+async function wantedScopes(
+  store: MetadataStore,
+  scope: ContentScope,
+  wantsExpress: boolean,
+): Promise<readonly ContentScope[]> {
   const chosen = scope.keys === undefined ? undefined : new Set<RevisionKey>(scope.keys);
   const within = (keys: readonly RevisionKey[]) =>
     chosen === undefined ? keys : keys.filter((key) => chosen.has(key));
@@ -209,6 +215,9 @@ async function wantedScopes(store: MetadataStore, scope: ContentScope): Promise<
   );
   return [
     { keys: current, kinds: kinds.filter((kind) => kind === 'licence') },
-    { keys: wanted, kinds: kinds.filter((kind) => kind !== 'licence') },
+    {
+      keys: wanted,
+      kinds: kinds.filter((kind) => kind === 'payload' || (wantsExpress && kind === 'express')),
+    },
   ];
 }

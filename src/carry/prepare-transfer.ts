@@ -77,6 +77,7 @@ export async function prepareTransfer(request: TransferRequest): Promise<Prepare
   const keys = need === undefined ? selection.keys.filter((key) => !isInRanges(before.revisions, key)) : [];
   throwIfInterrupted(signal, 'preparing a package; nothing was written');
   const content = await gatherContent({
+    wantsExpress: request.settings.expressFiles,
     ...request,
     scope: need === undefined && !selection.isAll ? { keys: selection.keys, kinds } : { kinds },
     only: need === undefined ? undefined : listedFilesOnly(need),

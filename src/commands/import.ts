@@ -70,9 +70,9 @@ export const importCommand = defineCommand({
     else refuseTransferOptions(options, Object.keys(TRANSFER_IMPORT_OPTIONS));
   },
   async run({ positionals, options }, context) {
-    if (!options['dry-run']) context.announce(START);
     const path = resolve(positionals.package);
     if (isTransferPackage(path)) return runTransferImport(path, options, context);
+    if (!options['dry-run']) context.announce(START);
     const signatures = await checkPackageSignatures(path, options, context);
     const given = {
       path,

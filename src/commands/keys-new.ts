@@ -54,7 +54,7 @@ export const keysNew = defineCommand({
         context.report({
           type: 'warning',
           code: 'KEY_WITHOUT_PASSWORD',
-          message: `The key ${name} has no password: whoever can read ${key.path} can sign in your name`,
+          message: `The key ${name} has no password. Whoever can read ${key.path} can sign in your name`,
         });
       }
       return {
