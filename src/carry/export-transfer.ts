@@ -92,47 +92,48 @@ export async function exportTransfer(options: ExportTransferOptions): Promise<Ex
   if (volumeSize === undefined) await refuseExisting(path);
   const workFolder = await makeWorkFolder(carryPath);
   try {
-    return await store.readConsistently(async () => {
-      const prepared = await prepareTransfer(options);
-      const entries = await writeEntries(workFolder, prepared, options);
-      throwIfInterrupted(signal, 'exporting; nothing was written');
-      const sources = sourcesOf(workFolder, prepared);
-      const { manifest, layout } = await layOut(entries, sources, prepared, options);
-      const manifestBytes = serializeManifest(manifest);
-      const digest = manifestDigest(manifestBytes);
-      const signatures = sign(manifestBytes, manifest, options.signers);
-      await writeFileAtomically(join(workFolder, MANIFEST_FILE), manifestBytes);
-      for (const [index, signature] of signatures.entries()) {
-        await writeFileAtomically(join(workFolder, signatureName(index + 1)), signature);
-      }
-      const volumes = await writeVolumes({ manifest, manifestBytes, signatures, layout, sources }, options);
-      try {
-        await options.record(
-          {
-            destination: manifest.destination,
-            sequence: manifest.sequence,
-            manifest: digest,
-            followsSequence: manifest.followsSequence ?? undefined,
-            createdAt: Date.parse(manifest.createdAt),
-            acknowledgedAt: undefined,
-          },
-          prepared.carried,
-        );
-      } catch (error) {
-        for (const volume of volumes) await rm(volume.path, { force: true });
-        throw error;
-      }
-      await keep(workFolder, digest, options);
-      return {
-        manifest,
-        digest,
-        volumes,
-        signers: options.signers.map(({ publicKey }) => publicKey.keyId),
-        held: prepared.content.held,
-        missing: prepared.content.missing,
-        documentBytes: prepared.documentBytes,
-      };
+    // Content is read afterwards: that may take hours, in which the store should not be held.
+    const { prepared, entries } = await store.readConsistently(async () => {
+      const ready = await prepareTransfer(options);
+      return { prepared: ready, entries: await writeEntries(workFolder, ready, options) };
     });
+    throwIfInterrupted(signal, 'exporting; nothing was written');
+    const sources = sourcesOf(workFolder, prepared);
+    const { manifest, layout } = await layOut(entries, sources, prepared, options);
+    const manifestBytes = serializeManifest(manifest);
+    const digest = manifestDigest(manifestBytes);
+    const signatures = sign(manifestBytes, manifest, options.signers);
+    await writeFileAtomically(join(workFolder, MANIFEST_FILE), manifestBytes);
+    for (const [index, signature] of signatures.entries()) {
+      await writeFileAtomically(join(workFolder, signatureName(index + 1)), signature);
+    }
+    const volumes = await writeVolumes({ manifest, manifestBytes, signatures, layout, sources }, options);
+    try {
+      await options.record(
+        {
+          destination: manifest.destination,
+          sequence: manifest.sequence,
+          manifest: digest,
+          followsSequence: manifest.followsSequence ?? undefined,
+          createdAt: Date.parse(manifest.createdAt),
+          acknowledgedAt: undefined,
+        },
+        prepared.carried,
+      );
+    } catch (error) {
+      for (const volume of volumes) await rm(volume.path, { force: true });
+      throw error;
+    }
+    await keep(workFolder, digest, options);
+    return {
+      manifest,
+      digest,
+      volumes,
+      signers: options.signers.map(({ publicKey }) => publicKey.keyId),
+      held: prepared.content.held,
+      missing: prepared.content.missing,
+      documentBytes: prepared.documentBytes,
+    };
   } finally {
     await rm(workFolder, { recursive: true, force: true });
   }

@@ -8,6 +8,7 @@ import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ContentRunner } from '../content/content-runner.js';
 import type { Amount } from '../content/content-tally.js';
+import { openContentTree } from '../content/content-tree.js';
 import { CopyJournal } from '../content/copy-journal.js';
 import { freeSpaceAt } from '../content/free-space.js';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
@@ -25,7 +26,7 @@ import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import { describeAge, judgeLink, type LinkVerdict } from './chain.js';
 import { judgeSet, type OpenSet, openVolumes, readParts, requireSetSigners } from './open-volumes.js';
-import { type ContentEntry, ContentReceiver, isContentEntry } from './receive-content.js';
+import { type ContentEntry, ContentReceiver, countLacking, isContentEntry } from './receive-content.js';
 import { isEntry, Staging } from './staging.js';
 import {
   type ComparedSettings,
@@ -390,7 +391,7 @@ class TransferImport {
   /** What is known as soon as the settings are; they lie in front of all content. */
   async #requirePreflight(): Promise<Preflight> {
     if (this.#preflight !== undefined) return this.#preflight;
-    const { settings: ours, contentFolder, report, dryRun } = this.#options;
+    const { settings: ours, contentFolder, report } = this.#options;
     const { set, age } = this.#judged;
     const theirs = await this.#readSettings();
     const differences = theirs === undefined ? [] : describeDifferences(theirs, ours);
@@ -407,9 +408,9 @@ class TransferImport {
     }
     const given = new Set(set.volumes.map(({ number }) => number));
     const coming = set.manifest.entries.filter(isContentEntry).filter((entry) => given.has(entry.volume));
-    const toWrite = this.#receiver === undefined ? 0 : await this.#receiver.countLacking(coming);
+    const toWrite = await this.#countToWrite(coming);
     const free = await freeSpaceAt(contentFolder);
-    if (!dryRun && free !== undefined && toWrite > free) {
+    if (free !== undefined && toWrite > free) {
       throw new WsusutilError(
         'DISK_FULL',
         `The content files take ${groupDigits(toWrite)} bytes, and ${groupDigits(free)} are free at ${contentFolder}; nothing was imported`,
@@ -418,6 +419,14 @@ class TransferImport {
     }
     this.#preflight = { differences, missing, toWrite, free, age };
     return this.#preflight;
+  }
+
+  /** bytes; a dry run looks at the content folder as it is, if there is one */
+  async #countToWrite(entries: readonly ContentEntry[]): Promise<number> {
+    const { contentFolder, runner } = this.#options;
+    if (this.#receiver !== undefined) return this.#receiver.countLacking(entries);
+    const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
+    return countLacking(tree, entries);
   }
 
   async #readSettings(): Promise<TransferSettings | undefined> {

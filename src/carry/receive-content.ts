@@ -92,11 +92,7 @@ export class ContentReceiver {
 
   /** Bytes of these files that are not here in the right size. */
   async countLacking(entries: Iterable<ContentEntry>): Promise<number> {
-    let bytes = 0;
-    for (const { sha1, size } of entries) {
-      if ((await this.#find(sha1))?.stamp.size !== size) bytes += size;
-    }
-    return bytes;
+    return countLacking(this.#tree, entries);
   }
 
   /**
@@ -235,6 +231,24 @@ export class ContentReceiver {
     const [reading] = await this.#options.runner.read([{ path: file.path, size: entry.size }]);
     return reading?.outcome === 'read' && reading.sha1 === entry.sha1 && reading.sha256 === entry.sha256;
   }
+}
+
+/** Bytes of these files that are not in the tree in the right size. @param tree undefined: there is none */
+export async function countLacking(
+  tree: ContentTree | undefined,
+  entries: Iterable<ContentEntry>,
+): Promise<number> {
+  let bytes = 0;
+  let folder: { readonly number: number; readonly files: ReadonlyMap<Sha1Hex, TreeFile> } | undefined;
+  for (const { sha1, size } of entries) {
+    const number = Number.parseInt(sha1.slice(-2), 16);
+    // Entries come folder by folder.
+    if (tree !== undefined && folder?.number !== number) {
+      folder = { number, files: (await tree.readFolder(number)).files };
+    }
+    if (folder?.files.get(sha1)?.stamp.size !== size) bytes += size;
+  }
+  return bytes;
 }
 
 /** Writes a body while the next pieces of it are read. It is written when this ends. */

@@ -54,7 +54,11 @@ export interface CarryState {
    * @throws WsusutilError `NOT_FOUND` if one of them is not remembered here
    */
   carriedUpTo(destination: string, sequence: number): Promise<Carried>;
-  /** In one transaction. Needs a store opened to write. */
+  /**
+   * In one transaction. Needs a store opened to write.
+   *
+   * @throws WsusutilError `TARGET_EXISTS` if there is a package of that number
+   */
   recordSent(sent: SentPackage, carried: Carried): Promise<void>;
   /** @returns false: there is no such package */
   acknowledge(destination: string, sequence: number, at: number): Promise<boolean>;

@@ -65,8 +65,18 @@ function mergeRanges(ranges: readonly KeyRange[]): readonly KeyRange[] {
   return merged;
 }
 
-/** Inside a transaction. */
+/** @throws WsusutilError `TARGET_EXISTS` if there is a package of that number */
 export function insertSent(database: SqlDatabase, sent: SentPackage, { revisions, files }: Carried): void {
+  const known = database
+    .prepare('SELECT 1 AS one FROM sent_packages WHERE destination = ? AND sequence = ?')
+    .get(sent.destination, sent.sequence);
+  if (known !== undefined) {
+    throw new WsusutilError(
+      'TARGET_EXISTS',
+      `Another export made package ${sent.sequence} for ${sent.destination} in the meantime`,
+      { hint: 'Run the command again; one export for a place at a time.' },
+    );
+  }
   database
     .prepare(`
       INSERT INTO sent_packages

@@ -78,3 +78,12 @@ test('a package is acknowledged once, and only one that was sent', async () => {
   expect(await state.listSent()).toMatchObject([{ acknowledgedAt: 5 }]);
   expect(await state.acknowledge('site', 2, 5)).toBe(false);
 });
+
+test('a number is given out once for a destination', async () => {
+  const { store } = await openTestStore();
+  const state = store.carryState();
+  const nothing = { revisions: [], files: new Set<string>() };
+  await state.recordSent(sent(1, undefined), nothing);
+  const other = { ...sent(1, undefined), manifest: 'C'.repeat(64) };
+  expect((await failureOf(() => state.recordSent(other, nothing))).code).toBe('TARGET_EXISTS');
+});
