@@ -75,6 +75,12 @@ const SERVICE_PATHS: ReadonlyMap<string, ServiceName> = new Map([
 ]);
 
 const MAX_PATH_LENGTH = 1_024;
+/**
+ * Replies of few and large pieces are sent from where they lie. Many pieces are cheaper to copy together than to hand over
+ * one by one.
+ */
+const MAX_SENT_PIECES = 40;
+const MIN_SENT_APART = 32 * 1024;
 /** Shorter replies are not worth compressing. */
 const MIN_GZIP_SIZE = 1_024;
 const MAX_WARNINGS = 100;
@@ -325,6 +331,7 @@ export class Front {
       revisions: catalogue.revisionCount,
       revisionsHeldBack: catalogue.heldBackCount,
       cacheBytes: updateData.size,
+      documentsPrepared: updateData.preparedCount,
     };
   }
 
@@ -430,6 +437,16 @@ export class Front {
       );
       return;
     }
+    if (isWhole && pieces.length <= MAX_SENT_PIECES && totalLength(pieces) >= MIN_SENT_APART) {
+      const parts = [...framed(head, pieces, tail)];
+      response.setHeader('Content-Length', totalLength(parts));
+      // `finish`: the last byte is with the kernel, so that nothing reads the memory any more.
+      response.once('finish', release);
+      response.cork();
+      for (const part of parts) response.write(part);
+      response.end();
+      return;
+    }
     if (isWhole) {
       const reply = this.#buffers.join([head, ...pieces, tail]);
       release();
@@ -487,19 +504,27 @@ export class Front {
     const chunks: Buffer[] = [];
     let size = 0;
     try {
-      // Left early, the rest is passed over instead of cutting the connection, so that the refusal arrives.
-      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        this.#bodiesSize += chunk.length;
-        if (size > limit) throw tooLarge();
-        if (this.#bodiesSize > limits.maxBodiesSize) {
-          throw new HttpRefusal(503, 'busy', 'Busy; try again later.', { 'Retry-After': RETRY_AFTER });
-        }
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof HttpRefusal) throw error;
-      throw new ClientGone('the request broke off', { cause: error });
+      await new Promise<void>((resolve, reject) => {
+        const onData = (chunk: Buffer) => {
+          size += chunk.length;
+          this.#bodiesSize += chunk.length;
+          if (size > limit) stop(tooLarge());
+          else if (this.#bodiesSize > limits.maxBodiesSize) {
+            stop(new HttpRefusal(503, 'busy', 'Busy; try again later.', { 'Retry-After': RETRY_AFTER }));
+          } else chunks.push(chunk);
+        };
+        // Left early, the rest is passed over instead of cutting the connection, so that the refusal arrives.
+        const stop = (refusal: HttpRefusal) => {
+          request.off('data', onData);
+          reject(refusal);
+        };
+        const onGone = (cause?: Error) => reject(new ClientGone('the request broke off', { cause }));
+        const onClose = () => {
+          if (!request.readableEnded) onGone(); // an error for each request would cost more than reading it
+        };
+        request.on('data', onData).once('end', resolve).on('error', onGone).once('close', onClose);
+        if (request.destroyed) onGone();
+      });
     } finally {
       this.#bodiesSize -= size;
     }
