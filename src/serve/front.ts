@@ -81,6 +81,8 @@ const MAX_PATH_LENGTH = 1_024;
  */
 const MAX_SENT_PIECES = 40;
 const MIN_SENT_APART = 32 * 1024;
+/** bytes that are handed to TLS at once */
+const TLS_PIECE_SIZE = 64 * 1024;
 /** Shorter replies are not worth compressing. */
 const MIN_GZIP_SIZE = 1_024;
 const MAX_WARNINGS = 100;
@@ -437,6 +439,16 @@ export class Front {
       );
       return;
     }
+    // What is written at once over TLS is encrypted at once, and each connection keeps that much memory for good.
+    if (isEncrypted(request) && (!isWhole || totalLength(pieces) > TLS_PIECE_SIZE)) {
+      if (isWhole) response.setHeader('Content-Length', totalLength([...framed(head, pieces, tail)]));
+      try {
+        await sendPieces(response, sliced(framed(head, pieces, tail), TLS_PIECE_SIZE));
+      } finally {
+        release();
+      }
+      return;
+    }
     if (isWhole && pieces.length <= MAX_SENT_PIECES && totalLength(pieces) >= MIN_SENT_APART) {
       const parts = [...framed(head, pieces, tail)];
       response.setHeader('Content-Length', totalLength(parts));
@@ -715,6 +727,12 @@ function acceptsGzip({ headers }: IncomingMessage): boolean {
 
 function totalLength(pieces: readonly (string | Uint8Array)[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function* sliced(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += size) yield piece.subarray(start, start + size);
+  }
 }
 
 function* framed(
