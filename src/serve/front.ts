@@ -21,6 +21,7 @@ import type { AccessEntry } from './access-log.js';
 import { parseByteRange } from './byte-range.js';
 import { evaluateConditions, isRangeValid } from './conditions.js';
 import { type ContentFiles, contentDigestOf, type OpenedFile } from './content-files.js';
+import { GzipReplies } from './gzip-reply.js';
 import { RateLimiter, type ServeLimits } from './limits.js';
 import { Metrics } from './metrics.js';
 import type { PreparedDocuments } from './prepared-documents.js';
@@ -119,6 +120,7 @@ export class Front {
   readonly #metrics = new Metrics();
   readonly #rate: RateLimiter;
   readonly #buffers = new ReplyBuffers();
+  readonly #gzip = new GzipReplies();
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
   readonly #warned = new Set<string>();
@@ -430,6 +432,12 @@ export class Front {
     const isWhole = Array.isArray(pieces);
     if (!isDense && acceptsGzip(request) && (!isWhole || totalLength(pieces) >= MIN_GZIP_SIZE)) {
       response.setHeader('Content-Encoding', 'gzip');
+      if (isWhole) {
+        const parts = await this.#gzip.compress([head, ...pieces, tail]);
+        response.setHeader('Content-Length', totalLength(parts));
+        await sendPieces(response, sliced(parts, TLS_PIECE_SIZE));
+        return;
+      }
       const gzip = createGzip({ level: constants.Z_BEST_SPEED });
       await pipeline(Readable.from(framed(head, pieces, tail), { objectMode: false }), gzip, response).catch(
         (cause: unknown) => {

@@ -27,7 +27,7 @@ const PAUSE_MS = 700;
  * @returns {Promise<{ urls: string[], usage(): ReturnType<typeof lookAt>, stop(): Promise<void> }>} usage: of its process,
  *   since its start
  */
-async function startServer(command, args) {
+export async function startServer(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const urls = await new Promise((settle, fail) => {
