@@ -21,6 +21,7 @@ import type { AccessEntry } from './access-log.js';
 import { parseByteRange } from './byte-range.js';
 import { evaluateConditions, isRangeValid } from './conditions.js';
 import { type ContentFiles, contentDigestOf, type OpenedFile } from './content-files.js';
+import { GzipReplies } from './gzip-reply.js';
 import { RateLimiter, type ServeLimits } from './limits.js';
 import { Metrics } from './metrics.js';
 import type { PreparedDocuments } from './prepared-documents.js';
@@ -75,6 +76,14 @@ const SERVICE_PATHS: ReadonlyMap<string, ServiceName> = new Map([
 ]);
 
 const MAX_PATH_LENGTH = 1_024;
+/**
+ * Replies of few and large pieces are sent from where they lie. Many pieces are cheaper to copy together than to hand over
+ * one by one.
+ */
+const MAX_SENT_PIECES = 40;
+const MIN_SENT_APART = 32 * 1024;
+/** bytes that are handed to TLS at once */
+const TLS_PIECE_SIZE = 64 * 1024;
 /** Shorter replies are not worth compressing. */
 const MIN_GZIP_SIZE = 1_024;
 const MAX_WARNINGS = 100;
@@ -111,6 +120,7 @@ export class Front {
   readonly #metrics = new Metrics();
   readonly #rate: RateLimiter;
   readonly #buffers = new ReplyBuffers();
+  readonly #gzip = new GzipReplies();
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
   readonly #warned = new Set<string>();
@@ -325,6 +335,7 @@ export class Front {
       revisions: catalogue.revisionCount,
       revisionsHeldBack: catalogue.heldBackCount,
       cacheBytes: updateData.size,
+      documentsPrepared: updateData.preparedCount,
     };
   }
 
@@ -421,6 +432,12 @@ export class Front {
     const isWhole = Array.isArray(pieces);
     if (!isDense && acceptsGzip(request) && (!isWhole || totalLength(pieces) >= MIN_GZIP_SIZE)) {
       response.setHeader('Content-Encoding', 'gzip');
+      if (isWhole) {
+        const parts = await this.#gzip.compress([head, ...pieces, tail]);
+        response.setHeader('Content-Length', totalLength(parts));
+        await sendPieces(response, sliced(parts, TLS_PIECE_SIZE));
+        return;
+      }
       const gzip = createGzip({ level: constants.Z_BEST_SPEED });
       await pipeline(Readable.from(framed(head, pieces, tail), { objectMode: false }), gzip, response).catch(
         (cause: unknown) => {
@@ -428,6 +445,26 @@ export class Front {
           throw cause;
         },
       );
+      return;
+    }
+    // What is written at once over TLS is encrypted at once, and each connection keeps that much memory for good.
+    if (isEncrypted(request) && (!isWhole || totalLength(pieces) > TLS_PIECE_SIZE)) {
+      if (isWhole) response.setHeader('Content-Length', totalLength([...framed(head, pieces, tail)]));
+      try {
+        await sendPieces(response, sliced(framed(head, pieces, tail), TLS_PIECE_SIZE));
+      } finally {
+        release();
+      }
+      return;
+    }
+    if (isWhole && pieces.length <= MAX_SENT_PIECES && totalLength(pieces) >= MIN_SENT_APART) {
+      const parts = [...framed(head, pieces, tail)];
+      response.setHeader('Content-Length', totalLength(parts));
+      // `finish`: the last byte is with the kernel, so that nothing reads the memory any more.
+      response.once('finish', release);
+      response.cork();
+      for (const part of parts) response.write(part);
+      response.end();
       return;
     }
     if (isWhole) {
@@ -487,19 +524,27 @@ export class Front {
     const chunks: Buffer[] = [];
     let size = 0;
     try {
-      // Left early, the rest is passed over instead of cutting the connection, so that the refusal arrives.
-      for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        this.#bodiesSize += chunk.length;
-        if (size > limit) throw tooLarge();
-        if (this.#bodiesSize > limits.maxBodiesSize) {
-          throw new HttpRefusal(503, 'busy', 'Busy; try again later.', { 'Retry-After': RETRY_AFTER });
-        }
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof HttpRefusal) throw error;
-      throw new ClientGone('the request broke off', { cause: error });
+      await new Promise<void>((resolve, reject) => {
+        const onData = (chunk: Buffer) => {
+          size += chunk.length;
+          this.#bodiesSize += chunk.length;
+          if (size > limit) stop(tooLarge());
+          else if (this.#bodiesSize > limits.maxBodiesSize) {
+            stop(new HttpRefusal(503, 'busy', 'Busy; try again later.', { 'Retry-After': RETRY_AFTER }));
+          } else chunks.push(chunk);
+        };
+        // Left early, the rest is passed over instead of cutting the connection, so that the refusal arrives.
+        const stop = (refusal: HttpRefusal) => {
+          request.off('data', onData);
+          reject(refusal);
+        };
+        const onGone = (cause?: Error) => reject(new ClientGone('the request broke off', { cause }));
+        const onClose = () => {
+          if (!request.readableEnded) onGone(); // an error for each request would cost more than reading it
+        };
+        request.on('data', onData).once('end', resolve).on('error', onGone).once('close', onClose);
+        if (request.destroyed) onGone();
+      });
     } finally {
       this.#bodiesSize -= size;
     }
@@ -690,6 +735,12 @@ function acceptsGzip({ headers }: IncomingMessage): boolean {
 
 function totalLength(pieces: readonly (string | Uint8Array)[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function* sliced(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += size) yield piece.subarray(start, start + size);
+  }
 }
 
 function* framed(

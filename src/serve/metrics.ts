@@ -8,6 +8,7 @@ export interface Gauges {
   readonly revisions: number;
   readonly revisionsHeldBack: number;
   readonly cacheBytes: number;
+  readonly documentsPrepared: number;
 }
 
 export class Metrics {
@@ -53,7 +54,10 @@ export class Metrics {
     add('revisions_held_back', 'gauge', 'Revisions not offered because something they need is missing', [
       ['', gauges.revisionsHeldBack],
     ]);
-    add('cache_bytes', 'gauge', 'Bytes of update documents kept ready', [['', gauges.cacheBytes]]);
+    add('cache_bytes', 'gauge', 'Bytes of update documents kept in memory', [['', gauges.cacheBytes]]);
+    add('documents_prepared', 'gauge', 'Update documents that lie ready on disk', [
+      ['', gauges.documentsPrepared],
+    ]);
     add('resident_memory_bytes', 'gauge', 'Memory of the process', [['', process.memoryUsage.rss()]]);
     return `${lines.join('\n')}\n`;
   }

@@ -43,6 +43,10 @@ const FILE_SIZE = 32 * 1024 * 1024;
 /** Items that lie closer together than this are read at once. */
 const MAX_GAP = 16 * 1024;
 const MAX_READ = 1024 * 1024;
+/** Reads from one file after which it is worth its memory. */
+const READS_UNTIL_KEPT = 16;
+/** bytes of files that are kept in memory as a whole, together */
+export const DEFAULT_KEPT_SIZE = 96 * 1024 * 1024;
 
 export interface PreparedItem {
   readonly identity: UpdateIdentity;
@@ -52,8 +56,25 @@ export interface PreparedItem {
   readonly bytes: Uint8Array;
 }
 
-interface Place {
+/** An item in memory, without an object of its own: a pull asks for tens of thousands. */
+export interface KeptItem {
+  readonly file: { readonly bytes: Buffer };
+  /** bytes, in `file` */
+  readonly offset: number;
+  readonly size: number;
+  readonly fileSha1s: readonly Sha1Hex[];
+}
+
+interface OpenedFile {
   readonly handle: FileHandle;
+  readonly size: number;
+  readCount: number;
+  /** the whole file, once it is asked for often */
+  bytes: Buffer | undefined;
+}
+
+interface Place {
+  readonly file: OpenedFile;
   readonly offset: number;
   readonly size: number;
   readonly fileSha1s: readonly Sha1Hex[];
@@ -72,25 +93,32 @@ export class PreparedDocuments {
   readonly #serverId: string;
   /** by identity */
   readonly #places = new Map<string, Place>();
-  readonly #handles: FileHandle[] = [];
+  readonly #files: OpenedFile[] = [];
+  readonly #maxKeptSize: number;
+  #keptSize = 0;
+  readonly #keeping = new Set<Promise<void>>();
+  #isClosed = false;
   /** for reading; used again and again */
   readonly #buffers: Buffer[] = [];
 
-  private constructor(folder: string, serverId: string) {
+  private constructor(folder: string, serverId: string, maxKeptSize: number) {
     this.#folder = folder;
     this.#serverId = serverId;
+    this.#maxKeptSize = maxKeptSize;
   }
 
   /**
    * @param checks of every revision in the store
+   * @param maxKeptSize bytes of files that are kept in memory
    * @returns undefined where the folder cannot be made or read: a server does without
    */
   static async open(
     folder: string,
     serverId: string,
     checks: ReadonlyMap<RevisionKey, number>,
+    maxKeptSize = DEFAULT_KEPT_SIZE,
   ): Promise<PreparedDocuments | undefined> {
-    const prepared = new PreparedDocuments(folder, serverId);
+    const prepared = new PreparedDocuments(folder, serverId, maxKeptSize);
     try {
       makeDirectory(folder);
       const names = (await readdir(folder)).filter((name) => FILE_NAME.test(name));
@@ -111,8 +139,28 @@ export class PreparedDocuments {
     return this.#places.size;
   }
 
+  /** bytes of files that are kept in memory */
+  get keptSize(): number {
+    return this.#keptSize;
+  }
+
   has(identity: UpdateIdentity): boolean {
-    return this.#places.has(formatIdentity(identity));
+    return this.hasName(formatIdentity(identity));
+  }
+
+  /** @param name identity */
+  hasName(name: string): boolean {
+    return this.#places.has(name);
+  }
+
+  /**
+   * An item that is in memory; its bytes stay good.
+   *
+   * @param name identity
+   */
+  find(name: string): KeptItem | undefined {
+    const place = this.#places.get(name);
+    return place !== undefined && isKept(place) ? place : undefined;
   }
 
   /**
@@ -128,16 +176,17 @@ export class PreparedDocuments {
         const place = this.#places.get(name);
         return place === undefined ? [] : [{ name, place }];
       })
-      .sort((a, b) => a.place.handle.fd - b.place.handle.fd || a.place.offset - b.place.offset);
+      .sort((a, b) => a.place.file.handle.fd - b.place.file.handle.fd || a.place.offset - b.place.offset);
     const found = new Map<string, ReadItem>();
     for (let first = 0; first < wanted.length; ) {
-      const { handle, offset } = (wanted[first] as (typeof wanted)[number]).place;
+      const { file, offset } = (wanted[first] as (typeof wanted)[number]).place;
+      this.#countRead(file);
       let last = first;
       let end = offset + (wanted[first] as (typeof wanted)[number]).place.size;
       for (let next = first + 1; next < wanted.length; next++) {
         const place = (wanted[next] as (typeof wanted)[number]).place;
         if (
-          place.handle !== handle ||
+          place.file !== file ||
           place.offset - end > MAX_GAP ||
           place.offset + place.size - offset > MAX_READ
         )
@@ -155,7 +204,7 @@ export class PreparedDocuments {
           if (this.#buffers.length < 8) this.#buffers.push(buffer);
         });
       }
-      const { bytesRead } = await handle.read(buffer, 0, size, offset);
+      const { bytesRead } = await file.handle.read(buffer, 0, size, offset);
       if (bytesRead < size) throw new Error('a file of prepared documents is shorter than it was');
       for (; first <= last; first++) {
         const { name, place } = wanted[first] as (typeof wanted)[number];
@@ -205,8 +254,42 @@ export class PreparedDocuments {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#places.clear();
-    for (const handle of this.#handles.splice(0)) await handle.close();
+    await Promise.all(this.#keeping);
+    for (const { handle } of this.#files.splice(0)) await handle.close();
+  }
+
+  /**
+   * A file that is asked for again and again goes to memory, as long as there is room. Whoever came first stays: downstreams
+   * go through all files in turn, and to make room for the next one would only mean to read each one every time.
+   */
+  #countRead(file: OpenedFile): void {
+    if (++file.readCount !== READS_UNTIL_KEPT || this.#isClosed) return;
+    if (this.#keptSize + file.size > this.#maxKeptSize) return;
+    this.#keptSize += file.size;
+    const run = this.#readWhole(file)
+      .then(
+        (bytes) => {
+          file.bytes = bytes;
+        },
+        () => {
+          this.#keptSize -= file.size; // it is read item by item, and whoever asks for one is told
+        },
+      )
+      .finally(() => this.#keeping.delete(run));
+    this.#keeping.add(run);
+  }
+
+  async #readWhole({ handle, size }: OpenedFile): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(size);
+    for (let position = 0; position < size; ) {
+      if (this.#isClosed) throw new Error('closed');
+      const { bytesRead } = await handle.read(bytes, position, Math.min(MAX_READ, size - position), position);
+      if (bytesRead === 0) throw new Error('a file of prepared documents is shorter than it was');
+      position += bytesRead;
+    }
+    return bytes;
   }
 
   async #write(items: readonly PreparedItem[]): Promise<string> {
@@ -246,18 +329,20 @@ export class PreparedDocuments {
     const handle = await open(path, 'r');
     let used = 0;
     try {
-      used = await this.#loadItems(handle, checks);
+      const { size } = await handle.stat();
+      const file: OpenedFile = { handle, size, readCount: 0, bytes: undefined };
+      used = await this.#loadItems(file, checks);
+      if (used > 0) this.#files.push(file);
     } finally {
-      if (used > 0) this.#handles.push(handle);
-      else {
+      if (used === 0) {
         await handle.close();
         await rm(path, { force: true }).catch(() => {}); // read-only: it is passed over every time
       }
     }
   }
 
-  async #loadItems(handle: FileHandle, checks: ReadonlyMap<RevisionKey, number>): Promise<number> {
-    const { size: fileSize } = await handle.stat();
+  async #loadItems(file: OpenedFile, checks: ReadonlyMap<RevisionKey, number>): Promise<number> {
+    const { handle, size: fileSize } = file;
     const head = Buffer.alloc(HEAD_SIZE);
     if ((await handle.read(head, 0, HEAD_SIZE, 0)).bytesRead < HEAD_SIZE) return 0;
     const count = head.readUInt32BE(24);
@@ -282,7 +367,7 @@ export class PreparedDocuments {
       const name = formatIdentity({ updateId, revisionNumber });
       if (checks.get(key) === check && !this.#places.has(name) && offset + size <= fileSize) {
         this.#places.set(name, {
-          handle,
+          file,
           offset,
           size,
           fileSha1s: fileCount === 0 ? NO_FILES : hexOf(sha1s),
@@ -293,6 +378,10 @@ export class PreparedDocuments {
     }
     return used;
   }
+}
+
+function isKept(place: Place): place is Place & KeptItem {
+  return place.file.bytes !== undefined;
 }
 
 function hexOf(sha1s: Buffer): readonly Sha1Hex[] {

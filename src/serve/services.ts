@@ -124,6 +124,7 @@ interface Operation {
 }
 
 interface CallContext {
+  readonly updateIds: SoapCall['updateIds'];
   readonly service: ServiceName;
   readonly isHttps: boolean;
   account: Account | undefined;
@@ -175,7 +176,13 @@ export class Services {
     const namespace = this.namespaceOf(service, call.operation);
     if (namespace === undefined || call.namespace !== namespace) throw new ServiceFault(undefined);
     const operation = this.#operations[call.operation] as Operation;
-    const context: CallContext = { service, isHttps, account: undefined, release: () => {} };
+    const context: CallContext = {
+      updateIds: call.updateIds,
+      service,
+      isHttps,
+      account: undefined,
+      release: () => {},
+    };
     try {
       const result = await operation.answer(call.element, context);
       return {
@@ -232,7 +239,9 @@ export class Services {
       GetConfigData: sync((call) => this.#getConfigData(call)),
       GetRevisionIdList: sync((call, session) => this.#getRevisionIdList(call, session)),
       GetUpdateData: sync((call, _session, context) => this.#getUpdateData(call, context), true),
-      GetUpdateDecryptionData: sync((call) => this.#getUpdateDecryptionData(call)),
+      GetUpdateDecryptionData: sync((call, _session, context) =>
+        this.#getUpdateDecryptionData(call, context),
+      ),
       GetRelatedRevisionsForUpdates: sync(async (call) => {
         const revisions = await this.#view.newestRevisions(readRelatedIds(call));
         return [revisions.map(writeIdentity).join('')];
@@ -378,7 +387,7 @@ export class Services {
   }
 
   async #getUpdateData(call: SoapElement, context: CallContext): Promise<ResultBody> {
-    const data = await this.updateData.read(readUpdateIds(call, MAX_UPDATES_PER_REQUEST));
+    const data = await this.updateData.read(readUpdateIds(call, MAX_UPDATES_PER_REQUEST, context.updateIds));
     // As a real server: it does not say which one.
     if (data === undefined) throw new ServiceFault('InternalServerError', '', 'server');
     context.release = data.release;
@@ -389,8 +398,8 @@ export class Services {
     ];
   }
 
-  async #getUpdateDecryptionData(call: SoapElement): Promise<ResultBody> {
-    const identities = readUpdateIds(call, MAX_UPDATES_PER_REQUEST);
+  async #getUpdateDecryptionData(call: SoapElement, context: CallContext): Promise<ResultBody> {
+    const identities = readUpdateIds(call, MAX_UPDATES_PER_REQUEST, context.updateIds);
     const found = await this.#view.findRevisions(identities);
     const keys = await this.#view.decryptionKeys(found.flatMap((revision) => revision?.fileSha1s ?? []));
     return [

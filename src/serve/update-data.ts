@@ -8,7 +8,7 @@ import type { Sha1Hex } from '../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { StoredDocument } from '../store/metadata-store.js';
 import type { FoundRevision, ServeView } from '../store/serve-view.js';
-import type { PreparedDocuments, PreparedItem } from './prepared-documents.js';
+import type { KeptItem, PreparedDocuments, PreparedItem } from './prepared-documents.js';
 
 /** What is read of the store, besides the view. */
 export interface DocumentSource {
@@ -36,6 +36,8 @@ interface Item {
 
 /** Elements of `fileUrls` that are kept. */
 const MAX_FILE_URLS = 100_000;
+/** Between two looks whether the store has changed. An address that has changed is told that much later. */
+const URL_LIFE_MS = 1_000;
 
 export interface UpdateData {
   /** pieces of the inside of `updates` */
@@ -59,6 +61,7 @@ export class UpdateDataSource {
   /** elements of `fileUrls`, as long as nothing is committed to the store */
   readonly #urls = new Map<Sha1Hex, string>();
   #urlsVersion: number | undefined;
+  #urlsLookedAt = Number.NEGATIVE_INFINITY;
   #prepared: PreparedDocuments | undefined;
 
   constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
@@ -81,7 +84,12 @@ export class UpdateDataSource {
     const missing = identities.filter((identity) => !prepared.has(identity));
     if (missing.length === 0) return 0;
     const checks = await this.#view.documentChecks();
-    return prepared.add(this.#buildAll(missing, checks), () => checks, signal);
+    const count = await prepared.add(this.#buildAll(missing, checks), () => checks, signal);
+    // What was built for those that could not wait is on disk now.
+    if (prepared === this.#prepared) {
+      for (const [name, item] of this.#items) if (prepared.hasName(name)) this.#drop(name, item);
+    }
+    return count;
   }
 
   async *#buildAll(
@@ -103,9 +111,14 @@ export class UpdateDataSource {
     }
   }
 
-  /** bytes kept */
+  /** bytes kept in memory */
   get size(): number {
-    return this.#size;
+    return this.#size + (this.#prepared?.keptSize ?? 0);
+  }
+
+  /** Documents that lie ready on disk. */
+  get preparedCount(): number {
+    return this.#prepared?.count ?? 0;
   }
 
   /**
@@ -116,54 +129,74 @@ export class UpdateDataSource {
   async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
     const names = identities.map(formatIdentity);
     const releases: (() => void)[] = [];
-    const items = new Map<string, Item>(
-      await this.#prepared?.read([...new Set(names)], (each) => releases.push(each)),
-    );
-    const missing: UpdateIdentity[] = [];
-    for (const [index, name] of names.entries()) {
-      if (items.has(name)) continue;
-      const item = this.#take(name);
-      if (item === undefined) missing.push(identities[index] as UpdateIdentity);
-      else items.set(name, item);
+    const items = names.map((name) => this.#prepared?.find(name) ?? this.#take(name));
+    if (items.includes(undefined)) {
+      const isComplete = await this.#complete(identities, names, items, (each) => releases.push(each));
+      if (!isComplete) return undefined;
     }
-    if (missing.length > 0) {
-      const found = await this.#view.findRevisions(missing);
-      const revisions: FoundRevision[] = [];
-      for (const revision of found) {
-        if (revision === undefined) return undefined;
-        revisions.push(revision);
-      }
-      for await (const [name, item] of this.#build(revisions)) items.set(name, item);
-    }
-    const updates = names.map((name) => (items.get(name) as Item).bytes);
+    const updates = new PieceList();
     const sha1s = new Set<Sha1Hex>();
-    for (const name of names) for (const sha1 of (items.get(name) as Item).fileSha1s) sha1s.add(sha1);
+    for (const item of items as readonly (Item | KeptItem)[]) {
+      if ('file' in item) updates.add(item.file.bytes, item.offset, item.size);
+      else updates.add(item.bytes, 0, item.bytes.length);
+      for (const sha1 of item.fileSha1s) sha1s.add(sha1);
+    }
     return {
-      updates,
-      fileUrls: await this.#fileUrls([...sha1s]),
+      updates: updates.finish(),
+      fileUrls: await this.#fileUrls(sha1s),
       release() {
         for (const release of releases) release();
       },
     };
   }
 
-  async #fileUrls(sha1s: readonly Sha1Hex[]): Promise<string> {
-    if (sha1s.length === 0) return '';
-    const version = this.#view.version();
-    if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) {
-      this.#urls.clear();
-      this.#urlsVersion = version;
+  /** Finds the items that are missing. @returns false if one of them is not in the store */
+  async #complete(
+    identities: readonly UpdateIdentity[],
+    names: readonly string[],
+    items: (Item | KeptItem | undefined)[],
+    keep: (release: () => void) => void,
+  ): Promise<boolean> {
+    const wanted = new Map<string, UpdateIdentity>();
+    for (const [index, name] of names.entries()) {
+      if (items[index] === undefined) wanted.set(name, identities[index] as UpdateIdentity);
     }
-    const unknown = sha1s.filter((sha1) => !this.#urls.has(sha1));
-    if (unknown.length > 0) {
+    const read = new Map<string, Item>(await this.#prepared?.read([...wanted.keys()], keep));
+    const missing = [...wanted].flatMap(([name, identity]) => (read.has(name) ? [] : [identity]));
+    if (missing.length > 0) {
+      const revisions: FoundRevision[] = [];
+      for (const revision of await this.#view.findRevisions(missing)) {
+        if (revision === undefined) return false;
+        revisions.push(revision);
+      }
+      for await (const [name, item] of this.#build(revisions)) read.set(name, item);
+    }
+    for (const [index, name] of names.entries()) items[index] ??= read.get(name);
+    return true;
+  }
+
+  async #fileUrls(sha1s: ReadonlySet<Sha1Hex>): Promise<string> {
+    if (sha1s.size === 0) return '';
+    const now = performance.now();
+    if (now - this.#urlsLookedAt > URL_LIFE_MS) {
+      const version = this.#view.version();
+      if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) this.#urls.clear();
+      this.#urlsVersion = version;
+      this.#urlsLookedAt = now;
+    }
+    for (;;) {
+      let urls = '';
+      const unknown: Sha1Hex[] = [];
+      for (const sha1 of sha1s) {
+        const url = this.#urls.get(sha1);
+        if (url === undefined) unknown.push(sha1);
+        else urls += url;
+      }
+      if (unknown.length === 0) return urls;
+      // Another call may empty the map meanwhile; what is missing then is looked up again.
       const locations = await this.#documents.fileLocations(unknown);
       for (const sha1 of unknown) this.#urls.set(sha1, writeFileUrl(sha1, locations.get(sha1)));
     }
-    // The map may have been emptied meanwhile by another call; what is missing then is looked up again.
-    if (sha1s.some((sha1) => !this.#urls.has(sha1))) return this.#fileUrls(sha1s);
-    let urls = '';
-    for (const sha1 of sha1s) urls += this.#urls.get(sha1);
-    return urls;
   }
 
   async *#build(
@@ -197,9 +230,41 @@ export class UpdateDataSource {
     this.#size += sizeOf(item);
     for (const [oldest, { bytes, fileSha1s }] of this.#items) {
       if (this.#size <= this.#maxSize) break;
-      this.#items.delete(oldest);
-      this.#size -= sizeOf({ bytes, fileSha1s });
+      this.#drop(oldest, { bytes, fileSha1s });
     }
+  }
+
+  #drop(name: string, item: Item): void {
+    this.#items.delete(name);
+    this.#size -= sizeOf(item);
+  }
+}
+
+/** Neighbours in one piece of memory become one piece: every piece that is sent has its price. */
+class PieceList {
+  readonly #pieces: Uint8Array[] = [];
+  #bytes: Uint8Array | undefined;
+  #start = 0;
+  #end = 0;
+
+  add(bytes: Uint8Array, offset: number, size: number): void {
+    const start = bytes.byteOffset + offset;
+    if (bytes.buffer !== this.#bytes?.buffer || start !== this.#end) {
+      this.#flush();
+      this.#bytes = bytes;
+      this.#start = start;
+    }
+    this.#end = start + size;
+  }
+
+  finish(): readonly Uint8Array[] {
+    this.#flush();
+    return this.#pieces;
+  }
+
+  #flush(): void {
+    if (this.#bytes === undefined) return;
+    this.#pieces.push(new Uint8Array(this.#bytes.buffer, this.#start, this.#end - this.#start));
   }
 }
 

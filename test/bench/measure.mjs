@@ -63,16 +63,25 @@ export async function run(command, args, options = {}) {
 /** Ticks per second of the times in /proc, on every Linux that people run. */
 const CLOCK_TICKS = 100;
 
-function lookAt(pid) {
+/**
+ * A running process, on Linux.
+ *
+ * @returns {{ peakBytes: number, residentBytes: number, cpuMs: number } | undefined} cpuMs: user and system, since its
+ *   start; undefined once it has ended, and on other systems
+ */
+export function lookAt(pid) {
   try {
-    const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    if (match === null) return undefined;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const match = /^VmHWM:\s+(\d+) kB$/m.exec(status);
+    const resident = /^VmRSS:\s+(\d+) kB$/m.exec(status);
+    if (match === null || resident === null) return undefined;
     // The name in parentheses may hold anything; utime and stime are fields 14 and 15.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ');
     const ticks = Number(fields[11]) + Number(fields[12]);
-    return { peakBytes: Number(match[1]) * 1024, cpuMs: (ticks * 1000) / CLOCK_TICKS };
+    const residentBytes = Number(resident[1]) * 1024;
+    return { peakBytes: Number(match[1]) * 1024, residentBytes, cpuMs: (ticks * 1000) / CLOCK_TICKS };
   } catch {
     return undefined; // it has ended
   }

@@ -1,6 +1,6 @@
 // npm run bench [-- <table> ...] [-- --revisions N] [--rounds N] [--large] [--cli <script>]
 //
-// Tables: startup, import, export, query, store, content, sync; all of them if none is named. Each measures the program as people
+// Tables: startup, import, export, query, store, content, sync, serve; all of them if none is named. Each measures the program as people
 // run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,10 +12,11 @@ import { inventFiles, makeContentTree, writeContentPackage } from './content-tre
 import { loadGenerator } from './generator.mjs';
 import { interleave, isInstalled, median, run } from './measure.mjs';
 import { overheadRow, printTable, ratioRow } from './report.mjs';
+import { benchServe } from './serve.mjs';
 import { startUpstream } from './upstream.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
-const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content', 'sync'];
+const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content', 'sync', 'serve'];
 const MEGABYTE = 1e6;
 
 const IMPORT_LIMIT = 4;
@@ -546,6 +547,22 @@ function syncRows(where, result, requests, limit) {
   ];
 }
 
+async function serve() {
+  const count = Math.min(revisions, SYNC_REVISIONS);
+  const { paths } = await makePackages(count);
+  const directory = fresh('data-serve');
+  await run(...importInto(directory, paths['xml.gz']));
+  const content = async (size) => {
+    const tree = fresh('tree-serve');
+    const [file] = makeContentTree(tree, [size]);
+    const known = await contentDirectory('serve-content', [file], tree);
+    await run(...wsusutil('reset', '--offline', '--data-dir', known, '--quiet'));
+    return { tree, sha1: file.sha1, directory: known };
+  };
+  const rows = await benchServe({ wsusutil, directory, content, rounds, scratch, fresh });
+  show(`Serving ${count} revisions, and content`, rows);
+}
+
 /**
  * As `interleave`, with processor time and memory.
  *
@@ -579,7 +596,7 @@ async function interleaveUsage(rounds, commands) {
 }
 
 try {
-  const measure = { startup, import: importTable, export: exportTable, query, store, content, sync };
+  const measure = { startup, import: importTable, export: exportTable, query, store, content, sync, serve };
   console.log(
     `Node ${process.version}, ${process.platform}-${process.arch}; medians of ${rounds} interleaved rounds`,
   );

@@ -135,8 +135,20 @@ function idAndDeltaOf(element: SoapElement): IdAndDelta {
   return { id: guidOf(id), delta: optionalBoolean(element, 'Delta') ?? false };
 }
 
-/** @param maxLength what `GetConfigData` told */
-export function readUpdateIds(call: SoapElement, maxLength: number): readonly UpdateIdentity[] {
+/**
+ * @param maxLength what `GetConfigData` told
+ * @param plain the list, if it was read already (soap/request-reader.ts)
+ */
+export function readUpdateIds(
+  call: SoapElement,
+  maxLength: number,
+  plain: readonly UpdateIdentity[] | undefined,
+): readonly UpdateIdentity[] {
+  const list = childOf(call, 'updateIds');
+  if (plain !== undefined && list !== undefined && list.children.length === 0 && list.text === '') {
+    if (plain.length > maxLength) throw new InvalidParameter('updateIds');
+    return plain;
+  }
   return listOf(call, 'updateIds', 'UpdateIdentity', identityOf, maxLength);
 }
 

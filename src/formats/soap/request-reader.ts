@@ -1,6 +1,7 @@
 /** Requests, as a server reads them: SOAP 1.1 or 1.2, one child of the body, headers passed over (server-sync-protocol 2.1). */
 import { isUtf8 } from 'node:buffer';
 import { isWsusutilError, WsusutilError } from '../../errors.js';
+import type { UpdateIdentity } from '../../model/update-identity.js';
 import { groupDigits } from '../group-digits.js';
 import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
 import { SOAP_11_NAMESPACE, SOAP_12_NAMESPACE } from './envelope.js';
@@ -16,6 +17,11 @@ export interface SoapCall {
   readonly namespace: string;
   /** the child; what is in another namespace than it is left out */
   readonly element: SoapElement;
+  /**
+   * What its `updateIds` holds, where that is written as everybody writes it; the element itself is empty then. Undefined:
+   * look at the element.
+   */
+  readonly updateIds: readonly UpdateIdentity[] | undefined;
 }
 
 /** open elements at one time; real requests have 7 */
@@ -23,6 +29,8 @@ const MAX_DEPTH = 32;
 /** Elements of one request. 10,000 items of three each, which is more than any operation takes. */
 const MAX_ELEMENTS = 50_000;
 const MAX_ATTRIBUTES = 64;
+/** Items of a list that is read without the parser. */
+const MAX_UPDATE_IDS = 1_000;
 
 const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const ENVELOPE = 1;
@@ -46,12 +54,47 @@ export function readSoapCall(body: Uint8Array): SoapCall {
   const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const reader = new CallReader();
   try {
-    reader.read(bytes.toString('latin1', isMarked ? 3 : 0));
+    const text = bytes.toString('latin1', isMarked ? 3 : 0);
+    const found = takeUpdateIds(text);
+    reader.read(found?.rest ?? text);
+    if (found !== undefined) return { ...reader.call(), updateIds: found.updateIds };
   } catch (error) {
     if (isWsusutilError(error, 'XML_MALFORMED')) throw malformed(error.message, error);
     throw error;
   }
   return reader.call();
+}
+
+const LIST_START = '<updateIds>';
+const LIST_END = '</updateIds>';
+const PLAIN_IDENTITY =
+  /<UpdateIdentity><UpdateID>([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})<\/UpdateID><RevisionNumber>([0-9]{1,9})<\/RevisionNumber><\/UpdateIdentity>/y;
+
+/**
+ * The list that makes nearly all of the requests for documents, read without a parser: it takes a fifth of the time. Whatever
+ * is not exactly as usual is left to the parser: white space between the elements, prefixes, attributes, comments,
+ * CDATA, a second list.
+ */
+function takeUpdateIds(
+  text: string,
+): { readonly rest: string; readonly updateIds: readonly UpdateIdentity[] } | undefined {
+  const start = text.indexOf(LIST_START);
+  if (start < 0 || text.includes('<!')) return undefined;
+  const inside = start + LIST_START.length;
+  const end = text.indexOf(LIST_END, inside);
+  if (end < 0 || text.includes(LIST_START, inside)) return undefined;
+  const updateIds: UpdateIdentity[] = [];
+  PLAIN_IDENTITY.lastIndex = inside;
+  let position = inside;
+  for (;;) {
+    const match = PLAIN_IDENTITY.exec(text);
+    if (match === null) break;
+    if (updateIds.length === MAX_UPDATE_IDS) return undefined; // whether that is too many is not decided here
+    position = PLAIN_IDENTITY.lastIndex;
+    updateIds.push({ updateId: match[1] as string, revisionNumber: Number(match[2]) });
+  }
+  if (position !== end) return undefined;
+  return { rest: text.slice(0, inside) + text.slice(end), updateIds };
 }
 
 class CallReader {
@@ -86,6 +129,7 @@ class CallReader {
       operation: this.#result.local,
       namespace: this.#namespace,
       element: this.#result,
+      updateIds: undefined,
     };
   }
 

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { readUpdateIds } from '../../../src/formats/server-sync/requests.js';
+import { readSoapCall } from '../../../src/formats/soap/request-reader.js';
+
+const ID = '6407468e-edc7-4ecd-8c32-521f64cee65e';
+const one = (id = ID, number = '101') =>
+  `<UpdateIdentity><UpdateID>${id}</UpdateID><RevisionNumber>${number}</RevisionNumber></UpdateIdentity>`;
+const NAMESPACE = 'http://www.microsoft.com/SoftwareDistribution';
+const call = (list: string, head = '') =>
+  Buffer.from(
+    `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/">${head}<s:Body><GetUpdateData xmlns="${NAMESPACE}"><cookie/>${list}</GetUpdateData></s:Body></s:Envelope>`,
+  );
+const read = (bytes: Buffer) => {
+  const { element, updateIds } = readSoapCall(bytes);
+  return { isPlain: updateIds !== undefined, ids: readUpdateIds(element, 3, updateIds) };
+};
+
+test.each<[string, string, boolean]>([
+  ['as everybody writes it', `<updateIds>${one()}</updateIds>`, true],
+  ['in capitals', `<updateIds>${one(ID.toUpperCase())}</updateIds>`, false],
+  ['with white space', `<updateIds>\n ${one()}\n</updateIds>`, false],
+  ['with an attribute', `<updateIds a="b">${one()}</updateIds>`, false],
+  [
+    'with a prefix',
+    `<p:updateIds xmlns:p="${NAMESPACE}">${one().replaceAll(/<(\/?)/g, '<$1p:')}</p:updateIds>`,
+    false,
+  ],
+  ['with a comment', `<updateIds><!-- x -->${one()}</updateIds>`, false],
+])('a list %s is read to the same ids', (_how, list, isPlain) => {
+  expect(read(call(list))).toEqual({ isPlain, ids: [{ updateId: ID, revisionNumber: 101 }] });
+});
+
+test('an empty list is one', () => {
+  expect(read(call('<updateIds></updateIds>')).ids).toEqual([]);
+});
+
+test.each<[string, Buffer]>([
+  ['too long', call(`<updateIds>${one().repeat(4)}</updateIds>`)],
+  ['missing', call('')],
+  ['only in the header', call('', `<s:Header><updateIds>${one()}</updateIds></s:Header>`)],
+  ['in a namespace of its own', call(`<updateIds xmlns="urn:x">${one()}</updateIds>`)],
+  ['with an id that is none', call(`<updateIds>${one(`${ID}0`)}</updateIds>`)],
+  ['with a number that is none', call(`<updateIds>${one(ID, '-1')}</updateIds>`)],
+])('a list that is %s is refused', (_how, bytes) => {
+  expect(() => read(bytes)).toThrow('updateIds');
+});
