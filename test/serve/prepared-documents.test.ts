@@ -188,3 +188,25 @@ test('a running server prepares what comes to its store', async () => {
   stop.abort();
   await preparing;
 });
+
+test('documents asked for often are sent from memory, within its bound, and are the same', async () => {
+  const { store } = await openTestStore();
+  const folder = testFolder();
+  await importUpdates(store, UPDATES);
+  await (await prepareAll(folder, store)).prepared.close();
+  const checks = await (await store.serveView()).documentChecks();
+  const expected = await answerOf(new UpdateDataSource(await store.serveView(), store));
+  const fileSize = readFileSync(join(folder, readdirSync(folder)[0] ?? '')).length;
+  for (const [bound, kept] of [
+    [fileSize - 1, 0],
+    [fileSize, fileSize],
+  ] as const) {
+    const prepared = await PreparedDocuments.open(folder, store.serverId, checks, bound);
+    if (prepared === undefined) throw new Error('it cannot be opened');
+    const source = new UpdateDataSource(await store.serveView(), store);
+    source.use(prepared);
+    for (let round = 0; round < 40; round++) expect(await answerOf(source)).toBe(expected);
+    expect([prepared.keptSize, source.size]).toEqual([kept, kept]);
+    await prepared.close();
+  }
+});
