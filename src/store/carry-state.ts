@@ -1,6 +1,6 @@
 /** What the store remembers of transfer packages: those made here, by destination, and those that were imported. */
 import type { Sha1Hex } from '../model/digest.js';
-import type { RevisionKey } from './metadata-store.js';
+import type { RevisionKey } from './revisions.js';
 
 /** First and last key of a run of revisions, both of it. */
 export type KeyRange = readonly [first: RevisionKey, last: RevisionKey];

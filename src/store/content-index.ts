@@ -4,7 +4,7 @@
  */
 import type { ContentFileKind, ContentRecord, WantedFile } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
-import type { RevisionKey, RevisionSummary } from './metadata-store.js';
+import type { RevisionKey, RevisionSummary } from './revisions.js';
 
 /** Which of the files that the metadata calls for. Conditions are ANDed. */
 export interface ContentScope {

@@ -5,7 +5,7 @@
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
-import type { RevisionKey } from './metadata-store.js';
+import type { RevisionKey } from './revisions.js';
 
 /** The store's own number of an update, also of one that is only named so far. */
 export type UpdateKey = number;
