@@ -108,6 +108,9 @@ export class Catalogue {
   async #load(): Promise<void> {
     const version = this.#view.version();
     if (version === this.#version) return;
+    // An import that was taken back takes the newest revisions away, and keys are never given out again.
+    const { key } = this.#point;
+    if (key > 0 && (await this.#view.documentDigest(key)) === undefined) this.#forget();
     const first = this.#revisions.length;
     for (const revision of await this.#view.revisionsAfter(this.#point.key)) {
       const place = this.#revisions.push(revision) - 1;
@@ -124,6 +127,13 @@ export class Catalogue {
       this.#point = (await pointOf(this.#view, newest.key)) ?? { key: newest.key, check: 0 };
     }
     this.#version = version;
+  }
+
+  #forget(): void {
+    for (const list of [this.#revisions, this.#offeredAt, this.#order, this.#waiting]) list.length = 0;
+    this.#places.clear();
+    this.#offeredCount = 0;
+    this.#point = { key: 0, check: 0 };
   }
 
   /** Finds out what is complete now. What was complete before stays as it is: all that comes has a higher key. */

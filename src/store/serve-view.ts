@@ -1,6 +1,7 @@
 /**
- * What a server of this store reads of it. Revisions never change and never go, so a number, an identity or a document
- * that was true stays true; what grows is told by {@link ServeView.revisionsAfter}.
+ * What a server of this store reads of it. Revisions never change, and go only if the import that brought them is taken
+ * back: then from the newest one down, and their keys are not given out again. What grows is told by
+ * {@link ServeView.revisionsAfter}.
  */
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Catalogue, type ListRequest } from '../../src/serve/catalogue.js';
+import { openMetadataStore } from '../../src/store/open-store.js';
 import type { ServedRevision, ServeView } from '../../src/store/serve-view.js';
 import {
   type BuiltUpdate,
   idOf,
   importUpdates,
   makeUpdate,
+  now,
   openTestStore,
   type UpdateOptions,
 } from '../store/update-builder.js';
@@ -292,4 +294,36 @@ test('law: a downstream that takes every delta never has an update without what 
     }),
     { numRuns: 300 },
   );
+});
+
+test('an import that was taken back is offered no longer, and what comes after it is', async () => {
+  const { store, path } = await openTestStore();
+  const reader = await openMetadataStore(path, { mode: 'read', now });
+  onTestFinished(() => reader.close());
+  await importUpdates(store, [...CONFIG, software(10)]);
+  const catalogue = new Catalogue(await reader.serveView());
+  const list = async () => {
+    await catalogue.refresh();
+    const { revisions } = await catalogue.list({
+      since: 0,
+      configKnownTo: Number.MAX_SAFE_INTEGER,
+      getConfig: false,
+      ...CHOSEN,
+    });
+    return revisions.map(({ updateId }) => updateId);
+  };
+  await importUpdates(store, [software(11), software(12)]);
+  expect(await list()).toEqual([10, 11, 12].map(idOf));
+  await store.undoImport(({ package: taken }) => ({
+    action: 'undo',
+    package: taken,
+    startedAt: 0,
+    finishedAt: 0,
+    outcome: 'complete',
+    details: {},
+  }));
+  expect(await list()).toEqual([idOf(10)]);
+  expect(catalogue.revisionCount).toBe(CONFIG.length + 1);
+  await importUpdates(store, [software(13)]);
+  expect(await list()).toEqual([10, 13].map(idOf));
 });
