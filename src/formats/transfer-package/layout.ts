@@ -106,14 +106,14 @@ const UNKNOWN_DIGEST: Sha256Hex = '0'.repeat(64);
 export function layOutVolumes(draft: TransferDraft, options: LayoutOptions = {}): VolumeLayout {
   const { volumeSize, signal } = options;
   if (draft.entries.length > MAX_ENTRIES) throw tooMany('files', draft.entries.length, MAX_ENTRIES);
-  const sorted = [...draft.entries].sort(byKindAndPath);
+  const sorted = { ...draft, entries: [...draft.entries].sort(byKindAndPath) };
   const signatures = signaturesSize(options.signatureSizes ?? []);
   for (let assumedSize = 0; ; ) {
     throwIfInterrupted(signal, 'laying out the volumes of a package');
     const entries =
       volumeSize === undefined
-        ? sorted.map((each) => ({ ...each, volume: 1 }))
-        : distribute(sorted, volumeSize - signatures, assumedSize);
+        ? inOneVolume(sorted.entries)
+        : distribute(sorted, volumeSize, signatures, assumedSize);
     const laidOut = describe(draft, entries);
     if (laidOut.manifestSize > MAX_MANIFEST_SIZE) {
       throw tooMany('bytes of manifest', laidOut.manifestSize, MAX_MANIFEST_SIZE);
@@ -155,6 +155,9 @@ function byKindAndPath(one: DraftEntry, other: DraftEntry): number {
   return one.path < other.path ? -1 : one.path > other.path ? 1 : 0;
 }
 
+const inOneVolume = (files: readonly DraftEntry[]): TransferEntry[] =>
+  files.map((each) => ({ ...each, volume: 1 }));
+
 interface OpenVolume {
   readonly number: number;
   /** bytes left for entries */
@@ -162,8 +165,22 @@ interface OpenVolume {
 }
 
 /** First volume with room; a file that fits none starts a new one, and is cut only if that is too small too. */
-function distribute(drafts: readonly DraftEntry[], limit: number, manifestSize: number): TransferEntry[] {
-  const usable = Math.floor(limit / BLOCK_SIZE) * BLOCK_SIZE;
+function distribute(
+  draft: TransferDraft,
+  volumeSize: number,
+  signatures: number,
+  manifestSize: number,
+): TransferEntry[] {
+  const usable = Math.floor((volumeSize - signatures) / BLOCK_SIZE) * BLOCK_SIZE;
+  const tooSmall = (): WsusutilError => {
+    const inOne = describe(draft, inOneVolume(draft.entries));
+    const least = groupDigits(emptyVolumeSize(1, inOne.manifestSize) + signatures);
+    return new WsusutilError(
+      'USAGE',
+      `Volumes of ${groupDigits(volumeSize)} bytes are too small: each begins with the list of all files and its signatures, at least ${least} bytes`,
+      { hint: 'Choose larger volumes.' },
+    );
+  };
   const open: OpenVolume[] = [];
   let latest: OpenVolume | undefined;
   let count = 0;
@@ -179,7 +196,7 @@ function distribute(drafts: readonly DraftEntry[], limit: number, manifestSize: 
       );
     }
     const volume = { number: count, room: usable - emptyVolumeSize(count, manifestSize) };
-    if (volume.room < MIN_ROOM) throw tooSmall(limit, usable - volume.room + MIN_ROOM);
+    if (volume.room < MIN_ROOM) throw tooSmall();
     if (open.length === OPEN_VOLUMES) {
       const fullest = open.reduce((one, other) => (other.room < one.room ? other : one));
       open.splice(open.indexOf(fullest), 1);
@@ -189,17 +206,17 @@ function distribute(drafts: readonly DraftEntry[], limit: number, manifestSize: 
     return volume;
   };
 
-  return drafts.map((draft): TransferEntry => {
-    const needed = tarEntrySize(draft.path, draft.size);
+  return draft.entries.map((file): TransferEntry => {
+    const needed = tarEntrySize(file.path, file.size);
     let volume = open.find(({ room }) => room >= needed);
     if (volume === undefined) {
       const fresh = usable - emptyVolumeSize(count + 1, manifestSize);
-      if (needed > fresh && draft.size > 1) return cut(draft, latest, startVolume, usable);
+      if (needed > fresh && file.size > 1) return cut(file, latest, startVolume, usable);
       volume = startVolume();
-      if (needed > volume.room) throw tooSmall(limit, usable - volume.room + needed);
+      if (needed > volume.room) throw tooSmall();
     }
     volume.room -= needed;
-    return { ...draft, volume: volume.number };
+    return { ...file, volume: volume.number };
   });
 }
 
@@ -295,13 +312,5 @@ function tooMany(what: string, count: number, limit: number): WsusutilError {
     'LIMIT_EXCEEDED',
     `The package would have ${groupDigits(count)} ${what}; at most ${groupDigits(limit)} are possible`,
     { hint: 'Export less at once.' },
-  );
-}
-
-function tooSmall(limit: number, needed: number): WsusutilError {
-  return new WsusutilError(
-    'USAGE',
-    `Volumes of ${groupDigits(limit)} bytes are too small: each begins with a list of all files, and needs more than ${groupDigits(needed)} bytes`,
-    { hint: 'Choose larger volumes.' },
   );
 }

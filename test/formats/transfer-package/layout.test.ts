@@ -61,6 +61,17 @@ test('the list of files may be most of a volume; where it leaves no room the siz
   }
 });
 
+test('a refusal names the size that was asked for, and counts the signatures in what is needed', () => {
+  const sizes = [61_237, 185, 38_779, 1737, 88_241, 46_081, 61_609, 83_368];
+  const entries = sizes.map((size, index) => file(index, size));
+  const layOut = (signatureSizes: number[]) =>
+    layOutVolumes({ ...EMPTY_DRAFT, entries }, { volumeSize: 8192, signatureSizes });
+  const refusal = (needed: string) =>
+    `Volumes of 8,192 bytes are too small: each begins with the list of all files and its signatures, at least ${needed} bytes`;
+  expect(() => layOut([])).toThrow(refusal('5,632'));
+  expect(() => layOut([513, 1])).toThrow(refusal('8,192'));
+});
+
 test('more volumes than are possible are refused', () => {
   const entries = [file(1, 20 * GIB)];
   expect(() => layOutVolumes({ ...EMPTY_DRAFT, entries }, { volumeSize: 1_300_000 })).toThrow(
