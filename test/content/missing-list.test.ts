@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { reset } from '../../src/commands/reset.js';
+import { reset } from '../../src/commands/content/reset.js';
 import { checkListTarget, readMissingList, writeMissingList } from '../../src/content/missing-list.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { runCommand } from '../commands/command-context.js';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { exportCommand } from '../../src/commands/export.js';
+import { exportCommand } from '../../src/commands/packages/export.js';
 import { extractCabinet } from '../../src/formats/cab/read-cabinet.js';
 import { DEFAULT_LANGUAGES } from '../../src/model/language.js';
 import { formatIdentity, type UpdateIdentity } from '../../src/model/update-identity.js';

@@ -3,7 +3,7 @@ import { appendFile, mkdir, rename, rm, utimes, writeFile } from 'node:fs/promis
 import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { reset } from '../../src/commands/reset.js';
+import { reset } from '../../src/commands/content/reset.js';
 import { runCommand } from '../commands/command-context.js';
 import { importUpdates, makeUpdate, openTestStore } from '../store/update-builder.js';
 import { startServer, storePathIn, type TestServer } from './serve-setup.js';

@@ -1,0 +1,199 @@
+import { resolve } from 'node:path';
+import { planTransfer, type TransferPlan } from '../../carry/plan-transfer.js';
+import { openContentRunner } from '../../content/content-runner.js';
+import { hasContentFolder } from '../../content/content-tree.js';
+import { WsusutilError } from '../../errors.js';
+import { parseSize } from '../../query/parse-size.js';
+import { ownContentFolder } from '../content/content-folder.js';
+import { formatAmount, ifAny } from '../content/content-report.js';
+import { defineCommand } from '../declaration.js';
+import type { Outcome } from '../outcome.js';
+import { formatCount, formatQuantity, formatSize } from '../quantities.js';
+import { CHOICE_OPTIONS, checkChoice, choiceTextOf, resolveChoice } from './filter-options.js';
+import {
+  baseOf,
+  checkTransferOptions,
+  comparedSettings,
+  destinationOf,
+  isTransferPackage,
+  kindsOf,
+  needOf,
+  TRANSFER_EXPORT_OPTIONS,
+  volumeSizeOf,
+} from './transfer-options.js';
+
+/** bytes a second of a medium nobody has measured: a USB 3 stick */
+const USUAL_SPEED = 40 * 1024 * 1024;
+
+export const planExport = defineCommand({
+  name: 'plan export',
+  summary: 'Show what a transfer package would hold: volumes, bytes, time; write nothing',
+  description: [
+    'Says what "wsusutil export" to a .tar with the same options would write: how many volumes of which size, how long copying takes, whether it fits here and what the other side needs, and which wanted files are not here.',
+  ],
+  inRealTool: false,
+  needsDataDirectory: true,
+  positionals: [
+    {
+      name: 'package',
+      description: 'Path of the package that would be created (default: carry.tar in this folder)',
+      required: false,
+      kind: 'file',
+    },
+  ],
+  options: {
+    ...CHOICE_OPTIONS,
+    ...TRANSFER_EXPORT_OPTIONS,
+    speed: {
+      type: 'string',
+      value: 'size',
+      description: 'Bytes a second that the medium takes, e.g. 100M (default: 40M)',
+    },
+  },
+  notes: [
+    'Metadata is estimated from how well the store compresses it; sizes of content are exact. Files that no check has found right are read.',
+  ],
+  examples: [
+    'wsusutil plan export --volume-size dvd',
+    'wsusutil plan export /media/usb/carry.tar --since-last',
+  ],
+  check({ positionals, options }, now) {
+    checkChoice(options, now);
+    checkTransferOptions(options);
+    if (positionals.package !== undefined && !isTransferPackage(positionals.package)) {
+      throw new WsusutilError('USAGE', `${positionals.package} is not the name of a transfer package`, {
+        hint: 'Give a name that ends in .tar; for other packages run "wsusutil export --dry-run".',
+      });
+    }
+    if (options.speed !== undefined) parseSize(options.speed);
+  },
+  async run({ positionals, options }, context) {
+    const path = resolve(positionals.package ?? 'carry.tar');
+    const directory = await context.dataDirectory();
+    const store = await context.openStore('read');
+    const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
+    try {
+      const found = await ownContentFolder(directory, runner);
+      const speed = options.speed === undefined ? USUAL_SPEED : parseSize(options.speed);
+      const plan = await planTransfer({
+        path,
+        store,
+        contentFolder: (await hasContentFolder(found)) ? found : undefined,
+        runner,
+        destination: destinationOf(options),
+        base: baseOf(options),
+        filter: await resolveChoice(options, store, context.now()),
+        filterText: choiceTextOf(options),
+        kinds: kindsOf(options),
+        need: await needOf(options),
+        settings: await comparedSettings(directory.settingsPath),
+        toolVersion: context.toolVersion,
+        volumeSize: volumeSizeOf(options),
+        signerCount: 1,
+        speed,
+        now: context.now,
+        signal: context.signal,
+        report: context.report,
+      });
+      return outcomeOf(plan, speed);
+    } finally {
+      await runner.close();
+      await store.close();
+    }
+  },
+});
+
+function outcomeOf(plan: TransferPlan, speed: number): Outcome {
+  const {
+    manifest,
+    volumes,
+    size,
+    seconds,
+    free,
+    fits,
+    neededThere,
+    largestVolume,
+    fitsFat32,
+    held,
+    missing,
+  } = plan;
+  const { counts, destination, sequence, followsSequence } = manifest;
+  return {
+    status: fits ? 'complete' : 'incomplete',
+    result: {
+      destination,
+      sequence,
+      followsSequence,
+      counts,
+      volumes,
+      size,
+      speed,
+      seconds: seconds ?? null,
+      free: free ?? null,
+      fits,
+      neededThere,
+      largestVolume,
+      fitsFat32,
+      held,
+      missing,
+    },
+    view: [
+      {
+        kind: 'table',
+        columns: [
+          { title: 'Volume', flexible: true },
+          { title: 'Size', align: 'right' },
+          { title: 'Files', align: 'right' },
+        ],
+        rows: volumes.map(({ path, size: each, files }) => [path, formatSize(each), formatCount(files)]),
+        emptyText: '',
+      },
+      {
+        kind: 'fields',
+        fields: [
+          ['Package', `${sequence} for ${destination}`],
+          ['Builds on', followsSequence === null ? 'nothing' : `package ${followsSequence}`],
+          ['Revisions', formatCount(counts.revisions)],
+          ['Content files', `${formatCount(counts.contentFiles)} (${formatSize(counts.contentSize)})`],
+          ['Licence texts', `${formatCount(counts.licences)} (${formatSize(counts.licenceSize)})`],
+          ['There already', ifAny(held)],
+          [
+            'Not here',
+            missing.files === 0 ? undefined : `${formatAmount(missing)} that wanted updates call for`,
+          ],
+          ['In all', `${formatQuantity(volumes.length, 'volume')}, about ${formatSize(size)}`],
+          [
+            'Copying takes',
+            seconds === undefined
+              ? undefined
+              : `about ${describeTime(seconds)} at ${formatSize(speed)} a second, each way`,
+          ],
+          ['Free here', free === undefined ? undefined : formatSize(free)],
+          [
+            'Needed there',
+            `${formatSize(neededThere.content)} for content, about ${formatSize(neededThere.metadata)} for metadata`,
+          ],
+          [
+            'FAT32',
+            fitsFat32 ? 'every volume can lie on it' : 'files are too large for it: --volume-size fat32',
+          ],
+        ],
+      },
+      {
+        kind: 'lines',
+        lines: [
+          fits
+            ? 'It fits. Nothing was written.'
+            : `It does not fit: ${formatSize(size - (free ?? 0))} more are needed. Nothing was written.`,
+        ],
+      },
+    ],
+  };
+}
+
+function describeTime(seconds: number): string {
+  if (seconds < 90) return formatQuantity(seconds, 'second');
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return formatQuantity(minutes, 'minute');
+  return `${formatQuantity(Math.floor(minutes / 60), 'hour')} ${formatQuantity(minutes % 60, 'minute')}`;
+}
