@@ -189,6 +189,12 @@ async function runArguments(
   return runCommand(run, declaration, input);
 }
 
+function isUnattended({ options }: CommandDeclaration, input: AnyCommandInput): boolean {
+  return Object.entries(options).some(
+    ([name, { unattended }]) => unattended === true && input.options[name] === true,
+  );
+}
+
 /** Runs one command and says how it went. */
 async function runCommand(
   run: Run,
@@ -216,9 +222,8 @@ async function runCommand(
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
     // postinstall names its log at the start, as Microsoft's does.
-    // What a timer starts says one line.
     isLogNews =
-      place.log?.isNamed === false && declaration.isSetup !== true && input.options.scheduled !== true;
+      place.log?.isNamed === false && declaration.isSetup !== true && !isUnattended(declaration, input);
     const context = createContext(run, declaration, place, log, {
       now,
       toolVersion,

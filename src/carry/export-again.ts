@@ -7,11 +7,8 @@ import { WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { signatureName } from '../formats/transfer-package/entry-names.js';
 import { quoted } from '../formats/transfer-package/errors.js';
-import {
-  manifestDigest,
-  parseManifest,
-  type TransferManifest,
-} from '../formats/transfer-package/manifest.js';
+import { manifestDigest, type TransferManifest } from '../formats/transfer-package/manifest.js';
+import { parseManifest } from '../formats/transfer-package/parse-manifest.js';
 import { writeVolume } from '../formats/transfer-package/write-volume.js';
 import type { Sha256Hex } from '../model/digest.js';
 import type { SentPackage } from '../store/carry-state.js';

@@ -78,6 +78,8 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   /** the value never appears in the log */
   readonly secret?: boolean;
+  /** a timer gives it, not a person: the run says its result and nothing besides */
+  readonly unattended?: boolean;
   /** for shell completion of the value */
   readonly completes?: 'file' | 'directory';
 }

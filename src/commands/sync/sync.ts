@@ -68,6 +68,7 @@ const OPTIONS = {
   },
   scheduled: {
     type: 'boolean',
+    unattended: true,
     description:
       'As a timer starts it: only if it is due, one line of output, two more tries at intervals of 15 minutes',
   },

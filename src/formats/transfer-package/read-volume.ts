@@ -23,10 +23,10 @@ import {
   listPieces,
   manifestDigest,
   manifestTime,
-  parseManifest,
   type TransferEntry,
   type TransferManifest,
 } from './manifest.js';
+import { parseManifest } from './parse-manifest.js';
 import {
   BLOCK_SIZE,
   describeTarHeader,

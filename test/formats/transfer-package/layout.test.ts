@@ -5,7 +5,8 @@ import {
   MAX_FAT32_FILE_SIZE,
   VOLUME_PRESETS,
 } from '../../../src/formats/transfer-package/layout.js';
-import { parseManifest, serializeManifest } from '../../../src/formats/transfer-package/manifest.js';
+import { serializeManifest } from '../../../src/formats/transfer-package/manifest.js';
+import { parseManifest } from '../../../src/formats/transfer-package/parse-manifest.js';
 import { EMPTY_DRAFT } from './transfer-builder.js';
 
 const DIGEST = 'A'.repeat(64);

@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { WsusutilError } from '../../../src/errors.js';
 import { TRANSFER_LIMITS } from '../../../src/formats/transfer-package/limits.js';
 import {
-  parseManifest,
   serializeManifest,
   type TransferEntry,
   type TransferManifest,
 } from '../../../src/formats/transfer-package/manifest.js';
+import { parseManifest } from '../../../src/formats/transfer-package/parse-manifest.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import { type BuiltPackage, buildPackage, sealManifest } from './transfer-builder.js';
 

@@ -4,11 +4,11 @@ import { WsusutilError } from '../../../src/errors.js';
 import { joinParts, TransferSet } from '../../../src/formats/transfer-package/join.js';
 import { layOutVolumes } from '../../../src/formats/transfer-package/layout.js';
 import {
-  parseManifest,
   pieceOf,
   serializeManifest,
   type TransferEntry,
 } from '../../../src/formats/transfer-package/manifest.js';
+import { parseManifest } from '../../../src/formats/transfer-package/parse-manifest.js';
 import { readVolume } from '../../../src/formats/transfer-package/read-volume.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import {
