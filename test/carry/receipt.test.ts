@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { acknowledge, listReceipts } from '../../src/carry/acknowledge.js';
 import { MAX_RECEIPT_SEQUENCE, readReceipt, writeReceipt } from '../../src/carry/receipt.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { makeUpdate, now, testFolder } from '../store/update-builder.js';
 import { exportFrom, feed, importInto, openSite } from './carry-setup.js';
 

@@ -1,7 +1,6 @@
 /** Packages in several volumes: any order, one at a time, lost, damaged, made again. */
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { exportAgain } from '../../src/carry/export-again.js';
 import { planTransfer } from '../../src/carry/plan-transfer.js';
@@ -9,6 +8,7 @@ import { verifyTransfer } from '../../src/carry/verify-transfer.js';
 import { openContentRunner } from '../../src/content/content-runner.js';
 import { makeFile, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { now, testFolder } from '../store/update-builder.js';
 import {
   exportFrom,

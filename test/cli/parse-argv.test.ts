@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   findCommand,
@@ -8,6 +7,7 @@ import {
   unknownCommand,
 } from '../../src/cli/parse-argv.js';
 import { defineCommand } from '../../src/commands/declaration.js';
+import { fc } from '../helpers/properties.js';
 
 const sample = defineCommand({
   name: 'export',

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   cut,
@@ -10,6 +9,7 @@ import {
   redact,
   wrap,
 } from '../../src/cli/text.js';
+import { fc } from '../helpers/properties.js';
 
 test.each([
   ['abc', 3],

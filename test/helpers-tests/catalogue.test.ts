@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { SaxesParser } from 'saxes';
 import { expect, test } from 'vitest';
 import { digestFromBase64 } from '../../src/model/digest.js';
@@ -9,6 +8,7 @@ import {
   generateCatalogue,
   MIN_REVISIONS,
 } from '../helpers/catalogue/generate-catalogue.js';
+import { fc } from '../helpers/properties.js';
 
 const UPDATE = 'http://schemas.microsoft.com/msus/2002/12/Update';
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type DailySchedule,
@@ -13,6 +12,7 @@ import {
   secondTuesdayOf,
   timesOf,
 } from '../../src/model/schedule.js';
+import { fc } from '../helpers/properties.js';
 
 const minute = fc.integer({ min: 0, max: 1439 });
 const time = minute.map((minutes) => formatTime({ hour: Math.floor(minutes / 60), minute: minutes % 60 }));

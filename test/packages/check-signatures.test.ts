@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SecretKey } from '../../src/formats/minisign/secret-key.js';
 import { hashContent, parseSignature } from '../../src/formats/minisign/signature.js';
@@ -13,6 +12,7 @@ import {
 } from '../../src/packages/check-signatures.js';
 import { signFile } from '../../src/packages/sign-file.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { placeSignature, signatureText, testKey } from '../helpers/signing.js';
 import {
   importFile,

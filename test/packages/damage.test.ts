@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WsusutilError } from '../../src/errors.js';
 import { writePackage } from '../../src/packages/write-package.js';
@@ -15,6 +14,7 @@ import {
   summarize,
   temporaryFolder,
 } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
 const folder = temporaryFolder();

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { extractCabinet } from '../../src/formats/cab/read-cabinet.js';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
@@ -18,6 +17,7 @@ import {
 } from '../helpers/catalogue/generate-catalogue.js';
 import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
 import { readWhole } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { withSharedData } from '../helpers/shared-data.js';
 import {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { closeOverNeeds, keysOf, orderByNeeds, splitByNeeds } from '../../src/packages/select-revisions.js';
 import type { DependencyGraph } from '../../src/store/metadata-store.js';
+import { fc } from '../helpers/properties.js';
 
 /** needs[index]: for each need the indices that would do, oldest first. */
 function graphOf(needs: readonly (readonly (readonly number[])[])[]): DependencyGraph {

@@ -2,10 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_SECRET_SIZE, openSecretInput, type SecretInput } from '../../src/platform/secret-input.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { testFolder } from '../store/update-builder.js';
 
 /** A terminal: what is typed comes in pieces, and the mode it was put into is remembered. */

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildCategoryTree, type CategoryNode } from '../../src/query/category-tree.js';
 import type { CategoryRow } from '../../src/store/metadata-store.js';
+import { fc } from '../helpers/properties.js';
 import { idOf } from '../store/update-builder.js';
 
 function row(n: number, options: Partial<CategoryRow> = {}): CategoryRow {

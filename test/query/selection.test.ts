@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { UpdateId } from '../../src/model/update-identity.js';
 import { categoriesOf, resolveCategories } from '../../src/query/resolve-categories.js';
 import { expandSelection, markSelection } from '../../src/query/selection.js';
 import type { CategoryRow } from '../../src/store/metadata-store.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { idOf } from '../store/update-builder.js';
 
 function row(n: number, title: string, type: CategoryRow['categoryType'], ...parents: number[]): CategoryRow {

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GzipReplies } from '../../src/serve/gzip-reply.js';
+import { fc } from '../helpers/properties.js';
 
 test('law: what is compressed in pieces comes out as one whole, the second time too', async () => {
   const replies = new GzipReplies();

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { Catalogue, type ListRequest } from '../../src/serve/catalogue.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import type { ServedRevision, ServeView } from '../../src/store/serve-view.js';
+import { fc } from '../helpers/properties.js';
 import {
   type BuiltUpdate,
   idOf,

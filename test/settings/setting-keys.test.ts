@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   defaultSettings,
@@ -17,6 +16,7 @@ import {
   writeSettings,
 } from '../../src/settings/settings.js';
 import { temporaryFolder } from '../helpers/program.js';
+import { fc } from '../helpers/properties.js';
 
 const time = fc
   .tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 }))

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   createDataDirectory,
@@ -15,6 +14,7 @@ import {
   writeSettings,
 } from '../../src/settings/settings.js';
 import { temporaryFolder } from '../helpers/program.js';
+import { fc } from '../helpers/properties.js';
 
 function folder(): string {
   const { path, remove } = temporaryFolder();

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatPublicKey, type PublicKey } from '../../src/formats/minisign/public-key.js';
 import {
@@ -19,6 +18,7 @@ import {
   writeTrustList,
 } from '../../src/settings/trust-list.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { testKey } from '../helpers/signing.js';
 import { testFolder } from '../store/update-builder.js';
 

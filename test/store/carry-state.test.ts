@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { KeyRange } from '../../src/store/carry-state.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { NOW, openTestStore } from './update-builder.js';
 
 const sent = (sequence: number, followsSequence: number | undefined, destination = 'site') => ({

@@ -1,12 +1,12 @@
 /** An import that is taken back leaves the store as if it had not been. */
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/platform/sqlite.js';
 import type { AcceptedPackage } from '../../src/store/carry-state.js';
 import type { MetadataStore } from '../../src/store/metadata-store.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { failureOf, SAMPLE_HEADER } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import {
   type BuiltUpdate,
   idOf,

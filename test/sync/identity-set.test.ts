@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatIdentity } from '../../src/model/update-identity.js';
 import { IdentitySet } from '../../src/sync/identity-set.js';
+import { fc } from '../helpers/properties.js';
 
 const identity = fc.record({
   // few ids, so that many of them come twice

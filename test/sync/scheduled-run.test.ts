@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ErrorCode, WsusutilError } from '../../src/errors.js';
 import type { ProgressEvent } from '../../src/events.js';
@@ -11,6 +10,7 @@ import {
   runScheduled,
   SCHEDULED_RETRIES,
 } from '../../src/sync/scheduled-run.js';
+import { fc } from '../helpers/properties.js';
 
 const down = () => new WsusutilError('UPSTREAM_UNREACHABLE', 'The upstream cannot be reached:\nECONNREFUSED');
 

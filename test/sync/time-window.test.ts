@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   formatTimeWindow,
@@ -10,6 +9,7 @@ import {
   zoneOffsetOf,
 } from '../../src/sync/time-window.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { ManualClock } from './manual-clock.js';
 
 const MINUTE = 60_000;

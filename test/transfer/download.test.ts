@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DownloadRequest, downloadFile } from '../../src/transfer/download-file.js';
 import { type DownloadOutcome, downloadFiles } from '../../src/transfer/download-files.js';
@@ -8,6 +7,7 @@ import { type HttpClient, openHttpClient } from '../../src/transfer/http-client.
 import { type BuiltFile, makeFile } from '../content/content-builder.js';
 import { type ContentOrigin, type Fault, startContentOrigin } from '../helpers/content-origin.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { testFolder } from '../store/update-builder.js';
 
 interface Setup {

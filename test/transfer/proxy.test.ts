@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WsusutilError } from '../../src/errors.js';
 import type { HttpClientOptions } from '../../src/transfer/connections.js';
@@ -16,6 +15,7 @@ import {
   withoutSecrets,
 } from '../../src/transfer/proxy.js';
 import { failureOf } from '../helpers/package-builder.js';
+import { fc } from '../helpers/properties.js';
 import { startTestProxy, type TestProxy, type TestProxyOptions } from '../helpers/test-proxy.js';
 import { TEST_ROOT_FILE } from '../helpers/tls-files.js';
 import { closedPort, startSecureServer, startServer } from '../helpers/web-server.js';

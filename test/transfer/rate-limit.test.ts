@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
-import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openHttpClient } from '../../src/transfer/http-client.js';
 import { openRateLimiter, paced, type RateClock } from '../../src/transfer/rate-limit.js';
+import { fc } from '../helpers/properties.js';
 import { listen } from '../helpers/web-server.js';
 
 /** A clock that stands still but for those who sleep, of whom the first to wake goes first. */

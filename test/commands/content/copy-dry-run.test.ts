@@ -1,7 +1,6 @@
 /** `content copy --dry-run` foretells the run, and says what it cannot tell. */
 import { mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { contentCopy } from '../../../src/commands/content/content-copy.js';
 import { reset } from '../../../src/commands/content/reset.js';
@@ -9,6 +8,7 @@ import type { View } from '../../../src/commands/outcome.js';
 import type { CopySummary } from '../../../src/content/copy-content.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
 import { type BuiltFile, makeFile, placeFile, updateWith } from '../../content/content-builder.js';
+import { fc } from '../../helpers/properties.js';
 import { importUpdates, now, testFolder } from '../../store/update-builder.js';
 import { runCommand } from '../command-context.js';
 

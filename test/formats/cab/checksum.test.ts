@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { computeChecksum } from '../../../src/formats/cab/checksum.js';
 import { checksumOfBlock } from '../../../src/formats/cab/data-block.js';
 import { referenceChecksum } from '../../helpers/cabinet-builder.js';
+import { fc } from '../../helpers/properties.js';
 
 test('computes the worked example of the format description', () => {
   const data = Buffer.from('hello, cab\n');

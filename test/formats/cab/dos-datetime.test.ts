@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromDosDateTime, toDosDateTime } from '../../../src/formats/cab/dos-datetime.js';
+import { fc } from '../../helpers/properties.js';
 
 test('writes the date and time of the worked example', () => {
   expect(toDosDateTime(new Date('2026-01-02T03:04:06Z'))).toEqual({ date: 0x5c22, time: 0x1883 });

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LzxDecoder } from '../../../src/formats/cab/lzx.js';
 import { splitBlocks } from '../../helpers/cabinet-builder.js';
 import { encodeLzx, type LzxBlock, type LzxOptions } from '../../helpers/lzx-encoder.js';
+import { fc } from '../../helpers/properties.js';
 import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
 /** Serves all folders in turn, good and bad ones. */

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isWsusutilError, WsusutilError } from '../../../src/errors.js';
 import { type ByteSource, byteSourceOf } from '../../../src/formats/bytes.js';
@@ -17,6 +16,7 @@ import {
   storedFolder,
 } from '../../helpers/cabinet-builder.js';
 import { collectGarbage } from '../../helpers/collect-garbage.js';
+import { fc } from '../../helpers/properties.js';
 import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
 /** package-formats 6.4: one stored member, 85 bytes. */

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { byteSourceOf } from '../../../src/formats/bytes.js';
 import { extractCabinet, openCabinet } from '../../../src/formats/cab/read-cabinet.js';
@@ -9,6 +8,7 @@ import {
 } from '../../../src/formats/cab/write-cabinet.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE } from '../../../src/model/export-package.js';
 import { chunked, type PlainMember, recordingSink, writeToMemory } from '../../helpers/cabinet-writing.js';
+import { fc } from '../../helpers/properties.js';
 import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 
 const NOON = new Date('2026-01-02T12:00:00Z');

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { SaxesParser } from 'saxes';
 import { expect, test } from 'vitest';
 import {
@@ -9,6 +8,7 @@ import {
 } from '../../../src/formats/export-package/document-encoding.js';
 import type { DocumentEncoding } from '../../../src/model/export-package.js';
 import { failureOf } from '../../helpers/package-builder.js';
+import { fc } from '../../helpers/properties.js';
 
 function escaped(text: string): Buffer {
   const document = Buffer.from(text);

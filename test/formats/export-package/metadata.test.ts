@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isWsusutilError, WsusutilError } from '../../../src/errors.js';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../../../src/formats/export-package/metadata-writer.js';
 import type { RecordBatch } from '../../../src/model/export-package.js';
 import type { UpdateIdentity } from '../../../src/model/update-identity.js';
+import { fc } from '../../helpers/properties.js';
 
 const FIRST = { updateId: '11111111-2222-4333-8444-555555555501', revisionNumber: 26 };
 const SECOND = { updateId: '11111111-2222-4333-8444-555555555502', revisionNumber: 0xfffffffe };

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WsusutilError } from '../../../src/errors.js';
 import {
@@ -15,6 +14,7 @@ import {
   sampleParts,
   sampleUpdate,
 } from '../../helpers/package-builder.js';
+import { fc } from '../../helpers/properties.js';
 
 interface Result {
   header: PackageHeader | undefined;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { blake2b } from '../../../src/formats/minisign/blake2b.js';
+import { fc } from '../../helpers/properties.js';
 
 test('with 64 bytes it is the BLAKE2b of OpenSSL', () => {
   fc.assert(

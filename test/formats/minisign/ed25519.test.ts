@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   derivePublicKey,
@@ -7,6 +6,7 @@ import {
   publicKeyProblem,
   signMessage,
 } from '../../../src/formats/minisign/ed25519.js';
+import { fc } from '../../helpers/properties.js';
 
 const P = 2n ** 255n - 19n;
 /** order of the group */

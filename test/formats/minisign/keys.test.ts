@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FINGERPRINT_WORDS } from '../../../src/formats/minisign/fingerprint-words.js';
 import {
@@ -9,6 +8,7 @@ import {
 } from '../../../src/formats/minisign/public-key.js';
 import { createSecretKey, parseSecretKey } from '../../../src/formats/minisign/secret-key.js';
 import { failureOf } from '../../helpers/package-builder.js';
+import { fc } from '../../helpers/properties.js';
 import { CHEAP, repeatable, secretKeyText, testKey } from '../../helpers/signing.js';
 
 const signal = new AbortController().signal;

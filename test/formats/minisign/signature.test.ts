@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parsePublicKey } from '../../../src/formats/minisign/public-key.js';
 import type { SecretKey } from '../../../src/formats/minisign/secret-key.js';
@@ -11,6 +10,7 @@ import {
   verifySignature,
 } from '../../../src/formats/minisign/signature.js';
 import { failureOf } from '../../helpers/package-builder.js';
+import { fc } from '../../helpers/properties.js';
 import { signatureText, testKey } from '../../helpers/signing.js';
 
 const bytes = (text: string) => Buffer.from(text);

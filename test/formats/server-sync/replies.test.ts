@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { instantOf } from '../../../src/formats/server-sync/cookies.js';
 import { missingDigestsOf } from '../../../src/formats/server-sync/download-files.js';
@@ -17,6 +16,7 @@ import { readGetUpdateDataReply } from '../../../src/formats/server-sync/get-upd
 import { DSS_AUTH_NAMESPACE } from '../../../src/formats/server-sync/service.js';
 import { readFault } from '../../../src/formats/soap/reply-reader.js';
 import type { SoapFault } from '../../../src/formats/soap/soap-fault.js';
+import { fc } from '../../helpers/properties.js';
 import { bodyOf, childNamed } from '../../helpers/soap-tree.js';
 import {
   all,

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeUpdateBlob } from '../../../src/formats/server-sync/update-blob.js';
 import {
@@ -8,6 +7,7 @@ import {
   mszipFolder,
   storedFolder,
 } from '../../helpers/cabinet-builder.js';
+import { fc } from '../../helpers/properties.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
 const cabinetOf = (plain: Uint8Array, folder: (plain: Uint8Array) => FolderSpec = storedFolder) =>

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   escapeXmlText,
@@ -8,6 +7,7 @@ import {
   textElement,
 } from '../../../src/formats/soap/envelope.js';
 import { XmlReader } from '../../../src/formats/xml/xml-reader.js';
+import { fc } from '../../helpers/properties.js';
 import { parseTree } from '../../helpers/soap-tree.js';
 
 /** Characters XML can carry, special ones often. */

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readReply, readReplyItems, readResult } from '../../../src/formats/soap/reply-reader.js';
 import { itemsOf, optionalText, type SoapElement } from '../../../src/formats/soap/soap-element.js';
+import { fc } from '../../helpers/properties.js';
 import { all, chunksOf, readBothWays, reply, replyOfMicrosoftUpdate, SD } from './reply-cases.js';
 
 const SHAPE = { operation: 'Op', namespace: SD };

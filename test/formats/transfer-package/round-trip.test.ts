@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WsusutilError } from '../../../src/errors.js';
 import { joinParts, TransferSet } from '../../../src/formats/transfer-package/join.js';
@@ -10,6 +9,7 @@ import {
 } from '../../../src/formats/transfer-package/manifest.js';
 import { parseManifest } from '../../../src/formats/transfer-package/parse-manifest.js';
 import { readVolume } from '../../../src/formats/transfer-package/read-volume.js';
+import { fc } from '../../helpers/properties.js';
 import { seededRandom } from '../../helpers/seeded-random.js';
 import {
   type BuiltPackage,

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { extract } from 'tar-stream';
 import { expect, test } from 'vitest';
 import {
@@ -8,6 +7,7 @@ import {
   tarEntrySize,
   tarHeaderSize,
 } from '../../../src/formats/transfer-package/tar-header.js';
+import { fc } from '../../helpers/properties.js';
 import { packWithOther } from './transfer-builder.js';
 
 const mtime = 1_763_642_096;

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KnownIds } from '../../../src/formats/update-xml/known-ids.js';
+import { fc } from '../../helpers/properties.js';
 
 function codesOf(text: string): Uint16Array {
   return Uint16Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_UPDATE_DOCUMENT_SIZE } from '../../../src/formats/update-xml/limits.js';
 import { parseUpdateDocument } from '../../../src/formats/update-xml/parse-update.js';
+import { fc } from '../../helpers/properties.js';
 
 const FIXTURES = resolve(import.meta.dirname, '../../../fixtures/update-xml');
 const NAMESPACE = 'http://schemas.microsoft.com/msus/2002/12/Update';

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   parseInstant,
@@ -7,6 +6,7 @@ import {
   readUpdateId,
 } from '../../../src/formats/update-xml/update-values.js';
 import { XmlReader } from '../../../src/formats/xml/xml-reader.js';
+import { fc } from '../../helpers/properties.js';
 
 test.each([
   ['2004-02-28T18:17:34.1032476-08:00', '2004-02-29T02:17:34.103Z'],

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { utf16LeToUtf8 } from '../../../src/formats/update-xml/utf16.js';
+import { fc } from '../../helpers/properties.js';
 
 test('every text comes back', () => {
   fc.assert(

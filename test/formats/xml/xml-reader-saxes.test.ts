@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fc } from '../../helpers/properties.js';
 import { readWithOurs, readWithSaxes } from './xml-events.js';
 
 /** Documents of our own that look like update metadata and use every feature of the reader. */

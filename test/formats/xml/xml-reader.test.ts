@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_XML_LIMITS, type XmlElement, XmlReader } from '../../../src/formats/xml/xml-reader.js';
+import { fc } from '../../helpers/properties.js';
 import { readWithOurs } from './xml-events.js';
 
 const RICH =

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   dueDayOf,
@@ -29,6 +28,7 @@ import {
   writeSystemdUnits,
 } from '../../../src/sync/schedule/systemd-units.js';
 import { encodeTaskXml, writeSchtasksLines, writeTaskXml } from '../../../src/sync/schedule/windows-task.js';
+import { fc } from '../../helpers/properties.js';
 
 const COMMAND: ScheduledCommand = {
   nodePath: '/usr/bin/node',
