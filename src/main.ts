@@ -517,18 +517,16 @@ function createContext(
 }
 
 /** Touches standard input only when something is asked for: to look at it would keep the process waiting. */
-function createSecretInput({ process, stderr, signal }: Run): SecretInput {
+async function openTerminal({ process, stderr, signal }: Run) {
+  const { Readable } = await import('node:stream');
+  const input = process.stdin ?? Readable.from([]);
+  return { input, prompt: (text: string) => void stderr.write(text), signal };
+}
+
+function createSecretInput(run: Run): SecretInput {
   const open = async () => {
-    const [{ openSecretInput }, { Readable }] = await Promise.all([
-      import('./platform/secret-input.js'),
-      import('node:stream'),
-    ]);
-    return openSecretInput({
-      input: process.stdin ?? Readable.from([]),
-      prompt: (text) => void stderr.write(text),
-      env: process.env,
-      signal,
-    });
+    const { openSecretInput } = await import('./platform/secret-input.js');
+    return openSecretInput({ ...(await openTerminal(run)), env: run.process.env });
   };
   return {
     ask: async (question) => (await open()).ask(question),
@@ -537,17 +535,10 @@ function createSecretInput({ process, stderr, signal }: Run): SecretInput {
   };
 }
 
-function createTerminalInput({ process, stderr, signal }: Run): TerminalInput {
+function createTerminalInput(run: Run): TerminalInput {
   const open = async () => {
-    const [{ openTerminalInput }, { Readable }] = await Promise.all([
-      import('./platform/terminal-input.js'),
-      import('node:stream'),
-    ]);
-    return openTerminalInput({
-      input: process.stdin ?? Readable.from([]),
-      prompt: (text) => void stderr.write(text),
-      signal,
-    });
+    const { openTerminalInput } = await import('./platform/terminal-input.js');
+    return openTerminalInput(await openTerminal(run));
   };
   return {
     isInteractive: async () => (await open()).isInteractive,

@@ -33,6 +33,22 @@ export const SELECT_OPTIONS = {
 
 export const DESELECT_OPTIONS = { all: { type: 'boolean', description: 'Deselect everything' } } as const;
 
+/** What to list. */
+export const TEXT_POSITIONALS = [
+  { name: 'text', description: 'Only those with this text in their name', required: false, kind: 'text' },
+] as const;
+
+/** What to select or deselect. */
+export const NAME_POSITIONALS = [
+  {
+    name: 'name',
+    description: 'Names in any case, or ids',
+    required: false,
+    variadic: true,
+    kind: 'text',
+  },
+] as const;
+
 /** @throws WsusutilError `USAGE` unless there are names, or `--all` in their place */
 export function checkNames(
   names: readonly string[],

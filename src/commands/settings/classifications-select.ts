@@ -1,5 +1,5 @@
 import { defineCommand } from '../declaration.js';
-import { checkNames, SELECT_OPTIONS, selectCategories } from './category-selection.js';
+import { checkNames, NAME_POSITIONALS, SELECT_OPTIONS, selectCategories } from './category-selection.js';
 
 export const classificationsSelect = defineCommand({
   name: 'classifications select',
@@ -7,15 +7,7 @@ export const classificationsSelect = defineCommand({
   description: ['Selects classifications by name or id.'],
   inRealTool: false,
   needsDataDirectory: true,
-  positionals: [
-    {
-      name: 'name',
-      description: 'Names in any case, or ids',
-      required: false,
-      variadic: true,
-      kind: 'text',
-    },
-  ],
+  positionals: NAME_POSITIONALS,
   options: SELECT_OPTIONS,
   examples: [
     'wsusutil classifications select "Security Updates" "Critical Updates"',

@@ -1,5 +1,5 @@
 import { defineCommand } from '../declaration.js';
-import { LIST_OPTIONS, listSelection } from './category-selection.js';
+import { LIST_OPTIONS, listSelection, TEXT_POSITIONALS } from './category-selection.js';
 
 export const classifications = defineCommand({
   name: 'classifications',
@@ -8,14 +8,7 @@ export const classifications = defineCommand({
   inRealTool: false,
   needsDataDirectory: true,
   csv: true,
-  positionals: [
-    {
-      name: 'text',
-      description: 'Only those with this text in their name',
-      required: false,
-      kind: 'text',
-    },
-  ],
+  positionals: TEXT_POSITIONALS,
   options: LIST_OPTIONS,
   examples: [
     'wsusutil classifications',

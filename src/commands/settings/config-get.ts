@@ -1,6 +1,12 @@
-import { readSettings, SETTING_NAMES } from '../../settings/settings.js';
+import { readSettings } from '../../settings/settings.js';
 import { defineCommand } from '../declaration.js';
-import { describeSetting, requireSettingName, settingJson, settingWords } from './setting-values.js';
+import {
+  describeSetting,
+  KEY_POSITIONAL,
+  requireSettingName,
+  settingJson,
+  settingWords,
+} from './setting-values.js';
 
 export const configGet = defineCommand({
   name: 'config get',
@@ -10,15 +16,7 @@ export const configGet = defineCommand({
   ],
   inRealTool: false,
   needsDataDirectory: true,
-  positionals: [
-    {
-      name: 'key',
-      description: 'Name of the setting, in any case',
-      required: true,
-      kind: 'text',
-      suggests: SETTING_NAMES,
-    },
-  ],
+  positionals: [KEY_POSITIONAL],
   options: {},
   examples: ['wsusutil config get upstreamServer', 'wsusutil config get products --json'],
   check({ positionals }) {

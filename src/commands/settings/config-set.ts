@@ -1,5 +1,5 @@
 import { WsusutilError } from '../../errors.js';
-import { SETTING_NAMES, type SettingName, type Settings, settingInfo } from '../../settings/settings.js';
+import { type SettingName, type Settings, settingInfo } from '../../settings/settings.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
 import { checkSecretOptions, readSecret, SECRET_OPTIONS, type SecretOptions } from '../secret-options.js';
@@ -7,6 +7,7 @@ import { changeSettings, problemsOf, waitingSetting, warnOfLackingLanguages } fr
 import {
   describeSections,
   describeSetting,
+  KEY_POSITIONAL,
   readSettingValue,
   requireSettingName,
   settingJson,
@@ -22,13 +23,7 @@ export const configSet = defineCommand({
   inRealTool: false,
   needsDataDirectory: true,
   positionals: [
-    {
-      name: 'key',
-      description: 'Name of the setting, in any case',
-      required: true,
-      kind: 'text',
-      suggests: SETTING_NAMES,
-    },
+    KEY_POSITIONAL,
     {
       name: 'value',
       description: 'Its value; of a list, all its values. None for a password',

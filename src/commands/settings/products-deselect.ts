@@ -1,5 +1,5 @@
 import { defineCommand } from '../declaration.js';
-import { checkNames, DESELECT_OPTIONS, deselectCategories } from './category-selection.js';
+import { checkNames, DESELECT_OPTIONS, deselectCategories, NAME_POSITIONALS } from './category-selection.js';
 
 export const productsDeselect = defineCommand({
   name: 'products deselect',
@@ -7,15 +7,7 @@ export const productsDeselect = defineCommand({
   description: ['Takes them out of the selection. What the store holds of them stays.'],
   inRealTool: false,
   needsDataDirectory: true,
-  positionals: [
-    {
-      name: 'name',
-      description: 'Names in any case, or ids',
-      required: false,
-      variadic: true,
-      kind: 'text',
-    },
-  ],
+  positionals: NAME_POSITIONALS,
   options: DESELECT_OPTIONS,
   examples: ['wsusutil products deselect "Windows 11"', 'wsusutil products deselect --all'],
   check({ positionals, options }) {

@@ -1,5 +1,5 @@
 import { defineCommand } from '../declaration.js';
-import { checkNames, SELECT_OPTIONS, selectCategories } from './category-selection.js';
+import { checkNames, NAME_POSITIONALS, SELECT_OPTIONS, selectCategories } from './category-selection.js';
 
 export const productsSelect = defineCommand({
   name: 'products select',
@@ -9,15 +9,7 @@ export const productsSelect = defineCommand({
   ],
   inRealTool: false,
   needsDataDirectory: true,
-  positionals: [
-    {
-      name: 'name',
-      description: 'Names in any case, or ids',
-      required: false,
-      variadic: true,
-      kind: 'text',
-    },
-  ],
+  positionals: NAME_POSITIONALS,
   options: SELECT_OPTIONS,
   examples: [
     'wsusutil products select "Windows 11" "Microsoft Edge"',

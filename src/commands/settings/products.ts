@@ -1,5 +1,5 @@
 import { defineCommand } from '../declaration.js';
-import { LIST_OPTIONS, listSelection } from './category-selection.js';
+import { LIST_OPTIONS, listSelection, TEXT_POSITIONALS } from './category-selection.js';
 
 export const products = defineCommand({
   name: 'products',
@@ -10,14 +10,7 @@ export const products = defineCommand({
   inRealTool: false,
   needsDataDirectory: true,
   csv: true,
-  positionals: [
-    {
-      name: 'text',
-      description: 'Only those with this text in their name',
-      required: false,
-      kind: 'text',
-    },
-  ],
+  positionals: TEXT_POSITIONALS,
   options: LIST_OPTIONS,
   examples: ['wsusutil products', 'wsusutil products --selected', 'wsusutil products select "Windows 11"'],
   run: ({ positionals, options }, context) => listSelection('products', positionals.text, options, context),

@@ -14,6 +14,15 @@ import {
   settingInfo,
 } from '../../settings/settings.js';
 
+/** The one setting that a command is about. */
+export const KEY_POSITIONAL = {
+  name: 'key',
+  description: 'Name of the setting, in any case',
+  required: true,
+  kind: 'text',
+  suggests: SETTING_NAMES,
+} as const;
+
 /** What is shown in place of a secret, here and in `--json`. */
 export const HIDDEN = '(set)';
 const NOT_SET = '(not set)';
