@@ -7,7 +7,6 @@ import { basename, dirname, join, relative } from 'node:path';
 import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import {
-  type ContentFileKind,
   type ContentProblem,
   contentPath,
   type FileStamp,
@@ -18,7 +17,7 @@ import type { Sha1Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
 import { shareFileSystem } from '../platform/volume.js';
 import type { ContentRunner } from './content-runner.js';
-import { type Amount, MAX_LISTED, NONE, plus } from './content-tally.js';
+import { type Amount, type ListedProblem, MAX_LISTED, NONE, plus } from './content-tally.js';
 import { type FileCopy, type FileReading, stampOf } from './content-tasks.js';
 import {
   type ContentTree,
@@ -71,16 +70,6 @@ export interface CopyOptions {
   readonly report: Report;
 }
 
-export interface NotCopied {
-  readonly kind: ContentFileKind;
-  /** below the content folder */
-  readonly path: string;
-  readonly fileName: string;
-  readonly size: number;
-  readonly problem: 'absent' | ContentProblem;
-  readonly detail: string | undefined;
-}
-
 export interface CopySummary {
   readonly source: string;
   readonly target: string;
@@ -95,7 +84,7 @@ export interface CopySummary {
   readonly replaced: Amount;
   /** what the source does not have, or has damaged, and what has no place at the target */
   readonly notCopied: Amount & { readonly licences: Amount };
-  readonly notCopiedFiles: readonly NotCopied[];
+  readonly notCopiedFiles: readonly ListedProblem[];
   /** what was to be copied, by names, sizes and what is known of the target */
   readonly toCopy: Amount;
   /** what a dry run cannot tell, since it reads no file; nothing for a real run */
@@ -150,7 +139,7 @@ type Fate =
   | { readonly type: 'copy'; readonly source: TreeFile; readonly place: string | undefined };
 
 /** Why there is nothing to copy. */
-type Lack = Pick<NotCopied, 'problem' | 'detail'>;
+type Lack = Pick<ListedProblem, 'problem' | 'detail'>;
 
 interface Candidate {
   readonly file: Wanted;
@@ -172,7 +161,7 @@ class Copy {
   #replaced: Amount = NONE;
   #notCopied: Amount = NONE;
   #licencesNotCopied: Amount = NONE;
-  readonly #notCopiedFiles: NotCopied[] = [];
+  readonly #notCopiedFiles: ListedProblem[] = [];
 
   constructor(options: CopyOptions) {
     this.#options = options;
@@ -462,7 +451,7 @@ class Copy {
     }
   }
 
-  #miss(file: Wanted, problem: NotCopied['problem'], detail: string | undefined): void {
+  #miss(file: Wanted, problem: ListedProblem['problem'], detail: string | undefined): void {
     const { kind, fileName, size, sha1 } = file;
     this.#notCopied = plus(this.#notCopied, size);
     if (kind === 'licence') this.#licencesNotCopied = plus(this.#licencesNotCopied, size);

@@ -21,14 +21,7 @@ import type {
 import type { ServeView } from './serve-view.js';
 import type { Arrivals, SyncChange, SyncState } from './sync-state.js';
 
-export type {
-  DependencyGraph,
-  ExportRow,
-  RevisionFilter,
-  RevisionKey,
-  RevisionSummary,
-  StoredDocument,
-} from './revisions.js';
+export type * from './revisions.js';
 
 export interface CategoryRow {
   readonly updateId: UpdateId;

@@ -14,11 +14,8 @@ import { checkChoice } from '../packages/filter-options.js';
 import { formatCount, formatQuantity, formatSize } from '../quantities.js';
 import { recordRun } from '../record-run.js';
 import { ownContentFolder } from './content-folder.js';
-import { formatAmount, ifAny, PROBLEM_TEXTS } from './content-report.js';
+import { formatAmount, ifAny, problemTables } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
-
-/** Rows of the list of what was not copied; `--json` has more. */
-const MAX_ROWS = 200;
 
 export const contentCopy = defineCommand({
   name: 'content copy',
@@ -224,33 +221,8 @@ function verdictOf(summary: CopySummary): string {
 
 /** What was not copied, licence texts first. */
 export function copyTables({ notCopied, notCopiedFiles }: CopySummary): readonly View[] {
-  if (notCopied.files === 0) return [];
-  const rows = [...notCopiedFiles].sort(
+  const licencesFirst = [...notCopiedFiles].sort(
     (a, b) => Number(b.kind === 'licence') - Number(a.kind === 'licence'),
   );
-  return [
-    {
-      kind: 'table',
-      columns: [
-        { title: 'Not copied' },
-        { title: 'Kind', secondary: true },
-        { title: 'Size', align: 'right' },
-        { title: 'File', flexible: true },
-        { title: 'Name', secondary: true },
-      ],
-      rows: rows
-        .slice(0, MAX_ROWS)
-        .map(({ problem, kind, size, path, fileName }) => [
-          PROBLEM_TEXTS[problem],
-          kind,
-          formatSize(size),
-          path,
-          fileName,
-        ]),
-      emptyText: '',
-      ...(notCopied.files > MAX_ROWS
-        ? { footer: () => `${formatCount(notCopied.files - MAX_ROWS)} more: --json lists up to 10,000.` }
-        : {}),
-    },
-  ];
+  return problemTables('Not copied', licencesFirst, notCopied.files);
 }

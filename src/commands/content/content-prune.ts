@@ -14,11 +14,10 @@ import { checkChoice } from '../packages/filter-options.js';
 import { formatCount, formatSize } from '../quantities.js';
 import { recordFailure } from '../record-run.js';
 import { ownContentFolder } from './content-folder.js';
-import { formatAmount, ifAny } from './content-report.js';
+import { formatAmount, ifAny, MAX_ROWS, moreRows } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
 
 const DEFAULT_GRACE = '30d';
-const MAX_ROWS = 200;
 
 const REASON_TEXTS: Readonly<Record<PruneReason, string>> = {
   orphan: 'no update calls for it',
@@ -172,9 +171,7 @@ function viewOf(summary: PruneSummary): readonly View[] {
         .slice(0, MAX_ROWS)
         .map(({ reason, size, path }) => [REASON_TEXTS[reason], formatSize(size), path]),
       emptyText: '',
-      ...(count > MAX_ROWS
-        ? { footer: () => `${formatCount(count - MAX_ROWS)} more: --json lists up to 10,000.` }
-        : {}),
+      ...moreRows(count),
     });
   }
   return [

@@ -7,9 +7,9 @@ import { formatCount, formatQuantity, formatSize } from '../quantities.js';
 type Amount = TallySummary['checked'];
 
 /** Rows of a list that a command shows; `--json` and the log have more. */
-const MAX_ROWS = 200;
+export const MAX_ROWS = 200;
 
-export const PROBLEM_TEXTS: Readonly<Record<ListedProblem['problem'], string>> = {
+const PROBLEM_TEXTS: Readonly<Record<ListedProblem['problem'], string>> = {
   absent: 'missing',
   lost: 'missing (was there)',
   short: 'wrong size',
@@ -77,18 +77,30 @@ export function tallyFields(
 
 /** Damaged and lost files, then what does not belong there; empty lists give no table. */
 export function findingTables(summary: TallySummary): readonly View[] {
-  const views: TableView[] = [];
-  if (summary.problemCount > 0) {
-    views.push({
+  return [
+    ...problemTables('Problem', summary.problems, summary.problemCount),
+    ...strayTables('Unexpected', summary.unexpected, summary.unexpectedCount),
+  ];
+}
+
+/** Files with what is wrong with each; none give no table. @param title what is told of them */
+export function problemTables(
+  title: string,
+  problems: readonly Omit<ListedProblem, 'detail'>[],
+  count: number,
+): readonly View[] {
+  if (count === 0) return [];
+  return [
+    {
       kind: 'table',
       columns: [
-        { title: 'Problem' },
+        { title },
         { title: 'Kind', secondary: true },
         { title: 'Size', align: 'right' },
         { title: 'File', flexible: true },
         { title: 'Name', secondary: true },
       ],
-      rows: summary.problems
+      rows: problems
         .slice(0, MAX_ROWS)
         .map(({ problem, kind, size, path, fileName }) => [
           PROBLEM_TEXTS[problem],
@@ -98,10 +110,9 @@ export function findingTables(summary: TallySummary): readonly View[] {
           fileName,
         ]),
       emptyText: '',
-      ...footerOf(summary.problemCount),
-    });
-  }
-  return [...views, ...strayTables('Unexpected', summary.unexpected, summary.unexpectedCount)];
+      ...moreRows(count),
+    },
+  ];
 }
 
 /** What does not belong there; none give no table. @param title what is told of them */
@@ -115,7 +126,7 @@ export function strayTables(title: string, strays: readonly Stray[], count: numb
         .slice(0, MAX_ROWS)
         .map(({ reason, size, path }) => [STRAY_TEXTS[reason], formatSize(size), path]),
       emptyText: '',
-      ...footerOf(count),
+      ...moreRows(count),
     },
   ];
 }
@@ -134,7 +145,8 @@ export function strayFields(title: string, strays: TallySummary['strays']): Fiel
   );
 }
 
-function footerOf(count: number): Pick<TableView, 'footer'> {
+/** What stands below a list of which only the first {@link MAX_ROWS} are shown. */
+export function moreRows(count: number): Pick<TableView, 'footer'> {
   return count <= MAX_ROWS
     ? {}
     : { footer: () => `${formatCount(count - MAX_ROWS)} more: --json lists up to 10,000.` };
