@@ -30,7 +30,10 @@ export function createInlineRunner<Task, Result>(work: (task: Task) => Result): 
   return { concurrency: 1, run: async (task) => work(task), close: async () => {} };
 }
 
-/** @param url a module that calls {@link serveTasks} */
+/**
+ * @param url a module that calls {@link serveTasks}
+ * @param threads at most; one is started when there is a task and none that is idle
+ */
 export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRunner<Task, Result> {
   interface Waiting {
     readonly task: Task;
@@ -45,7 +48,8 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
   let failure: unknown;
 
   const dispatch = () => {
-    while (idle.length > 0 && queue.length > 0) {
+    while (queue.length > 0 && (idle.length > 0 || workers.length < threads)) {
+      if (idle.length === 0) start();
       const worker = idle.pop() as Worker;
       const waiting = queue.shift() as Waiting;
       running.set(worker, waiting);
@@ -57,7 +61,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     for (const waiting of [...running.values(), ...queue.splice(0)]) waiting.reject(error);
     running.clear();
   };
-  for (let i = 0; i < threads; i++) {
+  const start = () => {
     // A small young generation: batches are large and short-lived, and every thread's heap counts.
     const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 16 } });
     worker.on('message', (reply: Reply<Result>) => {
@@ -77,7 +81,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     });
     workers.push(worker);
     idle.push(worker);
-  }
+  };
   return {
     concurrency: threads * 2,
     run: (task, transfer = []) =>
