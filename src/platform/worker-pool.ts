@@ -32,9 +32,14 @@ export function createInlineRunner<Task, Result>(work: (task: Task) => Result): 
 
 /**
  * @param url a module that calls {@link serveTasks}
- * @param threads at most; one is started when there is a task and none that is idle
+ * @param start of threads: all of them now, so that they are there when work comes, or one when there is a task that no
+ *   idle one could take
  */
-export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRunner<Task, Result> {
+export function openWorkerPool<Task, Result>(
+  url: URL,
+  threads: number,
+  start: 'now' | 'on demand' = 'now',
+): TaskRunner<Task, Result> {
   interface Waiting {
     readonly task: Task;
     readonly transfer: readonly Transferable[];
@@ -49,7 +54,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
 
   const dispatch = () => {
     while (queue.length > 0 && (idle.length > 0 || workers.length < threads)) {
-      if (idle.length === 0) start();
+      if (idle.length === 0) startOne();
       const worker = idle.pop() as Worker;
       const waiting = queue.shift() as Waiting;
       running.set(worker, waiting);
@@ -61,7 +66,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     for (const waiting of [...running.values(), ...queue.splice(0)]) waiting.reject(error);
     running.clear();
   };
-  const start = () => {
+  const startOne = () => {
     // A small young generation: batches are large and short-lived, and every thread's heap counts.
     const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 16 } });
     worker.on('message', (reply: Reply<Result>) => {
@@ -82,6 +87,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     workers.push(worker);
     idle.push(worker);
   };
+  if (start === 'now') while (workers.length < threads) startOne();
   return {
     concurrency: threads * 2,
     run: (task, transfer = []) =>
