@@ -65,7 +65,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #documents: DocumentReader;
   readonly #onEnd: () => void;
   readonly #findUpdate: SqlStatement;
-  readonly #findIdentities: SqlStatement;
+  readonly #findIdentity: SqlStatement;
   readonly #findRevision: SqlStatement;
   readonly #awaitUpdate: SqlStatement;
   readonly #setNewest: SqlStatement;
@@ -111,15 +111,11 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#findUpdate = prepare(`
       SELECT u.update_key, newest.revision_number AS newest_number FROM updates u
       LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key WHERE u.update_id = ?`);
-    // A list of `<32 hex digits><revision number>` in, a text with a line each out, and nothing of ids that are not known:
-    // half the time of asking for them one by one.
-    this.#findIdentities = prepare(`
-      SELECT group_concat(wanted.key || ' ' || u.update_key || ' ' || coalesce(newest.revision_number, '') || ' ' ||
-        coalesce(r.revision_key, '') || ' ' || coalesce(hex(r.document_digest), ''), char(10)) AS lines
-      FROM json_each(?) wanted CROSS JOIN updates u ON u.update_id = unhex(substr(wanted.value, 1, 32))
+    this.#findIdentity = prepare(`
+      SELECT u.update_key, newest.revision_number AS newest_number, r.revision_key, r.document_digest FROM updates u
       LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key
-      LEFT JOIN revisions r
-        ON r.update_key = u.update_key AND r.revision_number = CAST(substr(wanted.value, 33) AS INTEGER)`);
+      LEFT JOIN revisions r ON r.update_key = u.update_key AND r.revision_number = ?2
+      WHERE u.update_id = ?1`);
     this.#findRevision = prepare(
       'SELECT revision_key, document_digest FROM revisions WHERE update_key = ? AND revision_number = ?',
     );
@@ -222,32 +218,16 @@ export class SqliteImportTransaction implements ImportTransaction {
   ): Promise<readonly (KnownRevision | undefined)[]> {
     return this.#guard(() => {
       this.#boundIndex();
-      const found: (KnownRevision | undefined)[] = [];
-      const others: { readonly id: Uint8Array; readonly revisionNumber: number; readonly place: number }[] =
-        [];
-      for (const [place, { updateId, revisionNumber }] of identities.entries()) {
+      return identities.map(({ updateId, revisionNumber }) => {
         const id = updateIdToBytes(updateId);
         const indexed = this.#index.find(id);
-        if (indexed < 0 && !this.#isAllIndexed) others.push({ id, revisionNumber, place });
-        found.push(indexed < 0 ? undefined : this.#lookUpRevision(indexed, revisionNumber));
-      }
-      if (others.length === 0) return found;
-      this.#revisions.flush();
-      const wanted = others.map(
-        ({ id, revisionNumber }) => `${Buffer.from(id).toString('hex')}${revisionNumber}`,
-      );
-      const lines = textOf(this.#findIdentities.get(JSON.stringify(wanted))?.lines);
-      for (const line of lines?.split('\n') ?? []) {
-        const [index, updateKey, newestNumber, key, digest] = line.split(' ');
-        const { id, place } = others[Number(index)] as (typeof others)[number];
-        if (this.#index.find(id) < 0) {
-          const update = this.#index.add(id, Number(updateKey));
-          if (newestNumber !== '') this.#index.setNewest(update, Number(newestNumber));
-        }
-        if (key === '') continue;
-        found[place] = { key: Number(key), digest: Buffer.from(digest ?? '', 'hex') };
-      }
-      return found;
+        if (indexed >= 0 || this.#isAllIndexed) return this.#lookUpRevision(indexed, revisionNumber);
+        this.#revisions.flush();
+        const row = this.#findIdentity.get(id, revisionNumber);
+        if (row === undefined) return undefined;
+        this.#indexUpdate(id, row);
+        return row.revision_key === null ? undefined : knownRevisionOf(row);
+      });
     });
   }
 
