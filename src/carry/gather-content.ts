@@ -183,18 +183,12 @@ async function keepWanted(
   if (absent.size > 0) {
     if (only !== undefined) for (const file of absent.values()) take(file);
     else {
-      const seen = new Set<Sha1Hex>();
-      for (const wanted of await wantedScopes(store, scope, wantsExpress)) {
-        for await (const files of (await store.contentIndex()).filesByDigest(wanted)) {
-          for (const { digest } of files) {
-            const sha1 = Buffer.from(digest).toString('hex').toUpperCase();
-            const file = absent.get(sha1);
-            if (file === undefined || seen.has(sha1)) continue;
-            seen.add(sha1);
-            take(file);
-          }
-        }
+      const wanted = new Set<Sha1Hex>();
+      const index = await store.contentIndex();
+      for (const each of await wantedScopes(store, scope, wantsExpress)) {
+        for await (const digests of index.digestsOf(each)) for (const sha1 of digests) wanted.add(sha1);
       }
+      for (const file of absent.values()) if (wanted.has(file.sha1)) take(file);
     }
   }
   return { ...missing, licences, list };
@@ -204,14 +198,15 @@ async function wantedScopes(
   store: MetadataStore,
   scope: ContentScope,
   wantsExpress: boolean,
-): Promise<readonly ContentScope[]> {
+): Promise<readonly Required<ContentScope>[]> {
   const chosen = scope.keys === undefined ? undefined : new Set<RevisionKey>(scope.keys);
   const within = (keys: readonly RevisionKey[]) =>
     chosen === undefined ? keys : keys.filter((key) => chosen.has(key));
   const kinds: readonly ContentFileKind[] = scope.kinds ?? ['payload', 'express', 'licence'];
-  const current = within(await selectWithNeeds(store, { expired: false, deployableOnly: true }));
+  const graph = await store.dependencyGraph();
+  const current = within(await selectWithNeeds(store, { expired: false, deployableOnly: true }, graph));
   const wanted = within(
-    await selectWithNeeds(store, { expired: false, superseded: false, deployableOnly: true }),
+    await selectWithNeeds(store, { expired: false, superseded: false, deployableOnly: true }, graph),
   );
   return [
     { keys: current, kinds: kinds.filter((kind) => kind === 'licence') },

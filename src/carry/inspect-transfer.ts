@@ -130,7 +130,7 @@ async function readStart(
   try {
     const signatures: Buffer[] = [];
     let found: KnownManifest | undefined;
-    for await (const part of readVolume(source.chunks(), { name: path, known, signal })) {
+    for await (const part of readVolume(source.stream(), { name: path, known, signal })) {
       if (part.type === 'manifest') found = part;
       else if (part.type === 'signature') signatures.push(part.bytes);
       else if (part.type === 'volume') {
@@ -200,7 +200,7 @@ async function* readPiece(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const source = await openFileSource(path);
   try {
-    for await (const part of readVolume(source.chunks(), { name: path, known, signal })) {
+    for await (const part of readVolume(source.stream(), { name: path, known, signal })) {
       if (part.type !== 'entry' || part.piece.name !== wanted.name) continue;
       yield* part.body;
       return;

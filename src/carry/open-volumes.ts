@@ -91,7 +91,7 @@ export async function* readParts(
   const source = await openFileSource(path);
   const chunks = async function* () {
     let done = 0;
-    for await (const chunk of source.chunks()) {
+    for await (const chunk of source.stream()) {
       done += chunk.length;
       options.onProgress?.(done, source.size);
       yield chunk;

@@ -14,14 +14,17 @@ import type { TransferEntry } from '../formats/transfer-package/manifest.js';
 import { type FileStamp, sameStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
+import { WriteBehind, writeFully } from '../platform/write-behind.js';
 import type { ContentIndex } from '../store/content-index.js';
 
-/** Files that are synced and named at once. */
-const SYNCS_AT_ONCE = 32;
+/** Files that are written, synced or named while the next ones are read. */
+const FILES_AT_ONCE = 32;
+/** Of these, how many are synced: a sync keeps one of the four threads that also read and write. */
+const SYNCS_AT_ONCE = 2;
+/** Up to this size a file is read into memory, and written while the next one is read. */
+const SMALL_SIZE = 512 * 1024;
 /** Lines of the journal written at once. */
 const NOTES_AT_ONCE = 64;
-/** Pieces of a file being written while the next ones are read and hashed. */
-const WRITES_AT_ONCE = 4;
 
 export interface ReceiverOptions {
   /** the folder that holds `00` … `FF`; there */
@@ -46,7 +49,11 @@ export class ContentReceiver {
   readonly #partialFolder: string;
   /** files found or put there, and as they were then */
   readonly stamps = new Map<Sha1Hex, FileStamp>();
+  /** under two names in one package it is written once */
+  readonly #begun = new Set<Sha1Hex>();
   readonly #running = new Set<Promise<void>>();
+  readonly #syncs = new Gate(SYNCS_AT_ONCE);
+  readonly #spare: Buffer[] = [];
   readonly #foldersToSync = new Set<string>();
   #unnoted: { readonly sha1: Sha1Hex; readonly stamp: FileStamp }[] = [];
   #failure: { readonly error: unknown } | undefined;
@@ -77,7 +84,7 @@ export class ContentReceiver {
    * @throws WsusutilError `READ_FAILED`
    */
   async has(entry: ContentEntry, isRead: boolean): Promise<boolean> {
-    if (this.stamps.has(entry.sha1)) return true;
+    if (this.stamps.has(entry.sha1) || this.#begun.has(entry.sha1)) return true;
     const file = await this.#find(entry.sha1);
     if (file === undefined || file.stamp.size !== entry.size) return false;
     const isKnown =
@@ -103,18 +110,27 @@ export class ContentReceiver {
    */
   async write(entry: ContentEntry, body: AsyncIterable<Uint8Array>): Promise<void> {
     const temporary = join(this.#partialFolder, temporaryNameOf(entry.sha1));
-    let handle: FileHandle | undefined;
-    try {
-      handle = await open(temporary, 'wx', 0o644).catch((error: unknown) => {
-        throw writeError(error, temporary);
-      });
-      await writeBehind(handle, temporary, body);
-    } catch (error) {
-      await handle?.close();
-      await rm(temporary, { force: true });
-      throw error;
+    if (entry.size <= SMALL_SIZE) {
+      const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(SMALL_SIZE);
+      const bytes = buffer.subarray(0, await fill(buffer, body));
+      const written = async () => {
+        const handle = await create(temporary, (opened) => writeFully(opened, bytes, 0));
+        this.#spare.push(buffer);
+        return handle;
+      };
+      await this.#publish(entry, temporary, written);
+      return;
     }
-    await this.#publish(entry, temporary, handle);
+    const handle = await create(temporary, async (opened) => {
+      const writing = new WriteBehind(opened);
+      try {
+        for await (const chunk of body) await writing.write(chunk);
+        await writing.flush();
+      } finally {
+        await writing.settle();
+      }
+    });
+    await this.#publish(entry, temporary, async () => handle);
   }
 
   /** Where the parts of a cut file are put together. @param name tells it from that of another package */
@@ -139,7 +155,7 @@ export class ContentReceiver {
         { hint: 'Import the package again; if it happens again, have it exported again.' },
       );
     }
-    await this.#publish(entry, temporary, await open(temporary, 'r+'));
+    await this.#publish(entry, temporary, () => open(temporary, 'r+'));
   }
 
   /** Waits until all that was written has its name and is on the disk. */
@@ -157,23 +173,28 @@ export class ContentReceiver {
     await this.#note();
   }
 
-  /** @param handle of the file; it is closed */
-  async #publish(entry: ContentEntry, temporary: string, handle: FileHandle): Promise<void> {
+  /** @param openWritten the file; it is closed here */
+  async #publish(
+    entry: ContentEntry,
+    temporary: string,
+    openWritten: () => Promise<FileHandle>,
+  ): Promise<void> {
+    this.#begun.add(entry.sha1);
     const known = await this.#find(entry.sha1); // here, where files come folder by folder
-    const task = this.#name(entry, temporary, handle, known?.path)
+    const task = this.#name(entry, temporary, openWritten, known?.path)
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
       .finally(() => this.#running.delete(task));
     this.#running.add(task);
-    while (this.#running.size >= SYNCS_AT_ONCE) await Promise.race(this.#running);
+    while (this.#running.size >= FILES_AT_ONCE) await Promise.race(this.#running);
     this.#throwFailure();
   }
 
   async #name(
     entry: ContentEntry,
     temporary: string,
-    handle: FileHandle,
+    openWritten: () => Promise<FileHandle>,
     knownPath: string | undefined,
   ): Promise<void> {
     const { contentFolder } = this.#options;
@@ -181,8 +202,9 @@ export class ContentReceiver {
     const place = knownPath ?? pathOf(contentFolder, { sha1, fileName: basename(entry.path) });
     const folder = dirname(place);
     try {
+      const handle = await openWritten();
       try {
-        await handle.sync();
+        await this.#syncs.pass(() => handle.sync());
       } finally {
         await handle.close();
       }
@@ -251,35 +273,52 @@ export async function countLacking(
   return bytes;
 }
 
-/** Writes a body while the next pieces of it are read. It is written when this ends. */
-async function writeBehind(handle: FileHandle, path: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const running: Promise<void>[] = [];
-  let position = 0;
+/**
+ * Makes a file and writes it; it is not there if that fails.
+ *
+ * @throws WsusutilError `DISK_FULL`, `READ_ONLY`, `WRITE_FAILED`, those of `write`
+ */
+async function create(path: string, write: (handle: FileHandle) => Promise<void>): Promise<FileHandle> {
+  let handle: FileHandle | undefined;
   try {
-    for await (const chunk of body) {
-      const bytes = Buffer.from(chunk); // the source may use its memory again
-      const write = writeFully(handle, bytes, position);
-      write.catch(() => {}); // seen when it is awaited
-      position += bytes.length;
-      running.push(write);
-      if (running.length >= WRITES_AT_ONCE) await running.shift();
-    }
-    for (const write of running) await write;
+    handle = await open(path, 'wx', 0o644);
+    await write(handle);
+    return handle;
   } catch (error) {
-    await Promise.allSettled(running);
-    // What a body throws has a code of its own.
+    await handle?.close();
+    if (handle !== undefined) await rm(path, { force: true });
     throw writeError(error, path);
   }
 }
 
-/** @param position undefined: behind what was written last */
-export async function writeFully(
-  handle: FileHandle,
-  bytes: Uint8Array,
-  position: number | undefined,
-): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const at = position === undefined ? null : position + written;
-    written += (await handle.write(bytes, written, bytes.length - written, at)).bytesWritten;
+/** @param body of no more bytes than there is room for @returns how many came */
+async function fill(buffer: Buffer, body: AsyncIterable<Uint8Array>): Promise<number> {
+  let filled = 0;
+  for await (const chunk of body) {
+    buffer.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return filled;
+}
+
+/** Lets so many pieces of work run at once. */
+class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(places: number) {
+    this.#free = places;
+  }
+
+  async pass(work: () => Promise<void>): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((go) => this.#waiting.push(go));
+    try {
+      await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
   }
 }

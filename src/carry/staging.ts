@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { EntryPiece, TransferEntry } from '../formats/transfer-package/manifest.js';
 import { syncDirectory, writeError, writeFileAtomically } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
-import { writeFully } from './receive-content.js';
+import { writeFully } from '../platform/write-behind.js';
 
 export class Staging {
   readonly path: string;
@@ -99,7 +99,7 @@ export async function isEntry(path: string, entry: TransferEntry): Promise<boole
   const hash = createHash('sha256');
   const source = await openFileSource(path);
   try {
-    for await (const chunk of source.chunks()) hash.update(chunk);
+    for await (const chunk of source.stream()) hash.update(chunk);
   } finally {
     await source.close();
   }

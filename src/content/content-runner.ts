@@ -36,7 +36,7 @@ export function openContentRunner(threads: number): ContentRunner {
   const tasks: TaskRunner<ContentTask, ContentTaskResult> =
     threads === 0
       ? createInlineRunner(performContentTask)
-      : openWorkerPool(new URL('./content-worker.js', import.meta.url), threads);
+      : openWorkerPool(new URL('./content-worker.js', import.meta.url), threads, 'on demand');
   const control = new BigInt64Array(new SharedArrayBuffer(16));
   return {
     concurrency: tasks.concurrency,

@@ -23,14 +23,17 @@ export function closeOverNeeds(graph: DependencyGraph, chosen: Iterable<number>)
 
 /**
  * Keys of the revisions that pass the filter and of everything they need, in the store's order; empty if none passes.
+ *
+ * @param known the store's graph, for who selects more than once; it is loaded if it is not given
  */
 export async function selectWithNeeds(
   store: MetadataStore,
   filter: RevisionFilter,
+  known?: DependencyGraph,
 ): Promise<readonly RevisionKey[]> {
   const chosen = await store.listKeys(filter);
   if (chosen.length === 0) return [];
-  const graph = await store.dependencyGraph();
+  const graph = known ?? (await store.dependencyGraph());
   const closed = closeOverNeeds(
     graph,
     chosen.map((key) => graph.indexOf(key) as number),

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
+import { WriteBehind, writeFully } from './write-behind.js';
 
 const unfinishedPaths = new Set<string>();
 
@@ -17,7 +18,7 @@ export function removeUnfinishedFiles(): void {
 
 /** A file being written. Exactly one of `commit` and `discard` must be called, last. */
 export interface AtomicFile {
-  /** Appends. */
+  /** Appends. The bytes are the caller's again when it ends; that they could not be written may be told later. */
   write(bytes: Uint8Array): Promise<void>;
   /** Overwrites bytes already written, e.g. a length known only at the end. */
   writeAt(position: number, bytes: Uint8Array): Promise<void>;
@@ -51,28 +52,34 @@ export async function createAtomicFile(
     throw writeError(error, path);
   }
   unfinishedPaths.add(temporaryPath);
-  let size = 0;
+  const writing = new WriteBehind(handle);
   let open_ = true;
+  const sync = async () => {
+    if (!open_) return;
+    await writing.flush();
+    await handle.sync();
+  };
   const close = async () => {
     if (open_) {
       open_ = false;
+      await writing.settle();
       await handle.close();
     }
   };
   return {
     get size() {
-      return size;
+      return writing.size;
     },
     async write(bytes) {
       try {
-        await writeFully(handle, bytes, size);
+        await writing.write(bytes);
       } catch (error) {
         throw writeError(error, path);
       }
-      size += bytes.length;
     },
     async writeAt(position, bytes) {
       try {
+        await writing.flush();
         await writeFully(handle, bytes, position);
       } catch (error) {
         throw writeError(error, path);
@@ -80,7 +87,7 @@ export async function createAtomicFile(
     },
     async seal() {
       try {
-        if (open_) await handle.sync();
+        await sync();
         await close();
       } catch (error) {
         throw writeError(error, path);
@@ -88,7 +95,7 @@ export async function createAtomicFile(
     },
     async commit() {
       try {
-        if (open_) await handle.sync();
+        await sync();
         await close();
         if (options.replace) await rename(temporaryPath, path);
         else await publishNew(temporaryPath, path);
@@ -166,14 +173,6 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error && 'syscall' in error)) return text;
   const end = text.indexOf(`, ${String(error.syscall)}`);
   return end < 0 ? text : text.slice(0, end);
-}
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) {
-    const result = await handle.write(bytes, written, bytes.length - written, position + written);
-    written += result.bytesWritten;
-  }
 }
 
 /** Gives a finished temporary file its name without ever replacing another's file of that name. */

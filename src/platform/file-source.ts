@@ -21,6 +21,8 @@ export interface FileSource {
   read(position: number, length: number): Promise<Uint8Array>;
   /** The file from `position` to its end, in pieces of half a mebibyte. */
   chunks(position?: number): AsyncGenerator<Uint8Array, void, undefined>;
+  /** As {@link readAhead}, of the whole file. */
+  stream(): AsyncGenerator<Uint8Array, void, undefined>;
   close(): Promise<void>;
 }
 
@@ -58,11 +60,7 @@ function fileSource(handle: FileHandle, path: string, size: number): FileSource 
       try {
         ({ bytesRead } = await handle.read(bytes, filled, length - filled, position + filled));
       } catch (error) {
-        throw new WsusutilError(
-          'READ_FAILED',
-          `Cannot read ${path} at offset ${position + filled}: ${errorText(error)}`,
-          { hint: 'Check the disk or the network share, then copy the file again.', cause: error },
-        );
+        throw readError(error, path, position + filled);
       }
       if (bytesRead === 0) break;
       filled += bytesRead;
@@ -100,8 +98,58 @@ function fileSource(handle: FileHandle, path: string, size: number): FileSource 
         yield bytes;
       }
     },
+    stream: () => readAhead(handle, path, 0, size),
     close: () => handle.close(),
   };
+}
+
+/**
+ * Bytes `from` up to `end` of a file, fewer if it is shorter, in pieces of half a mebibyte. They are the caller's until the
+ * next ones are asked for: two buffers take turns, so that one is read while the other is worked on.
+ *
+ * @param path for messages
+ * @throws WsusutilError `READ_FAILED`
+ */
+export async function* readAhead(
+  handle: FileHandle,
+  path: string,
+  from: number,
+  end: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const length = Math.min(READ_AHEAD_SIZE, end - from);
+  if (length <= 0) return;
+  const buffers: Buffer[] = [];
+  const read = (turn: number, position: number) => {
+    const wanted = Math.min(length, end - position);
+    const buffer = buffers[turn % 2] ?? Buffer.allocUnsafeSlow(length);
+    buffers[turn % 2] = buffer;
+    const reading = handle.read(buffer, 0, wanted, position);
+    reading.catch(() => {}); // seen when it is awaited
+    return reading;
+  };
+  let position = from;
+  let next = read(0, position);
+  try {
+    for (let turn = 0; ; turn++) {
+      const { bytesRead, buffer } = await next.catch((error: unknown) => {
+        throw readError(error, path, position);
+      });
+      if (bytesRead === 0) return;
+      position += bytesRead;
+      if (position < end) next = read(turn + 1, position);
+      yield buffer.subarray(0, bytesRead);
+      if (position >= end) return;
+    }
+  } finally {
+    await next.catch(() => {}); // the caller may close the file now
+  }
+}
+
+function readError(error: unknown, path: string, position: number): WsusutilError {
+  return new WsusutilError('READ_FAILED', `Cannot read ${path} at offset ${position}: ${errorText(error)}`, {
+    hint: 'Check the disk or the network share, then copy the file again.',
+    cause: error,
+  });
 }
 
 /** What the operating system said about opening a file, in words and with a code. */

@@ -30,8 +30,16 @@ export function createInlineRunner<Task, Result>(work: (task: Task) => Result): 
   return { concurrency: 1, run: async (task) => work(task), close: async () => {} };
 }
 
-/** @param url a module that calls {@link serveTasks} */
-export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRunner<Task, Result> {
+/**
+ * @param url a module that calls {@link serveTasks}
+ * @param start of threads: all of them now, so that they are there when work comes, or one when there is a task that no
+ *   idle one could take
+ */
+export function openWorkerPool<Task, Result>(
+  url: URL,
+  threads: number,
+  start: 'now' | 'on demand' = 'now',
+): TaskRunner<Task, Result> {
   interface Waiting {
     readonly task: Task;
     readonly transfer: readonly Transferable[];
@@ -45,7 +53,8 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
   let failure: unknown;
 
   const dispatch = () => {
-    while (idle.length > 0 && queue.length > 0) {
+    while (queue.length > 0 && (idle.length > 0 || workers.length < threads)) {
+      if (idle.length === 0) startOne();
       const worker = idle.pop() as Worker;
       const waiting = queue.shift() as Waiting;
       running.set(worker, waiting);
@@ -57,7 +66,7 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     for (const waiting of [...running.values(), ...queue.splice(0)]) waiting.reject(error);
     running.clear();
   };
-  for (let i = 0; i < threads; i++) {
+  const startOne = () => {
     // A small young generation: batches are large and short-lived, and every thread's heap counts.
     const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 16 } });
     worker.on('message', (reply: Reply<Result>) => {
@@ -77,7 +86,8 @@ export function openWorkerPool<Task, Result>(url: URL, threads: number): TaskRun
     });
     workers.push(worker);
     idle.push(worker);
-  }
+  };
+  if (start === 'now') while (workers.length < threads) startOne();
   return {
     concurrency: threads * 2,
     run: (task, transfer = []) =>

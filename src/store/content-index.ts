@@ -83,6 +83,8 @@ export interface ContentIndex {
   >;
   /** Files of a scope and the revisions of the scope that list them; each file once, some thousand at a time. */
   filesByDigest(scope: ContentScope): AsyncIterable<readonly FileUsers[]>;
+  /** SHA-1s of the files that these revisions call for, some thousand at a time; one may come more than once. */
+  digestsOf(scope: Required<ContentScope>): AsyncIterable<readonly Sha1Hex[]>;
   /** Writes down what a check found; in one transaction. Needs a store opened to write. */
   record(entries: readonly { readonly sha1: Sha1Hex; readonly record: ContentRecord }[]): Promise<void>;
   /** How many files are in which state, over all the metadata calls for. */

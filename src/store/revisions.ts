@@ -84,5 +84,5 @@ export interface DependencyGraph {
    * What revision `index` needs: for each prerequisite the revisions of that update, oldest first (any one will do);
    * for each bundled update exactly that revision. What the store does not hold is left out.
    */
-  needsOf(index: number): Iterable<readonly number[]>;
+  needsOf(index: number): readonly (readonly number[])[];
 }

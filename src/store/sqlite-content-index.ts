@@ -26,6 +26,7 @@ import { CONTENT_PROBLEM_CODES, CONTENT_STATE_CODES, FILE_KIND_CODES } from './s
 
 const FILES_PER_PAGE = 4096;
 const KEYS_PER_QUERY = 1024;
+const SHA1_SIZE = 20;
 /** before the file's name in a line of {@link PAGE_TEXT} */
 const LINE_FIELDS = 10;
 const INDEXED_TO = 'content_files_to';
@@ -195,6 +196,27 @@ export class SqliteContentIndex implements ContentIndex {
         if (file.users.at(-1) !== key) file.users.push(key);
         if (kind === 'licence') file.kind = kind;
       }
+    }
+  }
+
+  async *digestsOf({ keys, kinds }: Required<ContentScope>) {
+    const digits = 2 * SHA1_SIZE;
+    for (const run of runsOf(keys, KEYS_PER_QUERY)) {
+      const text = this.#guard(() =>
+        textOf(
+          this.#database
+            .prepare(
+              `SELECT group_concat(hex(sha1), '') AS digests FROM revision_files
+               WHERE revision_key IN (SELECT value FROM json_each(?))
+                 AND kind IN (${kinds.map((kind) => FILE_KIND_CODES[kind]).join(',')})`,
+            )
+            .get(jsonKeys(run))?.digests,
+        ),
+      );
+      const digests: Sha1Hex[] = [];
+      for (let at = 0; at < (text?.length ?? 0); at += digits)
+        digests.push(text?.slice(at, at + digits) ?? '');
+      yield digests;
     }
   }
 

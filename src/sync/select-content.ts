@@ -37,10 +37,11 @@ export async function selectContent(
     ...(products === undefined ? {} : { categories: products }),
     ...(classifications === undefined ? {} : { classifications }),
   };
-  const withLicences = await selectWithNeeds(store, filter);
+  const graph = await store.dependencyGraph();
+  const withLicences = await selectWithNeeds(store, filter, graph);
   if (policy === 'licences') return [{ keys: withLicences, kinds: ['licence'] }];
   const languageFilter: RevisionFilter = languages === 'all' ? {} : { languages };
-  let wanted = await selectWithNeeds(store, { ...filter, superseded: false, ...languageFilter });
+  let wanted = await selectWithNeeds(store, { ...filter, superseded: false, ...languageFilter }, graph);
   if (languages !== 'all') {
     // Bundles for any language hold parts for each of them.
     const ofLanguages = new Set(await store.listKeys({ ...languageFilter, newestOnly: false }));

@@ -1,13 +1,15 @@
-// npm run bench [-- <table> ...] [-- --revisions N] [--rounds N] [--large] [--cli <script>]
+// npm run bench [-- <table> ...] [-- --revisions N] [--gigabytes N] [--rounds N] [--large] [--cli <script>]
 //
-// Tables: startup, import, export, query, store, content, sync, serve; all of them if none is named. Each measures the program as people
-// run it, a process from start to end, against a floor measured in the same rounds: medians of interleaved runs.
+// Tables: startup, import, export, query, store, content, carry, sync, serve; all of them if none is named. Each measures
+// the program as people run it, a process from start to end, against a floor measured in the same rounds: medians of
+// interleaved runs. The table of transfer packages needs four times its gigabytes on the disk.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchCarry } from './carry.mjs';
 import { inventFiles, makeContentTree, writeContentPackage } from './content-tree.mjs';
 import { loadGenerator } from './generator.mjs';
 import { interleave, isInstalled, median, run } from './measure.mjs';
@@ -16,7 +18,7 @@ import { benchServe } from './serve.mjs';
 import { startUpstream } from './upstream.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
-const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content', 'sync', 'serve'];
+const TABLES = ['startup', 'import', 'export', 'query', 'store', 'content', 'carry', 'sync', 'serve'];
 const MEGABYTE = 1e6;
 
 const IMPORT_LIMIT = 4;
@@ -55,6 +57,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     revisions: { type: 'string', default: '100000' },
+    gigabytes: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     seed: { type: 'string', default: '1' },
     large: { type: 'boolean', default: false },
@@ -62,12 +65,13 @@ const { values, positionals } = parseArgs({
   },
 });
 const revisions = Number(values.revisions);
+const gigabytes = Number(values.gigabytes);
 const rounds = Number(values.rounds);
 const seed = Number(values.seed);
 const unknown = positionals.filter((table) => !TABLES.includes(table));
-if (unknown.length > 0 || ![revisions, rounds, seed].every(Number.isInteger)) {
+if (unknown.length > 0 || ![revisions, rounds, seed].every(Number.isInteger) || !(gigabytes > 0)) {
   console.error(
-    `usage: npm run bench -- [${TABLES.join(' | ')}] [--revisions N] [--rounds N] [--seed S] [--large]`,
+    `usage: npm run bench -- [${TABLES.join(' | ')}] [--revisions N] [--gigabytes N] [--rounds N] [--seed S] [--large]`,
   );
   process.exit(2);
 }
@@ -563,6 +567,20 @@ async function serve() {
   show(`Serving ${count} revisions, and content`, rows);
 }
 
+async function carry() {
+  const rows = await benchCarry({
+    wsusutil,
+    size: gigabytes * 1e9,
+    content: (files, tree) => contentDirectory('carry', files, tree),
+    filled: await filledDirectory('xml.gz'),
+    revisions,
+    rounds,
+    scratch,
+    fresh,
+  });
+  show('Transfer packages', rows);
+}
+
 /**
  * As `interleave`, with processor time and memory.
  *
@@ -596,7 +614,17 @@ async function interleaveUsage(rounds, commands) {
 }
 
 try {
-  const measure = { startup, import: importTable, export: exportTable, query, store, content, sync, serve };
+  const measure = {
+    startup,
+    import: importTable,
+    export: exportTable,
+    query,
+    store,
+    content,
+    carry,
+    sync,
+    serve,
+  };
   console.log(
     `Node ${process.version}, ${process.platform}-${process.arch}; medians of ${rounds} interleaved rounds`,
   );

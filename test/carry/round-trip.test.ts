@@ -1,5 +1,5 @@
 /** What is carried over is on the other side what it was on this one. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeFile, updateWith } from '../content/content-builder.js';
@@ -134,6 +134,39 @@ test('what is here already and right is not written again, what is damaged is re
   const again = await importInto(inside, [path]);
   expect([again.written.files, again.present.files]).toEqual([1, 2]);
   expect(inside.content()).toEqual(outside.content());
+});
+
+test('files of every size arrive, the empty and the large ones, and every name was given to a whole file', async () => {
+  const outside = await openSite('outside');
+  const sizes = [0, 1, 511, 512, 513, 524_287, 524_288, 524_289, 3_000_000, 36_000_000];
+  const files = sizes.map((size) => makeFile(`of ${size}`, size));
+  await feed(outside, [updateWith(1, files)], files);
+  const path = join(testFolder(), 'carry.tar');
+  await exportFrom(outside, path);
+  const inside = await openSite('inside');
+  const { written } = await importInto(inside, [path]);
+  expect(written.files).toBe(sizes.length);
+  expect(inside.content()).toEqual(outside.content());
+  expect(leftovers(inside)).toEqual([]);
+});
+
+test('a file that cannot be written ends the import, and what is being written then is not left behind', async () => {
+  const outside = await openSite('outside');
+  const files = Array.from({ length: 200 }, (_, n) => makeFile(`file ${n}`, 9_000));
+  await feed(outside, [updateWith(1, files)], files);
+  const path = join(testFolder(), 'carry.tar');
+  await exportFrom(outside, path);
+  const inside = await openSite('inside');
+  // A file where a folder should be.
+  const folder = files[50]?.sha1.slice(-2) ?? '';
+  writeFileSync(join(inside.contentFolder, folder), 'in the way');
+  const error = await failureOf(() => importInto(inside, [path]));
+  expect(error.code).toBe('WRITE_FAILED');
+  expect(error.message).toContain(join(inside.contentFolder, folder));
+  expect(readdirSync(join(inside.contentFolder, '.wsusutil', 'partial'))).toEqual([]);
+  expect(await inside.store.carryState().listAccepted()).toEqual([]);
+  rmSync(join(inside.contentFolder, folder));
+  expect(outside.content()).toMatchObject(inside.content());
 });
 
 test('a file that changes while it goes out ends the export, and nothing of the package stays', async () => {

@@ -160,6 +160,7 @@ export async function runTransferExport(
       async record(sent, carried) {
         const writing = await context.openStore('write');
         try {
+          await writing.contentIndex(); // drawn up for good, where this run only had one of its own
           await writing.carryState().recordSent(sent, carried);
           await writing.addHistory({
             action: 'export',
