@@ -11,7 +11,7 @@ import { type Amount, MAX_LISTED, NONE, plus } from '../content/content-tally.js
 import { stampOf } from '../content/content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from '../content/content-tree.js';
 import { freeSpaceAt } from '../content/free-space.js';
-import { OWN_FOLDER, partialPathOf, pathOf } from '../content/layout.js';
+import { downloadOf, partialFolderOf } from '../content/layout.js';
 import { missingFilesOf } from '../content/missing-files.js';
 import { makeOwnFolder } from '../content/own-folder.js';
 import { RecordBuffer } from '../content/record-buffer.js';
@@ -527,17 +527,8 @@ class ContentSync {
   }
 
   #requestOf(file: WantedFile, url: string): DownloadRequest {
-    const { contentFolder } = this.#options;
-    const { sha1, sha256, size } = file;
-    this.#underWay.set(sha1, file);
-    return {
-      sha1,
-      sha256,
-      size,
-      url,
-      temporaryPath: partialPathOf(contentFolder, sha1),
-      targetPath: pathOf(contentFolder, file),
-    };
+    this.#underWay.set(file.sha1, file);
+    return downloadOf(this.#options.contentFolder, file, url);
   }
 
   async #fetchAll(
@@ -831,7 +822,7 @@ function hostOf(url: string | undefined): string | undefined {
 
 /** Bytes of broken-off downloads. */
 async function partialSizes(contentFolder: string): Promise<ReadonlyMap<Sha1Hex, number>> {
-  const folder = join(contentFolder, OWN_FOLDER, 'partial');
+  const folder = partialFolderOf(contentFolder);
   const sizes = new Map<Sha1Hex, number>();
   for (const name of await readdir(folder).catch(() => [])) {
     const facts = await lstat(join(folder, name)).catch(() => undefined);
