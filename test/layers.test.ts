@@ -141,3 +141,15 @@ test('only main.ts and the bin file reach for process exit, argv and the standar
   );
   expect(wrong.map((file) => relative(SRC, file))).toEqual([]);
 });
+
+test('formats work in memory: no process, no file and no connection of their own', () => {
+  const allowed = ['buffer', 'crypto', 'util', 'zlib'];
+  const wrong = sourceFiles()
+    .filter((file) => roomOf(file) === 'formats')
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/\bfrom 'node:([a-z_/]+)'|\bimport\('node:([a-z_/]+)'/g)]
+        .filter(([, name, later]) => !allowed.includes(name ?? later ?? ''))
+        .map(([text]) => `${relative(SRC, file)}: ${text}`),
+    );
+  expect(wrong).toEqual([]);
+});

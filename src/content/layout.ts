@@ -16,6 +16,7 @@
 import { basename, join } from 'node:path';
 import { contentPath, type WantedFile } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
+import type { DownloadRequest } from '../transfer/download-file.js';
 
 export const CONTENT_FOLDER = 'WsusContent';
 export const FOLDER_COUNT = 256;
@@ -56,9 +57,26 @@ export function pathOf(contentFolder: string, file: Pick<WantedFile, 'sha1' | 'f
   return join(contentFolder, ...contentPath(file.sha1, file.fileName).split('/'));
 }
 
-/** Where a download of the file lies until it is whole. */
-export function partialPathOf(contentFolder: string, sha1: Sha1Hex): string {
-  return join(contentFolder, OWN_FOLDER, 'partial', sha1);
+/** Where downloads lie until they are whole, each under its SHA-1. */
+export function partialFolderOf(contentFolder: string): string {
+  return join(contentFolder, OWN_FOLDER, 'partial');
+}
+
+/** The file from `url` to where it belongs. */
+export function downloadOf(
+  contentFolder: string,
+  file: Pick<WantedFile, 'sha1' | 'sha256' | 'size' | 'fileName'>,
+  url: string,
+): DownloadRequest {
+  const { sha1, sha256, size } = file;
+  return {
+    sha1,
+    sha256,
+    size,
+    url,
+    temporaryPath: join(partialFolderOf(contentFolder), sha1),
+    targetPath: pathOf(contentFolder, file),
+  };
 }
 
 /** Where a file goes that is moved aside: out of the way of servers and of copies. */

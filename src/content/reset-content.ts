@@ -19,7 +19,7 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, ContentTally, MAX_LISTED, NONE, plus, type TallySummary } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
-import { partialPathOf, pathOf } from './layout.js';
+import { downloadOf, pathOf } from './layout.js';
 import { missingFilesOf } from './missing-files.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
 import { makeOwnFolder, makeRealFolder } from './own-folder.js';
@@ -295,15 +295,7 @@ class Reset {
           if (stopAt !== undefined && now().getTime() >= stopAt) return;
           const url = urls.get(file.sha1);
           if (url === undefined) continue;
-          const { sha1, sha256, size } = file;
-          yield {
-            sha1,
-            sha256,
-            size,
-            url,
-            temporaryPath: partialPathOf(contentFolder, sha1),
-            targetPath: pathOf(contentFolder, file),
-          };
+          yield downloadOf(contentFolder, file, url);
         }
       }
     }

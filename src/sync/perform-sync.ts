@@ -11,16 +11,11 @@ import type { HttpClient } from '../transfer/http-client.js';
 import type { HttpPost } from '../transfer/http-post.js';
 import { withoutSecrets } from '../transfer/proxy.js';
 import { type SyncClock, systemClock } from './clock.js';
+import { type ContentSource, type ContentSyncPlan, planContentSync } from './content-survey.js';
 import { contentUrlOf } from './content-url.js';
 import type { ContentChoice } from './select-content.js';
 import { ServerSyncClient } from './server-sync-client.js';
-import {
-  type ContentSource,
-  type ContentSyncPlan,
-  type ContentSyncSummary,
-  planContentSync,
-  synchroniseContent,
-} from './sync-content.js';
+import { type ContentSyncSummary, synchroniseContent } from './sync-content.js';
 import {
   isSyncComplete,
   type SynchroniseOptions,

@@ -85,6 +85,9 @@ class CallGuard {
   readonly #controller = new AbortController();
   readonly #onInterrupt = (): void => this.#controller.abort(this.#runSignal.reason);
   #hasTimedOut = false;
+  /** ends what is waited for now */
+  #giveUp: ((error: Error) => void) | undefined;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(operation: string, where: string, runSignal: AbortSignal, timeoutMs: number) {
     this.#operation = operation;
@@ -92,6 +95,14 @@ class CallGuard {
     this.#runSignal = runSignal;
     this.#timeoutMs = timeoutMs;
     runSignal.addEventListener('abort', this.#onInterrupt, { once: true });
+    this.#controller.signal.addEventListener('abort', () => this.#giveUp?.(new Error('aborted')), {
+      once: true,
+    });
+    this.#timer = setTimeout(() => {
+      if (this.#giveUp === undefined) return; // whoever takes the answer is slow, not the server
+      this.#hasTimedOut = true;
+      this.#controller.abort();
+    }, timeoutMs);
   }
 
   get signal(): AbortSignal {
@@ -99,34 +110,42 @@ class CallGuard {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#runSignal.removeEventListener('abort', this.#onInterrupt);
     if (!this.#controller.signal.aborted) this.#controller.abort();
   }
 
   async wait<T>(work: () => Promise<T>): Promise<T> {
-    const { signal } = this.#controller;
-    let onAbort: (() => void) | undefined;
-    const timer = setTimeout(() => {
-      this.#hasTimedOut = true;
-      this.#controller.abort();
-    }, this.#timeoutMs);
     try {
-      // The client may ignore its signal; we do not wait for it then.
-      const aborted = new Promise<never>((_resolve, reject) => {
-        onAbort = () => reject(new Error('aborted'));
-        signal.addEventListener('abort', onAbort, { once: true });
-      });
-      const working = work();
-      working.catch(() => {});
-      return await Promise.race([working, aborted]);
+      return await this.#waitFor(work);
     } catch (error) {
       throwIfInterrupted(this.#runSignal, `calling ${this.#operation}`);
       if (this.#hasTimedOut) throw this.#timeout();
       throw toTransportError(error, this.#operation, this.#where);
-    } finally {
-      clearTimeout(timer);
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** A call waits for thousands of pieces, one at a time: they share one timer and one listener. */
+  #waitFor<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.signal.aborted) {
+        reject(new Error('aborted'));
+        return;
+      }
+      this.#giveUp = reject;
+      this.#timer.refresh();
+      // The client may ignore its signal; we do not wait for it then.
+      work().then(
+        (value) => {
+          this.#giveUp = undefined;
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#giveUp = undefined;
+          reject(error);
+        },
+      );
+    });
   }
 
   async *guarded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

@@ -24,6 +24,7 @@ import {
 } from './proxy.js';
 import { openRateLimiter, paced, type RateLimiter } from './rate-limit.js';
 import { loadTrust, type TrustSettings } from './trust.js';
+import { loadUndici, type UndiciParts } from './undici-parts.js';
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** A proxy looks the name up and connects before it answers. */
@@ -85,7 +86,7 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
   const limiter = typeof limitRate === 'number' ? openRateLimiter(limitRate) : limitRate;
   let opening: Promise<{ readonly agent: Agent; readonly tunnels: Tunnels }> | undefined;
   const open = async () => {
-    const undici = await import('undici');
+    const undici = loadUndici();
     const limited = {
       maxHeaderSize: MAX_HEADER_SIZE,
       headersTimeout: limits.headersMs,
@@ -162,13 +163,13 @@ function unlessAborted(
 
 /** Makes the connections: plain, TLS, or TLS through a tunnel of a proxy. */
 class Tunnels {
-  readonly #undici: typeof import('undici');
+  readonly #undici: UndiciParts;
   readonly #options: HttpClientOptions;
   readonly #pools = new Map<string, Dispatcher>();
   readonly #plain: buildConnector.connector;
   #secure: Promise<buildConnector.connector> | undefined;
 
-  constructor(undici: typeof import('undici'), options: HttpClientOptions) {
+  constructor(undici: UndiciParts, options: HttpClientOptions) {
     this.#undici = undici;
     this.#options = options;
     this.#plain = undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS });

@@ -250,6 +250,23 @@ test('Ctrl-C in the middle of downloads leaves in the history what was downloade
   expect(await historyOf(directory)).toMatchObject([{ outcome: 'INTERRUPTED', details: { files: 6 } }]);
 });
 
+test('content is left for the time window, which is told in the log, and metadata is not', async () => {
+  const upstream = await start();
+  const directory = newDirectory({ contentPolicy: 'wanted' });
+  const hour = (later: number) => `${String((new Date().getHours() + later) % 24).padStart(2, '0')}:00`;
+  const window = `${hour(8)}-${hour(10)}`;
+  const child = startProgram(['sync', ...to(upstream), '--download-between', window], directory);
+  const end = finish(child);
+  const logs = join(directory, 'logs');
+  const isWaiting = () =>
+    filesBelow(logs).some((name) => readFileSync(join(logs, name), 'utf8').includes(`time window ${window}`));
+  while (!isWaiting()) await sleep(20);
+  child.kill('SIGINT');
+  expect((await end).exitCode).toBe(130);
+  expect(upstream.contentRequests).toEqual([]);
+  expect(upstream.countCalls('GetUpdateData')).toBeGreaterThan(0);
+}, 60_000);
+
 test('Ctrl-C ends it with 130, and the next one goes on', async () => {
   const upstream = await start({ slowMs: 20, answerAtMost: 10 });
   const directory = newDirectory();

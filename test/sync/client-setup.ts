@@ -6,6 +6,7 @@ import { formatIdentity } from '../../src/model/update-identity.js';
 import type { SyncClock } from '../../src/sync/clock.js';
 import type { UpdateEvent } from '../../src/sync/fetch-updates.js';
 import { ServerSyncClient, type ServerSyncClientOptions } from '../../src/sync/server-sync-client.js';
+import type { HttpPost } from '../../src/transfer/http-post.js';
 import {
   catalogueItems,
   type FakeUpstream,
@@ -43,6 +44,19 @@ export class SleeplessClock implements SyncClock {
     signal.throwIfAborted();
     this.pauses.push(ms);
   }
+}
+
+/** A client that nobody listens to and nobody stops. */
+export function clientOf(upstream: URL, post: HttpPost): ServerSyncClient {
+  return new ServerSyncClient({
+    upstream,
+    account: ACCOUNT,
+    post,
+    signal: new AbortController().signal,
+    report: () => {},
+    clock: new SleeplessClock(),
+    random: () => 1,
+  });
 }
 
 export interface ClientSetup extends AsyncDisposable {

@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ProgressEvent } from '../../src/events.js';
 import type { MetadataStore } from '../../src/store/metadata-store.js';
+import { type ContentSource, type ContentSyncPlan, planContentSync } from '../../src/sync/content-survey.js';
 import {
-  type ContentSource,
   type ContentSyncOptions,
-  type ContentSyncPlan,
   type ContentSyncSummary,
-  planContentSync,
   synchroniseContent,
 } from '../../src/sync/sync-content.js';
 import { type HttpClient, openHttpClient } from '../../src/transfer/http-client.js';

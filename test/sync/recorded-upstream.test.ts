@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
 import { formatIdentity } from '../../src/model/update-identity.js';
-import { ServerSyncClient } from '../../src/sync/server-sync-client.js';
+import type { ServerSyncClient } from '../../src/sync/server-sync-client.js';
 import { Recording } from '../formats/server-sync/recorded.js';
 import { type RecordedUpstream, startRecordedUpstream } from '../helpers/recorded-upstream.js';
 import { withSharedData } from '../helpers/shared-data.js';
 import { openUndiciPost } from '../helpers/undici-post.js';
-import { ACCOUNT, collect, SleeplessClock } from './client-setup.js';
+import { clientOf, collect } from './client-setup.js';
 
 const DEFENDER = '8c3fcc84-7410-4a95-8b89-a166a0190486';
 const DEFINITIONS = 'e0789628-ce08-4437-be74-2495b842f43b';
@@ -23,15 +23,7 @@ interface Setup extends AsyncDisposable {
 async function connect(recording: Recording): Promise<Setup> {
   const upstream = await startRecordedUpstream(recording);
   const http = openUndiciPost();
-  const client = new ServerSyncClient({
-    upstream: upstream.url,
-    account: ACCOUNT,
-    post: http.post,
-    signal: new AbortController().signal,
-    report: () => {},
-    clock: new SleeplessClock(),
-    random: () => 1,
-  });
+  const client = clientOf(upstream.url, http.post);
   return {
     upstream,
     client,

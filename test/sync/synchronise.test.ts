@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
-import { formatIdentity, type UpdateIdentity } from '../../src/model/update-identity.js';
-import type { MetadataStore } from '../../src/store/metadata-store.js';
+import { formatIdentity, type UpdateId, type UpdateIdentity } from '../../src/model/update-identity.js';
+import { expandSelection } from '../../src/query/selection.js';
+import type { CategoryRow, MetadataStore } from '../../src/store/metadata-store.js';
 import { isSyncComplete } from '../../src/sync/synchronise.js';
 import type { FakeUpstream, UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
 import { seededRandom } from '../helpers/seeded-random.js';
-import { makeUpdate } from '../store/update-builder.js';
+import { idOf, makeUpdate } from '../store/update-builder.js';
 import { smallCatalogue } from './client-setup.js';
 import { chooseAll, startDownstream } from './sync-setup.js';
 
@@ -125,6 +126,7 @@ test('what is published later comes alone, and is counted by update', async () =
     newUpdates: 1,
     revisedUpdates: 1,
     expiredUpdates: 1,
+    declinedUpdates: 1, // what its publisher has taken back, as the server does by itself
   });
   expect(first.newUpdates).toBeGreaterThan(10);
 });
@@ -138,6 +140,43 @@ test('products that appear upstream are told by name', async () => {
   expect(
     downstream.events.filter((event) => event.type === 'warning' && event.code === 'NEW_PRODUCTS'),
   ).toHaveLength(1);
+});
+
+test('a family that is chosen brings what is published for products that come below it later', async () => {
+  const [family, early, late, kind] = [idOf(1), idOf(2), idOf(3), idOf(4)];
+  const product = (n: number): UpstreamItem =>
+    item(n, { categoryType: 'Product', prerequisites: [{ anyOf: [family], isCategory: true }] });
+  const updateOf = (n: number, of: UpdateId): UpstreamItem => ({
+    ...item(n),
+    categories: [of],
+    classifications: [kind],
+  });
+  await using downstream = await startDownstream({}, [
+    item(1, { categoryType: 'ProductFamily' }),
+    product(2),
+    item(4, { categoryType: 'UpdateClassification' }),
+    updateOf(11, early),
+  ]);
+  const family1 = {
+    chooseFilter: (categories: readonly CategoryRow[]) =>
+      expandSelection(categories, { products: [family], classifications: [kind] }),
+  };
+  await downstream.sync(family1);
+  downstream.setup.upstream.publish([product(3), updateOf(12, late)]);
+  await downstream.sync(family1);
+  const held = [...(await contentsOf(downstream.store)).keys()];
+  expect(held).toEqual(expect.arrayContaining([`${idOf(11)}:1`, `${idOf(12)}:1`]));
+});
+
+test('full asks for full lists, whatever the anchors say, and fetches nothing that is there', async () => {
+  await using downstream = await startDownstream();
+  await downstream.sync();
+  const { upstream } = downstream.setup;
+  const calls = upstream.calls.length;
+  const summary = await downstream.sync({ full: true });
+  expect(summary.listed).toBe(smallCatalogue().length);
+  expect(summary).toMatchObject({ wanted: 0, revisions: 0 });
+  expect(askedFor(upstream, calls)).toEqual([]);
 });
 
 test('only categories come with categoriesOnly, and the rest later', async () => {

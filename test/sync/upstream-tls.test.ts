@@ -1,25 +1,16 @@
 /** The client against an upstream with SSL, and against one whose fields come in the other order. */
 import { expect, test } from 'vitest';
-import { ServerSyncClient } from '../../src/sync/server-sync-client.js';
 import type { TrustSettings } from '../../src/transfer/http-client.js';
 import { openHttpPost } from '../../src/transfer/http-post.js';
 import { startFakeUpstream, type UpstreamTls } from '../helpers/fake-upstream.js';
 import { CLIENT_CERTIFICATE_FILE, CLIENT_KEY_FILE, TEST_ROOT_FILE } from '../helpers/tls-files.js';
-import { ACCOUNT, collect, SleeplessClock, setUp, smallCatalogue } from './client-setup.js';
+import { clientOf, collect, setUp, smallCatalogue } from './client-setup.js';
 
 async function fetchAll(tls: UpstreamTls, trust: TrustSettings): Promise<number> {
   await using upstream = await startFakeUpstream(smallCatalogue(), { gzip: false }, tls);
   const http = openHttpPost({ userAgent: 'wsusutil/test', connections: 4, trust });
   try {
-    const client = new ServerSyncClient({
-      upstream: upstream.url,
-      account: ACCOUNT,
-      post: http.post,
-      signal: new AbortController().signal,
-      report: () => {},
-      clock: new SleeplessClock(),
-      random: () => 1,
-    });
+    const client = clientOf(upstream.url, http.post);
     await client.getConfigData();
     const { revisions } = await client.getRevisionIdList({ anchor: undefined, getConfig: false });
     return (await collect(client.getUpdateData(revisions))).documents.size;

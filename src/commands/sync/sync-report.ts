@@ -1,8 +1,9 @@
 import { formatIdentity } from '../../model/update-identity.js';
 import { MAX_LISTED } from '../../packages/document-pipeline.js';
+import type { ContentSyncPlan } from '../../sync/content-survey.js';
 import type { PerformSyncSummary } from '../../sync/perform-sync.js';
 import type { ContentPolicy } from '../../sync/select-content.js';
-import type { ContentSyncPlan, ContentSyncProblem, ContentSyncSummary } from '../../sync/sync-content.js';
+import type { ContentSyncProblem, ContentSyncSummary } from '../../sync/sync-content.js';
 import { MAX_REHEARSED_REVISIONS, type SyncSummary } from '../../sync/synchronise.js';
 import { formatAmount, ifAny } from '../content/content-report.js';
 import type { FieldsView, Outcome, View } from '../outcome.js';

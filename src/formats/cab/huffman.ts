@@ -16,6 +16,10 @@ export class HuffmanTable {
   /** first position in `#sorted` of each length; used up while filling */
   readonly #starts = new Uint16Array(MAX_CODE_LENGTH + 2);
 
+  /** first code that is too long for `entries`, and where its symbol stands in `#sorted` */
+  #longFirst = 0;
+  #longIndex = 0;
+
   constructor(symbolCount: number, tableBits: number) {
     this.tableBits = tableBits;
     this.entries = new Uint16Array(1 << tableBits);
@@ -35,6 +39,8 @@ export class HuffmanTable {
     if (counts[0] === symbolCount) {
       this.entries.fill(0);
       counts.fill(0);
+      this.#longFirst = 0;
+      this.#longIndex = 0;
       return 'empty';
     }
     counts[0] = 0;
@@ -47,12 +53,13 @@ export class HuffmanTable {
     }
     if (space !== 1 << MAX_CODE_LENGTH) return 'invalid';
 
+    const sorted = this.#sorted;
     for (let symbol = 0; symbol < symbolCount; symbol++) {
       const length = lengths[symbol] as number;
       if (length === 0) continue;
       const position = starts[length] as number;
       starts[length] = position + 1;
-      this.#sorted[position] = symbol;
+      sorted[position] = symbol;
     }
     this.#fill();
     starts.fill(0);
@@ -61,18 +68,24 @@ export class HuffmanTable {
 
   #fill(): void {
     const { entries, tableBits } = this;
+    const counts = this.#counts;
+    const sorted = this.#sorted;
     let slot = 0;
     let index = 0;
+    this.#longFirst = 0;
     for (let length = 1; length <= tableBits; length++) {
       const width = 1 << (tableBits - length);
-      for (let remaining = this.#counts[length] as number; remaining > 0; remaining--) {
-        const entry = ((this.#sorted[index++] as number) << 5) | length;
+      const count = counts[length] as number;
+      this.#longFirst = (this.#longFirst + count) << 1;
+      for (let remaining = count; remaining > 0; remaining--) {
+        const entry = ((sorted[index++] as number) << 5) | length;
         const end = slot + width;
         if (width < 16) for (; slot < end; slot++) entries[slot] = entry;
         else entries.fill(entry, slot, end);
         slot = end;
       }
     }
+    this.#longIndex = index;
     entries.fill(0, slot);
   }
 
@@ -83,9 +96,9 @@ export class HuffmanTable {
    * @returns symbol << 5 | length, or 0 if the table is empty
    */
   findLongCode(next16: number): number {
-    let first = 0; // the first code of `length`, as wide as `length`
-    let index = 0;
-    for (let length = 1; length <= MAX_CODE_LENGTH; length++) {
+    let first = this.#longFirst; // the first code of `length`, as wide as `length`
+    let index = this.#longIndex;
+    for (let length = this.tableBits + 1; length <= MAX_CODE_LENGTH; length++) {
       const count = this.#counts[length] as number;
       const position = (next16 >>> (MAX_CODE_LENGTH - length)) - first;
       if (position < count) return ((this.#sorted[index + position] as number) << 5) | length;

@@ -25,8 +25,8 @@ const MAX_E8_FRAME_COUNT = 32_768;
 /** no call instruction is translated so close to the end of a frame */
 const E8_TAIL_SIZE = 10;
 
-/** Words read ahead of the last real one are zeros. */
-const INPUT_PADDING = 8;
+/** Words read ahead of the last real one are zeros: those of one match that nothing real is left of, and those behind. */
+const INPUT_PADDING = 24;
 /** From this length on one native copy beats a loop. */
 const MIN_NATIVE_COPY_SIZE = 64;
 /** Bytes copied at once by the loop; up to one less is written behind the end of a match. */
@@ -43,6 +43,9 @@ for (let slot = 0, base = 0; slot < MAX_POSITION_SLOTS; slot++) {
   POSITION_BASE[slot] = base - 2;
   base += 2 ** extra;
 }
+
+/** of a match's offset: 17 as they are, or 14 and an aligned code of 7 */
+const MAX_FOOTER_BITS = 21;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -65,7 +68,7 @@ export class LzxDecoder {
   readonly #mainLengths = new Uint8Array(MAX_MAIN_SYMBOL_COUNT);
   readonly #lengthLengths = new Uint8Array(LENGTH_SYMBOL_COUNT);
   readonly #smallLengths = new Uint8Array(PRETREE_SYMBOL_COUNT);
-  readonly #main = new HuffmanTable(MAX_MAIN_SYMBOL_COUNT, 11);
+  readonly #main = new HuffmanTable(MAX_MAIN_SYMBOL_COUNT, 10);
   readonly #length = new HuffmanTable(LENGTH_SYMBOL_COUNT, 9);
   readonly #aligned = new HuffmanTable(ALIGNED_SYMBOL_COUNT, 7);
   readonly #pretree = new HuffmanTable(PRETREE_SYMBOL_COUNT, 7);
@@ -86,6 +89,7 @@ export class LzxDecoder {
 
   // Bit reader over one data block: 16-bit little-endian words, first bit most significant.
   #input: Uint8Array = NO_BYTES;
+  #inputView: DataView = new DataView(NO_BYTES.buffer);
   #inputSize = 0;
   #inputPosition = 0;
   /** unread bits, left-aligned */
@@ -193,6 +197,7 @@ export class LzxDecoder {
   #startInput(data: Uint8Array): void {
     if (this.#input.length < data.length + INPUT_PADDING) {
       this.#input = new Uint8Array(Math.max(USUAL_INPUT_SIZE, data.length + INPUT_PADDING));
+      this.#inputView = new DataView(this.#input.buffer);
     }
     this.#input.set(data);
     this.#input.fill(0, data.length, data.length + INPUT_PADDING);
@@ -371,13 +376,18 @@ export class LzxDecoder {
     else this.#padPending = true;
   }
 
-  /** The hot loop: literals and matches up to `runEnd`, where block or frame ends. No match crosses that. */
+  /**
+   * The hot loop: literals and matches up to `runEnd`, where block or frame ends. No match crosses that.
+   *
+   * It loads the next 32 bits for each symbol, wherever they begin: a branch that asks whether there are enough left would
+   * be guessed wrong every other time, and that costs more.
+   */
   #decodeRun(runEnd: number): void {
     const window = this.#window;
     const view = this.#windowView;
     const windowSize = this.#windowSize;
-    const input = this.#input;
-    const inputLimit = this.#inputSize + INPUT_PADDING;
+    const input = this.#inputView;
+    const inputLimit = this.#inputSize + 4;
     const mainEntries = this.#main.entries;
     const mainShift = 32 - this.#main.tableBits;
     const lengthEntries = this.#length.entries;
@@ -387,47 +397,49 @@ export class LzxDecoder {
     const isAligned = this.#blockType === BLOCK_ALIGNED;
     const wrapped = this.#wrapped;
     let position = this.#position;
-    let at = this.#inputPosition;
-    let bits = this.#bits;
-    let bitCount = this.#bitCount;
     let recent0 = this.#recent0;
     let recent1 = this.#recent1;
     let recent2 = this.#recent2;
+    /** the word with the next bit, and the bits of it that have been used */
+    const wordCount = (this.#bitCount + 15) >>> 4;
+    let at = this.#inputPosition - wordCount * 2;
+    let used = wordCount * 16 - this.#bitCount;
 
     while (position < runEnd) {
-      if (bitCount <= 16) {
-        bits |= ((input[at] as number) | ((input[at + 1] as number) << 8)) << (16 - bitCount);
-        at += 2;
-        bitCount += 16;
-        // Nothing real is left: stop here rather than read zeros to the end of the frame.
-        if (at > inputLimit)
-          throw new Error(`the compressed data ends early (after ${this.#inputSize} bytes)`);
-      }
+      at += (used >>> 4) << 1;
+      used &= 15;
+      // Nothing real is left: stop here rather than read zeros to the end of the frame.
+      if (at > inputLimit) throw new Error(`the compressed data ends early (after ${this.#inputSize} bytes)`);
+      let words = input.getInt32(at, true);
+      let bits = (((words << 16) | (words >>> 16)) << used) | (input.getUint16(at + 4, true) >>> (16 - used));
       let entry = mainEntries[bits >>> mainShift] as number;
       if (entry === 0) entry = this.#main.findLongCode(bits >>> 16);
-      bits <<= entry & 31;
-      bitCount -= entry & 31;
+      let size = entry & 31;
+      used += size;
       const symbol = entry >>> 5;
       if (symbol < CHARACTER_COUNT) {
         window[position++] = symbol;
+        // Literals come in runs: 16 bits are left at least, which are one code more.
+        entry = mainEntries[(bits << size) >>> mainShift] as number;
+        if (entry !== 0 && entry < CHARACTER_COUNT << 5 && position < runEnd) {
+          window[position++] = entry >>> 5;
+          used += entry & 31;
+        }
         continue;
       }
 
       let length = (symbol & 7) + 2;
       const slot = (symbol - CHARACTER_COUNT) >>> 3;
+      bits <<= size;
       if (length === 9) {
-        if (bitCount <= 16) {
-          bits |= ((input[at] as number) | ((input[at + 1] as number) << 8)) << (16 - bitCount);
-          at += 2;
-          bitCount += 16;
-        }
         entry = lengthEntries[bits >>> lengthShift] as number;
         if (entry === 0) {
           entry = this.#length.findLongCode(bits >>> 16);
           if (entry === 0) throw new Error('a symbol of an empty Huffman tree is used');
         }
+        size += entry & 31;
+        used += entry & 31;
         bits <<= entry & 31;
-        bitCount -= entry & 31;
         length += entry >>> 5;
       }
 
@@ -436,31 +448,25 @@ export class LzxDecoder {
         const extra = EXTRA_BITS[slot] as number;
         offset = POSITION_BASE[slot] as number;
         if (extra > 0) {
-          while (bitCount <= 16) {
-            // twice if none are left: one word is a bit less than the longest footer
-            bits |= ((input[at] as number) | ((input[at + 1] as number) << 8)) << (16 - bitCount);
-            at += 2;
-            bitCount += 16;
+          if (size > 32 - MAX_FOOTER_BITS) {
+            at += (used >>> 4) << 1;
+            used &= 15;
+            words = input.getInt32(at, true);
+            bits =
+              (((words << 16) | (words >>> 16)) << used) | (input.getUint16(at + 4, true) >>> (16 - used));
           }
           if (isAligned && extra >= 3) {
             if (extra > 3) {
               offset += (bits >>> (35 - extra)) << 3;
               bits <<= extra - 3;
-              bitCount -= extra - 3;
-              if (bitCount <= 16) {
-                bits |= ((input[at] as number) | ((input[at + 1] as number) << 8)) << (16 - bitCount);
-                at += 2;
-                bitCount += 16;
-              }
+              used += extra - 3;
             }
             entry = alignedEntries[bits >>> alignedShift] as number;
-            bits <<= entry & 31;
-            bitCount -= entry & 31;
+            used += entry & 31;
             offset += entry >>> 5;
           } else {
             offset += bits >>> (32 - extra);
-            bits <<= extra;
-            bitCount -= extra;
+            used += extra;
           }
         }
         recent2 = recent1;
@@ -509,9 +515,11 @@ export class LzxDecoder {
     }
 
     this.#position = position;
-    this.#inputPosition = at;
-    this.#bits = bits;
-    this.#bitCount = bitCount;
+    at += (used >>> 4) << 1;
+    used &= 15;
+    this.#inputPosition = at + 2;
+    this.#bits = input.getUint16(at, true) << (16 + used);
+    this.#bitCount = 16 - used;
     this.#recent0 = recent0;
     this.#recent1 = recent1;
     this.#recent2 = recent2;

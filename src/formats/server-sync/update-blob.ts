@@ -1,6 +1,7 @@
 /** An update document as `GetUpdateData` carries it (server-sync-protocol 6.2; package-formats 4.1). */
 import { isUtf8 } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
+import { readBlobCabinet } from '../cab/read-blob-cabinet.js';
 import { extractCabinet } from '../cab/read-cabinet.js';
 import { MAX_UPDATE_DOCUMENT_SIZE } from '../update-xml/limits.js';
 import { utf16LeToUtf8 } from '../update-xml/utf16.js';
@@ -37,6 +38,8 @@ function encodeText(text: string): Uint8Array {
 }
 
 function extractDocument(cabinet: Uint8Array): Uint8Array {
+  const usual = readBlobCabinet(cabinet);
+  if (usual !== undefined) return usual;
   // Real ones hold one member called `blob`; the name of the only member does not matter.
   const members = extractCabinet(cabinet, {
     maxOutputSize: 2 * MAX_UPDATE_DOCUMENT_SIZE + 2,

@@ -15,6 +15,7 @@ import {
   MAX_REPLY_SIZE,
   MAX_TEXT_IN_MEMORY,
 } from './limits.js';
+import { PlainElementReader } from './plain-elements.js';
 import { type SoapElement, unexpected } from './soap-element.js';
 import { faultOf, SoapFault } from './soap-fault.js';
 
@@ -161,6 +162,7 @@ class ReplyReader {
   readonly #maxSize: number;
   readonly #xml: XmlReader;
   readonly #utf8 = new Utf8Checker();
+  readonly #plain = new PlainElementReader();
   #mark: Buffer | undefined = Buffer.alloc(0);
   #size = 0;
 
@@ -186,6 +188,7 @@ class ReplyReader {
         end: (_local, depth) => this.#end(depth),
         text: (text) => this.#text(text),
         raw: (source) => this.#text(source),
+        ahead: (source, codes, from, end) => this.#readAhead(source, codes, from, end),
       },
       {
         what: `the reply to ${shape.operation}`,
@@ -304,8 +307,18 @@ class ReplyReader {
       if (this.#result !== undefined) throw unexpected(`there are two of ${local}`);
     }
     const isSource = depth === ITEM_FIELD && !this.#isFault && local === this.#shape.unchecked;
+    const isItem = this.#open.at(-1)?.itemName === local;
     this.#push(local, isTrue(element.attributeNs(XSI_NAMESPACE, 'nil')), isSource);
-    return isSource ? 'raw' : undefined;
+    return isSource ? 'raw' : isItem ? 'ahead' : undefined;
+  }
+
+  #readAhead(source: string, codes: Uint16Array, from: number, end: number): number {
+    const isUnchecked = RESULT + this.#open.length === ITEM_FIELD;
+    const plain = this.#plain.read(source, codes, from, end, isUnchecked ? this.#shape.unchecked : undefined);
+    for (const element of plain.elements) this.#open.at(-1)?.children.push(element);
+    this.#countElements(plain.count);
+    this.#countText(plain.textLength);
+    return plain.end;
   }
 
   #startResponse(local: string, uri: string): StartAction {
@@ -325,9 +338,7 @@ class ReplyReader {
   }
 
   #push(local: string, isNil: boolean, isSource = false): void {
-    if (++this.#elements > MAX_ELEMENTS_IN_MEMORY) {
-      throw this.#tooMuch(`more than ${groupDigits(MAX_ELEMENTS_IN_MEMORY)} elements in one item`);
-    }
+    this.#countElements(1);
     const itemName = this.#isFault ? undefined : this.#itemNameIn(local, RESULT + this.#open.length);
     this.#open.push({ local, isNil, itemName, text: [], isSource, children: [] });
   }
@@ -339,11 +350,22 @@ class ReplyReader {
       return;
     }
     if (element.itemName !== undefined) return; // white space between items
-    this.#textLength += text.length;
+    this.#countText(text.length);
+    element.text.push(text);
+  }
+
+  #countElements(more: number): void {
+    this.#elements += more;
+    if (this.#elements > MAX_ELEMENTS_IN_MEMORY) {
+      throw this.#tooMuch(`more than ${groupDigits(MAX_ELEMENTS_IN_MEMORY)} elements in one item`);
+    }
+  }
+
+  #countText(more: number): void {
+    this.#textLength += more;
     if (this.#textLength > MAX_TEXT_IN_MEMORY) {
       throw this.#tooMuch(`more than ${groupDigits(MAX_TEXT_IN_MEMORY)} characters of text in one item`);
     }
-    element.text.push(text);
   }
 
   #end(depth: number): void {

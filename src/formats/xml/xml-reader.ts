@@ -87,9 +87,10 @@ export interface XmlElement {
 /**
  * - `skip`: the subtree is checked like any other but causes no callback except this element's `end`
  * - `raw`: the element's content goes to `raw` as it stands; of its markup only nesting is checked
+ * - `ahead`: `ahead` may take elements at the beginning of the content itself
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without an opinion returns nothing
-export type StartAction = void | 'skip' | 'raw';
+export type StartAction = void | 'skip' | 'raw' | 'ahead';
 
 /**
  * Receives the events. Strings handed over may share memory with the piece of input they came from; whoever
@@ -102,6 +103,14 @@ export interface XmlHandler {
   text(text: string): void;
   /** Source characters of a `raw` element's content, possibly in several pieces; never decoded. */
   raw?(source: string): void;
+  /**
+   * Content of an `ahead` element: as much of it as there is, and maybe of what follows. Takes whole elements that are
+   * well-formed by themselves, or none.
+   *
+   * @param codes the characters of `source`, to be read between `from` and `end` and not to be kept
+   * @returns where the reader goes on
+   */
+  ahead?(source: string, codes: Uint16Array, from: number, end: number): number;
 }
 
 export interface XmlReaderOptions {
@@ -747,7 +756,7 @@ export class XmlReader {
         else if (action === 'raw') {
           this.rawDepth = this.depth;
           this.rawFrom = i;
-        }
+        } else if (action === 'ahead') i = this.handler.ahead?.(buffer, codes, i, length) ?? i;
       }
     }
     if (selfClosing) this.closeElement(at, i);

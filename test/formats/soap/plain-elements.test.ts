@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { type ReplyItem, readReplyItems } from '../../../src/formats/soap/reply-reader.js';
+import { fc } from '../../helpers/properties.js';
+import { chunksOf, readBothWays, reply, SD } from './reply-cases.js';
+
+const SHAPE = { operation: 'Op', namespace: SD, streamed: { list: 'item' }, unchecked: 'blob' };
+
+/** Byte by byte nothing is ever at hand to be read ahead, so that both ways have to agree. */
+const read = (text: string) =>
+  readBothWays(text, async (chunks) => {
+    const items: ReplyItem[] = [];
+    for await (const some of readReplyItems(chunks, SHAPE)) items.push(...some);
+    return items;
+  });
+
+const field = fc.constantFrom(
+  '<a>1</a>',
+  '<a/>',
+  '<a />',
+  '<a></a>',
+  '<blob>AAEC</blob>',
+  '<blob>A&#65;\r\n</blob>',
+  '<blob>]]>\u0001</blob>',
+  '<a>1 &amp; 2</a>',
+  '<a>grün</a>',
+  '<a>x]y</a>',
+  '<a>\r\n</a>',
+  '<a b="1">1</a>',
+  '<a xsi:nil="true"/>',
+  '<x:a xmlns:x="urn:x">1</x:a>',
+  '<ids><id>1</id><id>2</id></ids>',
+  '<ids> <id>1</id> </ids>',
+  '<ids><!-- none --></ids>',
+  '<a><![CDATA[<b>]]></a>',
+  '<a><b><c><d><e><f><g><h><i>deep</i></h></g></f></e></d></c></b></a>',
+  ' ',
+  'text',
+);
+const item = fc
+  .tuple(fc.constantFrom('<item>', '<item >', '<item a="1">', '<item xsi:nil="true">'), fc.array(field))
+  .map(([start, fields]) => `${start}${fields.join('')}</item>`);
+const list = fc.array(
+  fc.oneof({ weight: 8, arbitrary: item }, fc.constantFrom('<item/>', '<other>1</other>', ' ')),
+);
+
+test('items are the same whether they are read ahead or piece by piece', async () => {
+  await fc.assert(
+    fc.asyncProperty(list, async (items) => {
+      await read(reply('Op', `<list>${items.join('')}</list>`));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('damage is found, and said, the same whether items are read ahead or piece by piece', async () => {
+  const damage = fc.tuple(
+    fc.nat(),
+    fc.constantFrom('<', '>', '&', '/', '"', ' ', ':', ']', '\u0001', '\r', 'é', ''),
+  );
+  await fc.assert(
+    fc.asyncProperty(list, fc.array(damage, { minLength: 1, maxLength: 3 }), async (items, damages) => {
+      let text = `<list>${items.join('')}</list>`;
+      for (const [where, char] of damages) {
+        const at = where % text.length;
+        text = text.slice(0, at) + char + text.slice(at + 1);
+      }
+      await read(reply('Op', text)).catch(() => {});
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('an item that is read ahead may not hold more elements than any other', async () => {
+  const many = `<list><item>${'<a/>'.repeat(100_001)}</item></list>`;
+  const reading = async () => {
+    for await (const _ of readReplyItems(chunksOf(reply('Op', many)), SHAPE));
+  };
+  await expect(reading).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+});
