@@ -118,7 +118,8 @@ class HttpRefusal extends Error {
 export class Front {
   readonly #options: FrontOptions;
   readonly #metrics = new Metrics();
-  readonly #rate: RateLimiter;
+  /** undefined: no limit */
+  readonly #rate: RateLimiter | undefined;
   readonly #buffers = new ReplyBuffers();
   readonly #gzip = new GzipReplies();
   readonly #servers = new Set<WebServer>();
@@ -133,7 +134,9 @@ export class Front {
   constructor(options: FrontOptions) {
     this.#options = options;
     const { rateBurst, ratePerSecond } = options.limits;
-    this.#rate = new RateLimiter(rateBurst, ratePerSecond, () => performance.now());
+    this.#rate = Number.isFinite(ratePerSecond)
+      ? new RateLimiter(rateBurst, ratePerSecond, () => performance.now())
+      : undefined;
   }
 
   /** Revisions in the store. */
@@ -278,9 +281,10 @@ export class Front {
     if (addresses?.check(address, address.includes(':') ? 'ipv6' : 'ipv4') === false) {
       throw new HttpRefusal(403, 'address-refused', 'This server is not for your address.');
     }
-    if (!isHealth(request.url) && !this.#rate.take(address)) {
+    const wait = isHealth(request.url) ? 0 : (this.#rate?.take(address) ?? 0);
+    if (wait > 0) {
       throw new HttpRefusal(429, 'rate', 'Too many requests; try again later.', {
-        'Retry-After': RETRY_AFTER,
+        'Retry-After': String(wait),
       });
     }
     const path = pathOf(request.url ?? '');

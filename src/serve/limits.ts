@@ -25,10 +25,18 @@ export interface ServeLimits {
   readonly maxDownloads: number;
   /** requests of one address: so many at once, … */
   readonly rateBurst: number;
-  /** … and so many per second in the long run */
+  /** … and so many per second in the long run; infinite: as many as they like */
   readonly ratePerSecond: number;
   /** for what is running when the server stops */
   readonly graceMs: number;
+}
+
+/** Seconds of the long run that an address may use up at once: a downstream begins with many calls. */
+export const BURST_SECONDS = 5;
+
+/** @param perSecond of one address; infinite: no limit */
+export function rateLimits(perSecond: number): Pick<ServeLimits, 'rateBurst' | 'ratePerSecond'> {
+  return { rateBurst: perSecond * BURST_SECONDS, ratePerSecond: perSecond };
 }
 
 export const DEFAULT_LIMITS: ServeLimits = {
@@ -44,8 +52,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxConnections: 2_000,
   maxCalls: 64,
   maxDownloads: 512,
-  rateBurst: 1_000,
-  ratePerSecond: 200,
+  ...rateLimits(200),
   graceMs: 30_000,
 };
 
@@ -71,8 +78,8 @@ export class RateLimiter {
     return this.#buckets.size;
   }
 
-  /** False: this request is one too many. */
-  take(address: string): boolean {
+  /** @returns 0: the request is counted; otherwise it is one too many, and there is room in so many seconds */
+  take(address: string): number {
     const now = this.#now();
     const bucket = this.#buckets.get(address) ?? { left: this.#burst, at: now };
     // The one not seen for longest goes first: it has the fullest bucket, or is one of too many to tell apart.
@@ -86,8 +93,8 @@ export class RateLimiter {
     }
     bucket.left = Math.min(this.#burst, bucket.left + (now - bucket.at) * this.#perMs);
     bucket.at = now;
-    if (bucket.left < 1) return false;
+    if (bucket.left < 1) return Math.ceil((1 - bucket.left) / this.#perMs / 1000);
     bucket.left--;
-    return true;
+    return 0;
   }
 }

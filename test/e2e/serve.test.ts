@@ -77,6 +77,31 @@ test('a server synchronises another program', async () => {
   await ended;
 }, 90_000);
 
+test('the rate of an address is an option: refused with the time to wait, or off', async () => {
+  const firstRefused = async (url: string) => {
+    for (let n = 0; n < 50; n++) {
+      const response = await fetch(new URL('nothing', url));
+      if (response.status !== 404)
+        return { n, status: response.status, wait: response.headers.get('retry-after') };
+    }
+    return undefined;
+  };
+  const slow = await start(['--rate', '1']);
+  const refused = await firstRefused(slow.url);
+  expect(refused).toMatchObject({ status: 429, wait: '1' });
+  expect(refused?.n).toBeGreaterThanOrEqual(5);
+  const open = await start(['--rate', 'off']);
+  expect(await firstRefused(open.url)).toBeUndefined();
+  for (const { child, ended } of [slow, open]) {
+    child.kill('SIGTERM');
+    expect((await ended).exitCode).toBe(0);
+  }
+  for (const rate of ['0', '-1', '1.5', 'fast', '1000001']) {
+    const { exitCode, stderr } = await runProgram(['serve', '--rate', rate], home);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('not a number of requests per second')]);
+  }
+}, 60_000);
+
 test('a port that is taken is told, with its exit code', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
