@@ -16,7 +16,7 @@ import { isWsusutilError } from '../errors.js';
 import type { Report, WarningCode } from '../events.js';
 import { escapeXmlText } from '../formats/soap/envelope.js';
 import { contentTypeOf, replyFrame, writeFault } from '../formats/soap/reply-writer.js';
-import { readSoapCall, type SoapCall, type SoapVersion } from '../formats/soap/request-reader.js';
+import { KnownParts, readSoapCall, type SoapCall, type SoapVersion } from '../formats/soap/request-reader.js';
 import type { AccessEntry } from './access-log.js';
 import { parseByteRange } from './byte-range.js';
 import { evaluateConditions, isRangeValid } from './conditions.js';
@@ -122,6 +122,7 @@ export class Front {
   readonly #rate: RateLimiter | undefined;
   readonly #buffers = new ReplyBuffers();
   readonly #gzip = new GzipReplies();
+  readonly #knownParts = new KnownParts();
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
   readonly #warned = new Set<string>();
@@ -393,7 +394,7 @@ export class Front {
     const { services } = this.#options;
     let call: SoapCall;
     try {
-      call = readSoapCall(body);
+      call = readSoapCall(body, this.#knownParts);
     } catch (error) {
       if (isWsusutilError(error, 'REQUEST_MALFORMED')) {
         throw new HttpRefusal(400, 'not-soap', 'The request is not SOAP.');

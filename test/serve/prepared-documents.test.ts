@@ -60,7 +60,7 @@ async function answerOf(
 ): Promise<string> {
   const data = await source.read(updates.map(({ identity }) => identity));
   if (data === undefined) throw new Error('something is missing');
-  const text = Buffer.concat(data.updates).toString() + data.fileUrls;
+  const text = Buffer.concat([...data.updates, data.fileUrls]).toString();
   data.release();
   return text;
 }
