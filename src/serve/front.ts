@@ -74,6 +74,8 @@ export class Front {
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
   #connections = 0;
+  /** open connections of each address */
+  readonly #byAddress = new Map<string, number>();
   #isStopping = false;
 
   constructor(options: FrontOptions) {
@@ -136,12 +138,7 @@ export class Front {
     server.requestTimeout = limits.requestTimeoutMs;
     server.keepAliveTimeout = limits.keepAliveMs;
     server.timeout = limits.idleMs;
-    server.on('connection', (socket: Socket) => {
-      this.#connections++;
-      socket.once('close', () => {
-        this.#connections--;
-      });
-    });
+    server.on('connection', (socket: Socket) => this.#countConnection(socket));
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       const run = this.#handle(request, response, role).finally(() => this.#running.delete(run));
       this.#running.add(run);
@@ -155,6 +152,23 @@ export class Front {
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
       this.#refuseBroken(error, socket),
     );
+  }
+
+  #countConnection(socket: Socket): void {
+    const address = addressOf(socket);
+    const count = (this.#byAddress.get(address) ?? 0) + 1;
+    if (count > this.#options.limits.maxAddressConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#connections++;
+    this.#byAddress.set(address, count);
+    socket.once('close', () => {
+      this.#connections--;
+      const left = (this.#byAddress.get(address) as number) - 1;
+      if (left === 0) this.#byAddress.delete(address);
+      else this.#byAddress.set(address, left);
+    });
   }
 
   /**
@@ -284,6 +298,7 @@ export class Front {
     return {
       connections: this.#connections,
       calls: this.#services.calls,
+      replyBytesWaiting: this.#services.heldSize,
       downloads: this.#content.downloads,
       revisions: catalogue.revisionCount,
       revisionsHeldBack: catalogue.heldBackCount,

@@ -19,8 +19,14 @@ export interface ServeLimits {
   /** bytes of all bodies that are being read */
   readonly maxBodiesSize: number;
   readonly maxConnections: number;
+  /** connections of one address, so that it cannot take all of them */
+  readonly maxAddressConnections: number;
   /** calls that are answered at one time */
   readonly maxCalls: number;
+  /** bytes of replies that their clients have not taken yet; beyond it the server is busy */
+  readonly maxRepliesSize: number;
+  /** until a reply of a service has been taken */
+  readonly replyTimeoutMs: number;
   /** content files that are sent at one time */
   readonly maxDownloads: number;
   /** requests of one address: so many at once, … */
@@ -50,8 +56,11 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxReportSize: 4 * 1024 * 1024,
   maxBodiesSize: 64 * 1024 * 1024,
   maxConnections: 2_000,
+  maxAddressConnections: 500,
   maxCalls: 64,
-  maxDownloads: 512,
+  maxRepliesSize: 64 * 1024 * 1024,
+  replyTimeoutMs: 300_000,
+  maxDownloads: 256,
   ...rateLimits(200),
   graceMs: 30_000,
 };

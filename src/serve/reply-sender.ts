@@ -23,6 +23,12 @@ const MIN_GZIP_SIZE = 1_024;
 export class ReplySender {
   readonly #buffers = new ReplyBuffers();
   readonly #gzip = new GzipReplies();
+  #heldSize = 0;
+
+  /** Bytes of replies that their clients have not taken yet. */
+  get heldSize(): number {
+    return this.#heldSize;
+  }
 
   /** @throws ClientGone */
   async send(
@@ -32,11 +38,16 @@ export class ReplySender {
     { result, isDense, release }: Answer,
     { head, tail }: { readonly head: string; readonly tail: string },
   ): Promise<void> {
+    if (response.destroyed || response.closed) {
+      release();
+      throw new ClientGone('the client went away');
+    }
     response.statusCode = 200;
     response.setHeader('Content-Type', contentType);
     response.setHeader('Cache-Control', 'private, max-age=0');
     const pieces = result ?? [];
     const isWhole = Array.isArray(pieces);
+    this.#hold(isWhole ? totalLength(pieces) : 0, response);
     if (!isDense && acceptsGzip(request) && (!isWhole || totalLength(pieces) >= MIN_GZIP_SIZE)) {
       response.setHeader('Content-Encoding', 'gzip');
       if (isWhole) {
@@ -84,6 +95,13 @@ export class ReplySender {
       return;
     }
     await sendPieces(response, framed(head, pieces, tail));
+  }
+
+  #hold(size: number, response: ServerResponse): void {
+    this.#heldSize += size;
+    response.once('close', () => {
+      this.#heldSize -= size;
+    });
   }
 }
 

@@ -2,7 +2,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 
-const FILE_PIECE_SIZE = 512 * 1024;
+/** Two of them are held for each file that is being sent. */
+const FILE_PIECE_SIZE = 256 * 1024;
 
 /** The client went away before everything was sent. */
 export class ClientGone extends Error {}

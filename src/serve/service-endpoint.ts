@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isWsusutilError } from '../errors.js';
 import { escapeXmlText } from '../formats/soap/envelope.js';
 import { contentTypeOf, replyFrame, writeFault } from '../formats/soap/reply-writer.js';
-import { KnownParts, readSoapCall, type SoapCall, type SoapVersion } from '../formats/soap/request-reader.js';
+import { KnownParts, readSoapCall, type SoapCall } from '../formats/soap/request-reader.js';
 import { busy, HttpRefusal, sendText } from './http-refusal.js';
 import type { ServeLimits } from './limits.js';
 import { ReplySender } from './reply-sender.js';
@@ -12,6 +12,9 @@ import { addressOfService, announcedSize, isEncrypted } from './request-facts.js
 import { ClientGone } from './send.js';
 import { AccountRefused, type Answer, ServiceFault, type ServiceName, type Services } from './services.js';
 import type { WarnOnce } from './warn-once.js';
+
+/** bytes that a piece of a body takes besides its own: some clients send one at a time */
+const CHUNK_OVERHEAD = 256;
 
 /** What became of a request, for log and counters. */
 export interface Course {
@@ -42,6 +45,11 @@ export class ServiceEndpoint {
     return this.#calls;
   }
 
+  /** Bytes of replies that their clients have not taken yet. */
+  get heldSize(): number {
+    return this.#sender.heldSize;
+  }
+
   /** @throws HttpRefusal, ClientGone */
   async answer(
     service: ServiceName,
@@ -64,33 +72,42 @@ export class ServiceEndpoint {
       throw new HttpRefusal(405, 'method', 'Services are called with POST.', { Allow: 'GET, HEAD, POST' });
     }
     const body = await this.#readBody(service, request);
-    if (this.#calls >= this.#limits.maxCalls) {
-      this.#sendFault(
-        new ServiceFault('ServerBusy', '', 'server'),
-        undefined,
-        '1.1',
-        request,
-        response,
-        course,
-      );
+    this.#limitTime(response, course);
+    const fail = (fault: ServiceFault, call?: SoapCall) =>
+      this.#sendFault(fault, call, service, request, response, course);
+    if (this.#calls >= this.#limits.maxCalls || this.heldSize >= this.#limits.maxRepliesSize) {
+      fail(new ServiceFault('ServerBusy', '', 'server'));
       return;
     }
+    let call: SoapCall | undefined;
+    let answer: Answer;
     this.#calls++;
     try {
-      await this.#answerCall(service, body, request, response, course);
+      call = this.#readCall(service, body, course);
+      answer = await this.#services.answer(service, call, isEncrypted(request));
+    } catch (error) {
+      fail(this.#faultOf(error), call);
+      return;
     } finally {
       this.#calls--;
     }
+    course.account = answer.account?.name;
+    const { operation, version } = call;
+    const frame = replyFrame(operation, answer.namespace, version, answer.result !== undefined);
+    await this.#sender.send(request, response, contentTypeOf(version), answer, frame);
   }
 
-  async #answerCall(
-    service: ServiceName,
-    body: Uint8Array,
-    request: IncomingMessage,
-    response: ServerResponse,
-    course: Course,
-  ): Promise<void> {
-    const services = this.#services;
+  /** Who takes a reply too slowly loses the connection: what is held for it is for others. */
+  #limitTime(response: ServerResponse, course: Course): void {
+    const timer = setTimeout(() => {
+      course.problem = 'slow';
+      response.destroy();
+    }, this.#limits.replyTimeoutMs);
+    response.once('close', () => clearTimeout(timer));
+  }
+
+  /** @throws HttpRefusal */
+  #readCall(service: ServiceName, body: Uint8Array, course: Course): SoapCall {
     let call: SoapCall;
     try {
       call = readSoapCall(body, this.#knownParts);
@@ -103,34 +120,24 @@ export class ServiceEndpoint {
       }
       throw error;
     }
-    const namespace = services.namespaceOf(service, call.operation);
-    if (namespace !== undefined) {
+    if (this.#services.namespaceOf(service, call.operation) !== undefined) {
       course.operation = call.operation;
       course.target = call.operation;
     }
-    let answer: Answer;
-    try {
-      answer = await services.answer(service, call, isEncrypted(request));
-    } catch (error) {
-      const fault = this.#faultOf(error);
-      const action = namespace === undefined ? undefined : `${namespace}/${call.operation}`;
-      this.#sendFault(fault, action, call.version, request, response, course);
-      return;
-    }
-    course.account = answer.account?.name;
-    const frame = replyFrame(call.operation, answer.namespace, call.version, answer.result !== undefined);
-    await this.#sender.send(request, response, contentTypeOf(call.version), answer, frame);
+    return call;
   }
 
   #sendFault(
     fault: ServiceFault,
-    action: string | undefined,
-    version: SoapVersion,
+    call: SoapCall | undefined,
+    service: ServiceName,
     request: IncomingMessage,
     response: ServerResponse,
     course: Course,
   ): void {
     course.problem = fault.code ?? 'fault';
+    const version = call?.version ?? '1.1';
+    const namespace = call === undefined ? undefined : this.#services.namespaceOf(service, call.operation);
     const text = writeFault(
       {
         code: fault.code,
@@ -138,7 +145,7 @@ export class ServiceEndpoint {
         blame: fault.blame,
         actor: addressOfService(request),
         id: randomUUID(),
-        action,
+        action: namespace === undefined ? undefined : `${namespace}/${call?.operation}`,
       },
       version,
     );
@@ -148,6 +155,7 @@ export class ServiceEndpoint {
   /** @throws HttpRefusal for what the protocol has no fault for */
   #faultOf(error: unknown): ServiceFault {
     if (error instanceof ServiceFault) return error;
+    if (error instanceof HttpRefusal) throw error;
     if (error instanceof AccountRefused) {
       throw new HttpRefusal(403, 'account-refused', 'This server is not for your account.');
     }
@@ -166,11 +174,13 @@ export class ServiceEndpoint {
     }
     const chunks: Buffer[] = [];
     let size = 0;
+    let held = 0;
     try {
       await new Promise<void>((resolve, reject) => {
         const onData = (chunk: Buffer) => {
           size += chunk.length;
-          this.#bodiesSize += chunk.length;
+          held += chunk.length + CHUNK_OVERHEAD;
+          this.#bodiesSize += chunk.length + CHUNK_OVERHEAD;
           if (size > limit) stop(tooLarge());
           else if (this.#bodiesSize > limits.maxBodiesSize) {
             stop(busy());
@@ -189,7 +199,7 @@ export class ServiceEndpoint {
         if (request.destroyed) onGone();
       });
     } finally {
-      this.#bodiesSize -= size;
+      this.#bodiesSize -= held;
     }
     return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size);
   }
