@@ -138,6 +138,15 @@ test('the plan names every place that has to change, with the pair of ports', as
   }
 });
 
+test('a short name is told, and clients are not sent to it', async () => {
+  const storePath = await newStore();
+  const { result, warnings } = await configure(storePath, { name: 'wsus', options: writeFiles(['wsus']) });
+  expect([result.url, warnings]).toEqual(['https://wsus:8531', ['CERTIFICATE_PROBLEM']]);
+  const refused = { code: 'USAGE', message: expect.stringContaining('not a fully qualified name') };
+  await expect(configure(storePath, { options: { plan: true } })).rejects.toMatchObject(refused);
+  await expect(runCommand(clientPolicy, storePath)).rejects.toMatchObject(refused);
+});
+
 /** Servers on ports of their own, which need not be neighbours here. */
 async function startPair(isRight: boolean) {
   const folder = testFolder();
@@ -172,9 +181,21 @@ async function startPair(isRight: boolean) {
   };
 }
 
+const ROOTS = [
+  'ApiRemoting30 requires SSL',
+  'ClientWebService requires SSL',
+  'DSSAuthWebService requires SSL',
+  'ServerSyncWebService requires SSL',
+  'SimpleAuthWebService requires SSL',
+  'Content does not require SSL',
+  'Inventory does not require SSL',
+  'ReportingWebService does not require SSL',
+  'SelfUpdate does not require SSL',
+];
+
 test('the check asks both ports and all nine roots', async () => {
   const findings = await probeServer(await startPair(true));
-  expect(findings.length).toBe(11);
+  expect(findings.map(({ condition }) => condition)).toEqual(['HTTPS port', 'HTTP port', ...ROOTS]);
   expect(findings.filter(({ level }) => level !== 'pass')).toEqual([]);
 });
 
@@ -188,7 +209,7 @@ test('services that answer in the clear, a port where nothing is and an untruste
     'ServerSyncWebService requires SSL',
   ]);
   const right = await startPair(true);
-  expect(await failing({ ...right, contentPort: 1 })).toEqual(['HTTP port']);
+  expect(await failing({ ...right, contentPort: 1 })).toEqual(['HTTP port', ...ROOTS]);
   expect(await failing({ ...right, certificate: undefined })).toEqual(['HTTPS port']);
 });
 
@@ -203,12 +224,13 @@ test('the check of a server that is not there ends incomplete, with every condit
     ),
   ).toEqual([
     'pass certificate and key',
-    'warning full name',
+    'fail full name',
     'pass name in the certificate',
     'pass validity',
     'pass chain',
     'fail HTTPS port',
     'fail HTTP port',
+    ...ROOTS.map((condition) => `fail ${condition}`),
   ]);
 });
 
