@@ -73,7 +73,8 @@ export class Front {
   readonly #content: ContentEndpoint;
   readonly #servers = new Set<WebServer>();
   readonly #running = new Set<Promise<void>>();
-  #connections = 0;
+  /** open connections, those included whose TLS is not set up yet */
+  readonly #sockets = new Set<Socket>();
   /** open connections of each address */
   readonly #byAddress = new Map<string, number>();
   #isStopping = false;
@@ -124,6 +125,11 @@ export class Front {
     }
   }
 
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
   /** Requests under way. */
   get runningCount(): number {
     return this.#running.size;
@@ -161,10 +167,10 @@ export class Front {
       socket.destroy();
       return;
     }
-    this.#connections++;
+    this.#sockets.add(socket);
     this.#byAddress.set(address, count);
     socket.once('close', () => {
-      this.#connections--;
+      this.#sockets.delete(socket);
       const left = (this.#byAddress.get(address) as number) - 1;
       if (left === 0) this.#byAddress.delete(address);
       else this.#byAddress.set(address, left);
@@ -194,7 +200,7 @@ export class Front {
       await Promise.race([Promise.allSettled([...this.#running]), grace]);
     }
     clearTimeout(timer);
-    for (const server of this.#servers) server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
     await Promise.allSettled([...this.#running]);
   }
@@ -296,7 +302,7 @@ export class Front {
   #gauges() {
     const { catalogue, updateData } = this.#options.services;
     return {
-      connections: this.#connections,
+      connections: this.#sockets.size,
       calls: this.#services.calls,
       replyBytesWaiting: this.#services.heldSize,
       downloads: this.#content.downloads,
@@ -335,7 +341,9 @@ export class Front {
           ? ['431 Request Header Fields Too Large', 'headers']
           : ['400 Bad Request', 'bad-request'];
     this.#metrics.countRequest('other', problem);
-    if (socket.writable && error.code !== 'ECONNRESET') {
+    // Only who speaks HTTP can be told: over TLS that is not set up, nothing could ever be sent.
+    const isHttp = /^(?:HPE_|ERR_HTTP_)/.test(error.code ?? '');
+    if (socket.writable && isHttp) {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
         socket.destroy(),
       );

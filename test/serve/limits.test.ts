@@ -8,7 +8,7 @@ import { formatAccess } from '../../src/serve/access-log.js';
 import { RateLimiter, rateLimits } from '../../src/serve/limits.js';
 import { parseAddresses } from '../../src/serve/listener.js';
 import { importUpdates, makeUpdate, openTestStore } from '../store/update-builder.js';
-import { clientOf, cookieFrom, post, startServer, type TestServer } from './serve-setup.js';
+import { clientOf, cookieFrom, post, startServer, type TestServer, warningsOf } from './serve-setup.js';
 
 async function startSmall(options: Parameters<typeof startServer>[1] = {}): Promise<TestServer> {
   const { path, store } = await openTestStore();
@@ -41,7 +41,7 @@ test.each<[string, string, number]>([
   const server = await startSmall();
   expect((await post(server, body)).status).toBe(status);
   expect((await post(server, writeGetAuthConfig().body)).status).toBe(200);
-  expect(server.warnings).toEqual([]);
+  expect(warningsOf(server)).toEqual([]);
 });
 
 test('bytes that are no UTF-8 are refused', async () => {

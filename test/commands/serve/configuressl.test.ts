@@ -1,9 +1,13 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SecretInput } from '../../../src/commands/context.js';
 import type { View } from '../../../src/commands/outcome.js';
 import { clientPolicy } from '../../../src/commands/serve/client-policy.js';
 import { configuressl } from '../../../src/commands/serve/configuressl.js';
+import { openSecretInput } from '../../../src/platform/secret-input.js';
 import { loadCertificate } from '../../../src/serve/certificate.js';
 import { probeServer } from '../../../src/serve/check-ssl.js';
 import { CLEAR_PART, securePart, WHOLE_SERVER } from '../../../src/serve/front.js';
@@ -13,10 +17,12 @@ import { makeSelfSigned } from '../../../src/serve/self-signed.js';
 import { openServeFront } from '../../../src/serve/server.js';
 import { readSettings } from '../../../src/settings/settings.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
+import { failureOf } from '../../helpers/package-builder.js';
 import { openTestStore, testFolder } from '../../store/update-builder.js';
 import { type GivenArguments, runCommand } from '../command-context.js';
 
 const NAME = 'wsus.corp.example';
+const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
 
 async function newStore(): Promise<string> {
   const { path, store } = await openTestStore();
@@ -136,6 +142,76 @@ test('the plan names every place that has to change, with the pair of ports', as
   ]) {
     expect(text).toContain(part);
   }
+});
+
+describe.skipIf(!hasOpenssl)('a PFX file', () => {
+  const PASSWORD = 'open sesame';
+
+  function writePfx(password: string): string {
+    const { cert, key } = writeFiles();
+    const pfx = join(dirname(cert), 'both.pfx');
+    const words = [
+      'pkcs12',
+      '-export',
+      '-in',
+      cert,
+      '-inkey',
+      key,
+      '-out',
+      pfx,
+      '-passout',
+      `pass:${password}`,
+    ];
+    execFileSync('openssl', words);
+    return pfx;
+  }
+
+  /** As the program has it; on the terminal `typed` is typed. */
+  const secretsOf = (typed: string): SecretInput => {
+    const input = openSecretInput({
+      input: Readable.from([]),
+      prompt: () => {},
+      env: { PFX_PASSWORD: PASSWORD },
+      signal: new AbortController().signal,
+    });
+    return {
+      ask: async () => typed,
+      fromVariable: async (name) => input.fromVariable(name),
+      fromFile: (path) => input.fromFile(path),
+    };
+  };
+
+  test.each<[string, string, () => Record<string, string>]>([
+    ['is asked for', PASSWORD, () => ({})],
+    ['comes from a variable', 'wrong', () => ({ 'from-env': 'PFX_PASSWORD' })],
+    [
+      'comes from a file',
+      'wrong',
+      () => {
+        const path = join(testFolder(), 'password.txt');
+        writeFileSync(path, `${PASSWORD}\n`);
+        return { 'from-file': path };
+      },
+    ],
+  ])('is opened with a password that %s, which nothing shows', async (_how, typed, options) => {
+    const storePath = await newStore();
+    const given = { options: { pfx: writePfx(PASSWORD), ...options() }, secrets: secretsOf(typed) };
+    const outcome = await configure(storePath, { name: NAME, ...given });
+    expect(outcome.result).toMatchObject({ url: 'https://wsus.corp.example:8531' });
+    expect(JSON.stringify(outcome)).not.toContain(PASSWORD);
+    expect((await settingsOf(storePath)).serverKeyPassword).toBe(PASSWORD);
+  });
+
+  test('with a wrong password is refused, and one without is not asked for any', async () => {
+    const storePath = await newStore();
+    const wrong = { options: { pfx: writePfx(PASSWORD) }, secrets: secretsOf('wrong') };
+    const failure = await failureOf(() => configure(storePath, { name: NAME, ...wrong }));
+    expect(failure).toMatchObject({ code: 'CERTIFICATE_INVALID' });
+    expect(JSON.stringify(failure)).not.toContain('"wrong"');
+    expect((await configure(storePath, { name: NAME, options: { pfx: writePfx('') } })).status).toBe(
+      'complete',
+    );
+  });
 });
 
 test('a short name is told, and clients are not sent to it', async () => {
