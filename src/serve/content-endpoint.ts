@@ -7,6 +7,13 @@ import { allowReading, busy, HttpRefusal, sendText } from './http-refusal.js';
 import { sendFile } from './send.js';
 import type { WarnOnce } from './warn-once.js';
 
+/**
+ * Of every file, whatever its extension, as the recorded server says it (16.1) and section 18 asks for: a list of types by
+ * extension is what makes IIS refuse `.esd`, `.wim`, `.msu` and `.psf` until somebody completes it, and neither clients nor
+ * downstream servers look at the type.
+ */
+const CONTENT_TYPE = 'application/octet-stream';
+
 export class ContentEndpoint {
   readonly #content: ContentFiles;
   readonly #maxDownloads: number;
@@ -71,7 +78,7 @@ async function sendOpened(
   response.setHeader('ETag', etag);
   response.setHeader('Last-Modified', new Date(modifiedAt).toUTCString());
   response.setHeader('Accept-Ranges', 'bytes');
-  response.setHeader('Content-Type', 'application/octet-stream');
+  response.setHeader('Content-Type', CONTENT_TYPE);
   response.setHeader('X-Content-Type-Options', 'nosniff');
   const condition = evaluateConditions(headers, file);
   if (condition !== 'met') {

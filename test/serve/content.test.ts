@@ -75,18 +75,25 @@ test('a whole file', async () => {
   });
 });
 
-test.each(['update.esd', 'install.WIM', 'kb.msu', 'delta.psf', 'package.cab', 'noextension', 'a.7z'])(
-  '%s is served as plain bytes',
-  async (fileName) => {
-    const { server, bytes, path } = await startWithFile(100, fileName);
-    const { status, headers, body } = await get(server, path);
-    expect([status, headers.get('content-type'), body.equals(bytes)]).toEqual([
-      200,
-      'application/octet-stream',
-      true,
-    ]);
-  },
-);
+test.each([
+  'update.esd',
+  'install.WIM',
+  'kb.msu',
+  'delta.psf',
+  'uup.aggregatedmetadata',
+  'eula.txt',
+  'package.cab',
+  'noextension',
+  'a.7z',
+])('%s is served as plain bytes', async (fileName) => {
+  const { server, bytes, path } = await startWithFile(100, fileName);
+  const { status, headers, body } = await get(server, path);
+  expect([status, headers.get('content-type'), body.equals(bytes)]).toEqual([
+    200,
+    'application/octet-stream',
+    true,
+  ]);
+});
 
 test('an empty file', async () => {
   const { server, path } = await startWithFile(0);
