@@ -7,6 +7,7 @@ import { soapRequest } from '../../src/formats/server-sync/service.js';
 import { formatAccess } from '../../src/serve/access-log.js';
 import { RateLimiter, rateLimits } from '../../src/serve/limits.js';
 import { parseAddresses } from '../../src/serve/listener.js';
+import { openMetadataStore } from '../../src/store/open-store.js';
 import { importUpdates, makeUpdate, openTestStore } from '../store/update-builder.js';
 import { clientOf, cookieFrom, post, startServer, type TestServer, warningsOf } from './serve-setup.js';
 
@@ -62,6 +63,37 @@ test('a million ids in one request are refused before they are read', async () =
   const filter = `<filter><GetConfig>false</GetConfig><Categories>${'<IdAndDelta><Id>aaaaaaaa-0000-4000-8000-000000000003</Id><Delta>true</Delta></IdAndDelta>'.repeat(10_001)}</Categories></filter>`;
   const list = await post(server, soapRequest('GetRevisionIdList', cookie + filter).body);
   expect([list.status, list.text.includes('<Message>filter</Message>')]).toEqual([500, true]);
+});
+
+test('services answer under every spelling of their path', async () => {
+  const server = await startSmall();
+  for (const path of [
+    'ServerSyncWebService/ServerSyncWebService.asmx',
+    'SERVERSYNCWEBSERVICE/serversyncwebservice.ASMX',
+    '/ServerSyncWebService//ServerSyncWebService.asmx',
+    'ServerSyncWebService/%53erverSyncWebService.asmx?x',
+    'ServerSyncWebService/ServerSyncProxy.asmx',
+  ]) {
+    const url = `${server.url.href}${path}`;
+    const response = await fetch(url, { method: 'POST', body: writeGetAuthConfig().body });
+    expect([path, response.status]).toEqual([path, 200]);
+  }
+});
+
+test('a downstream gets content from this server, not from Microsoft', async () => {
+  const server = await startSmall();
+  const { config } = await clientOf(server).getConfigData();
+  expect(config.catalogOnlySync).toBe(false);
+});
+
+test('a server that cannot read its store is alive but not ready', async () => {
+  const { path } = await openTestStore();
+  const store = await openMetadataStore(path, { mode: 'read', now: () => new Date() });
+  const server = await startServer(path, { store });
+  const statusOf = async (what: string) => (await fetch(new URL(`health/${what}`, server.url))).status;
+  expect([await statusOf('live'), await statusOf('ready')]).toEqual([200, 200]);
+  await store.close();
+  expect([await statusOf('live'), await statusOf('ready')]).toEqual([200, 503]);
 });
 
 test('other methods, encodings and paths have their status', async () => {
