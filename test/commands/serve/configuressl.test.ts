@@ -1,13 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { SecretInput } from '../../../src/commands/context.js';
 import type { View } from '../../../src/commands/outcome.js';
 import { clientPolicy } from '../../../src/commands/serve/client-policy.js';
 import { configuressl } from '../../../src/commands/serve/configuressl.js';
-import { openSecretInput } from '../../../src/platform/secret-input.js';
 import { loadCertificate } from '../../../src/serve/certificate.js';
 import { probeServer } from '../../../src/serve/check-ssl.js';
 import { CLEAR_PART, securePart, WHOLE_SERVER } from '../../../src/serve/front.js';
@@ -20,6 +17,7 @@ import { openMetadataStore } from '../../../src/store/open-store.js';
 import { failureOf } from '../../helpers/package-builder.js';
 import { openTestStore, testFolder } from '../../store/update-builder.js';
 import { type GivenArguments, runCommand } from '../command-context.js';
+import { secretsOf } from '../secrets.js';
 
 const NAME = 'wsus.corp.example';
 const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
@@ -166,21 +164,6 @@ describe.skipIf(!hasOpenssl)('a PFX file', () => {
     return pfx;
   }
 
-  /** As the program has it; on the terminal `typed` is typed. */
-  const secretsOf = (typed: string): SecretInput => {
-    const input = openSecretInput({
-      input: Readable.from([]),
-      prompt: () => {},
-      env: { PFX_PASSWORD: PASSWORD },
-      signal: new AbortController().signal,
-    });
-    return {
-      ask: async () => typed,
-      fromVariable: async (name) => input.fromVariable(name),
-      fromFile: (path) => input.fromFile(path),
-    };
-  };
-
   test.each<[string, string, () => Record<string, string>]>([
     ['is asked for', PASSWORD, () => ({})],
     ['comes from a variable', 'wrong', () => ({ 'from-env': 'PFX_PASSWORD' })],
@@ -195,7 +178,10 @@ describe.skipIf(!hasOpenssl)('a PFX file', () => {
     ],
   ])('is opened with a password that %s, which nothing shows', async (_how, typed, options) => {
     const storePath = await newStore();
-    const given = { options: { pfx: writePfx(PASSWORD), ...options() }, secrets: secretsOf(typed) };
+    const given = {
+      options: { pfx: writePfx(PASSWORD), ...options() },
+      secrets: secretsOf(typed, { PFX_PASSWORD: PASSWORD }),
+    };
     const outcome = await configure(storePath, { name: NAME, ...given });
     expect(outcome.result).toMatchObject({ url: 'https://wsus.corp.example:8531' });
     expect(JSON.stringify(outcome)).not.toContain(PASSWORD);
