@@ -4,6 +4,7 @@ import { parseByteRange } from './byte-range.js';
 import { evaluateConditions, isRangeValid } from './conditions.js';
 import { type ContentFiles, contentDigestOf, type OpenedFile } from './content-files.js';
 import { allowReading, busy, HttpRefusal, sendText } from './http-refusal.js';
+import type { ServeLimits } from './limits.js';
 import { sendFile } from './send.js';
 import type { WarnOnce } from './warn-once.js';
 
@@ -16,13 +17,13 @@ const CONTENT_TYPE = 'application/octet-stream';
 
 export class ContentEndpoint {
   readonly #content: ContentFiles;
-  readonly #maxDownloads: number;
+  readonly #limits: ServeLimits;
   readonly #warn: WarnOnce;
   #downloads = 0;
 
-  constructor(content: ContentFiles, maxDownloads: number, warn: WarnOnce) {
+  constructor(content: ContentFiles, limits: ServeLimits, warn: WarnOnce) {
     this.#content = content;
-    this.#maxDownloads = maxDownloads;
+    this.#limits = limits;
     this.#warn = warn;
   }
 
@@ -43,7 +44,7 @@ export class ContentEndpoint {
     }
     const sha1 = contentDigestOf(path);
     if (sha1 === undefined) throw new HttpRefusal(404, 'not-found', 'There is no such file.');
-    if (this.#downloads >= this.#maxDownloads) throw busy();
+    if (this.#downloads >= this.#limits.maxDownloads) throw busy();
     this.#downloads++;
     try {
       const file = await this.#content.open(sha1);
@@ -57,7 +58,7 @@ export class ContentEndpoint {
         throw new HttpRefusal(404, file, 'There is no such file.');
       }
       try {
-        await sendOpened(file, request, response);
+        await sendOpened(file, request, response, this.#limits.pieceTimeoutMs);
       } finally {
         await file.handle.close();
       }
@@ -72,6 +73,7 @@ async function sendOpened(
   file: OpenedFile,
   request: IncomingMessage,
   response: ServerResponse,
+  pieceTimeoutMs: number,
 ): Promise<void> {
   const { headers, method } = request;
   const { size, etag, modifiedAt, handle } = file;
@@ -108,5 +110,5 @@ async function sendOpened(
     response.end();
     return;
   }
-  await sendFile(response, handle, first, last);
+  await sendFile(response, handle, first, last, pieceTimeoutMs);
 }

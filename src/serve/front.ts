@@ -84,7 +84,7 @@ export class Front {
     const { services, content, limits, report } = options;
     this.#warn = warnOnce(report);
     this.#services = new ServiceEndpoint(services, limits, this.#warn);
-    this.#content = new ContentEndpoint(content, limits.maxDownloads, this.#warn);
+    this.#content = new ContentEndpoint(content, limits, this.#warn);
     const { rateBurst, ratePerSecond } = limits;
     this.#rate = Number.isFinite(ratePerSecond)
       ? new RateLimiter(rateBurst, ratePerSecond, () => performance.now())

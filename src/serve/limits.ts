@@ -29,6 +29,8 @@ export interface ServeLimits {
   readonly replyTimeoutMs: number;
   /** content files that are sent at one time */
   readonly maxDownloads: number;
+  /** in which 256 KB of a file have to be taken: a connection that only just moves is no download */
+  readonly pieceTimeoutMs: number;
   /** requests of one address: so many at once, … */
   readonly rateBurst: number;
   /** … and so many per second in the long run; infinite: as many as they like */
@@ -61,6 +63,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxRepliesSize: 64 * 1024 * 1024,
   replyTimeoutMs: 300_000,
   maxDownloads: 256,
+  pieceTimeoutMs: 120_000,
   ...rateLimits(200),
   graceMs: 30_000,
 };

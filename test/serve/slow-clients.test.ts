@@ -176,22 +176,38 @@ test('a client that reads slowly gets all of its answer', async () => {
   await expect.poll(() => size, { timeout: 20_000 }).toBeGreaterThan(whole.text.length);
 }, 30_000);
 
-test('a download that nobody reads is given up, and its place is free again', async () => {
-  const file = fileOf(randomBytes(30_000_000), 'large.esd');
-  const storePath = storePathIn();
-  const { store } = await openTestStore(storePath);
-  await importUpdates(store, [updateWith(1, [file])]);
-  await store.close();
-  const place = join(dirname(storePath), 'WsusContent', file.path);
-  await mkdir(dirname(place), { recursive: true });
-  await writeFile(place, file.bytes);
-  await runCommand(reset, storePath, { options: { check: true } });
-  const server = await startServer(storePath, { limits: { maxDownloads: 1, idleMs: 1_000 } });
-  const socket = open(Number(server.url.port));
-  socket.pause();
-  socket.write(`GET /Content/${file.path} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  const url = new URL(`Content/${file.path}`, server.url);
-  const statusOf = async () => (await fetch(url, { headers: { range: 'bytes=0-0' } })).status;
-  await expect.poll(statusOf).toBe(503);
-  await expect.poll(statusOf, { timeout: 15_000 }).toBe(206);
-}, 30_000);
+test.each<[string, NonNullable<Parameters<typeof startServer>[1]>['limits'], (socket: Socket) => void]>([
+  ['nobody reads', { idleMs: 1_000 }, (socket) => void socket.pause()],
+  [
+    'only just moves',
+    { pieceTimeoutMs: 1_500 },
+    (socket) => {
+      socket.on('data', () => {
+        socket.pause();
+        setTimeout(() => socket.resume(), 600);
+      });
+    },
+  ],
+])(
+  'a download that %s is given up, and its place is free again',
+  async (_how, limits, read) => {
+    const file = fileOf(randomBytes(30_000_000), 'large.esd');
+    const storePath = storePathIn();
+    const { store } = await openTestStore(storePath);
+    await importUpdates(store, [updateWith(1, [file])]);
+    await store.close();
+    const place = join(dirname(storePath), 'WsusContent', file.path);
+    await mkdir(dirname(place), { recursive: true });
+    await writeFile(place, file.bytes);
+    await runCommand(reset, storePath, { options: { check: true } });
+    const server = await startServer(storePath, { limits: { ...limits, maxDownloads: 1 } });
+    const socket = open(Number(server.url.port));
+    read(socket);
+    socket.write(`GET /Content/${file.path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const url = new URL(`Content/${file.path}`, server.url);
+    const statusOf = async () => (await fetch(url, { headers: { range: 'bytes=0-0' } })).status;
+    await expect.poll(statusOf).toBe(503);
+    await expect.poll(statusOf, { timeout: 15_000 }).toBe(206);
+  },
+  30_000,
+);
