@@ -118,7 +118,20 @@ export async function createAtomicFile(
 /** Writes a small file whole, replacing any before it. */
 export async function writeFileAtomically(path: string, bytes: Uint8Array, mode?: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const file = await createAtomicFile(path, mode === undefined ? { replace: true } : { replace: true, mode });
+  await writeWhole(path, bytes, mode === undefined ? { replace: true } : { replace: true, mode });
+}
+
+/** Writes a small file whole. @throws WsusutilError `TARGET_EXISTS` if there is one, and those of writing */
+export async function createFileAtomically(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  await writeWhole(path, bytes, { replace: false, mode });
+}
+
+async function writeWhole(
+  path: string,
+  bytes: Uint8Array,
+  options: Parameters<typeof createAtomicFile>[1],
+): Promise<void> {
+  const file = await createAtomicFile(path, options);
   try {
     await file.write(bytes);
     await file.commit();

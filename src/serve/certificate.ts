@@ -160,8 +160,8 @@ export function judgeCertificate(
   return [
     {
       condition: 'full name',
-      level: name.includes('.') ? 'pass' : 'warning',
-      says: name.includes('.')
+      level: isFullName(name) ? 'pass' : 'fail',
+      says: isFullName(name)
         ? `${name} is a fully qualified name`
         : `${name} is not fully qualified, which clients and downstream servers need for HTTPS`,
     },
@@ -195,6 +195,11 @@ export function judgeCertificate(
           : `only the certificate itself is there; if it was issued by an intermediate authority (${subjectOf({ subject: leaf.issuer })}), add that certificate to the file`,
     },
   ];
+}
+
+/** Clients and downstream servers that use HTTPS have to be given a fully qualified name (cli-surface 6). */
+export function isFullName(name: string): boolean {
+  return /[^.]\.[^.]/.test(name);
 }
 
 /** DNS names and addresses it is for. */

@@ -56,9 +56,11 @@ export async function probeServer(target: SslTarget): Promise<readonly Certifica
       ? { condition: 'HTTP port', level: 'pass', says: `${clear} answers` }
       : { condition: 'HTTP port', level: 'fail', says: `${clear} does not answer: ${overHttp}` },
   );
-  if (typeof overHttp !== 'number') return findings;
+  // Where nothing answers, each root fails without a wait of its own.
+  const askRoot = async (root: string, file: string) =>
+    typeof overHttp === 'number' ? ask(`${clear}/${root}/${file}`, target) : overHttp;
   for (const [root, file] of NEEDS_SSL) {
-    const status = await ask(`${clear}/${root}/${file}`, target);
+    const status = await askRoot(root, file);
     const isRefused = typeof status === 'number' && status === 403;
     const isAbsent = typeof status === 'number' && status === 404;
     findings.push({
@@ -74,7 +76,7 @@ export async function probeServer(target: SslTarget): Promise<readonly Certifica
     });
   }
   for (const [root, file] of MUST_NOT_NEED_SSL) {
-    const status = await ask(`${clear}/${root}/${file}`, target);
+    const status = await askRoot(root, file);
     const isWrong = typeof status !== 'number' || (status === 403 && root !== 'Inventory');
     findings.push({
       condition: `${root} does not require SSL`,

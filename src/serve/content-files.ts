@@ -11,7 +11,7 @@ import { sameStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import type { ServedFile, ServeView } from '../store/serve-view.js';
 
-const CONTENT_PATH = /^\/content\/([0-9a-f]{2})\/([0-9a-f]{40})(?:\.[a-z0-9_-]{0,16})?$/;
+const CONTENT_PATH = /^\/content\/([0-9a-f]{2})\/([0-9a-f]{40})(?:\.[a-z0-9_-]{0,64})?$/;
 /** Files whose facts are kept; ranges of one file come by the thousand. */
 const MAX_KNOWN_FILES = 2_000;
 

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import { createAtomicFile } from '../platform/atomic-file.js';
+import { createFileAtomically } from '../platform/atomic-file.js';
 import { openError } from '../platform/file-source.js';
 
 const KEY_SIZE = 32;
@@ -30,14 +30,7 @@ export async function loadCookieKey(dataDirectoryPath: string): Promise<CookieKe
   if (known !== undefined) return { bytes: known, isKept: true };
   const bytes = randomBytes(KEY_SIZE);
   try {
-    const file = await createAtomicFile(path, { replace: false, mode: FILE_MODE });
-    try {
-      await file.write(bytes);
-      await file.commit();
-    } catch (error) {
-      await file.discard();
-      throw error;
-    }
+    await createFileAtomically(path, bytes, FILE_MODE);
     return { bytes, isKept: true };
   } catch (error) {
     if (isWsusutilError(error, 'TARGET_EXISTS')) {

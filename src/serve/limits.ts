@@ -19,16 +19,32 @@ export interface ServeLimits {
   /** bytes of all bodies that are being read */
   readonly maxBodiesSize: number;
   readonly maxConnections: number;
+  /** connections of one address, so that it cannot take all of them */
+  readonly maxAddressConnections: number;
   /** calls that are answered at one time */
   readonly maxCalls: number;
+  /** bytes of replies that their clients have not taken yet; beyond it the server is busy */
+  readonly maxRepliesSize: number;
+  /** until a reply of a service has been taken */
+  readonly replyTimeoutMs: number;
   /** content files that are sent at one time */
   readonly maxDownloads: number;
+  /** in which 256 KB of a file have to be taken: a connection that only just moves is no download */
+  readonly pieceTimeoutMs: number;
   /** requests of one address: so many at once, … */
   readonly rateBurst: number;
-  /** … and so many per second in the long run */
+  /** … and so many per second in the long run; infinite: as many as they like */
   readonly ratePerSecond: number;
   /** for what is running when the server stops */
   readonly graceMs: number;
+}
+
+/** Seconds of the long run that an address may use up at once: a downstream begins with many calls. */
+export const BURST_SECONDS = 5;
+
+/** @param perSecond of one address; infinite: no limit */
+export function rateLimits(perSecond: number): Pick<ServeLimits, 'rateBurst' | 'ratePerSecond'> {
+  return { rateBurst: perSecond * BURST_SECONDS, ratePerSecond: perSecond };
 }
 
 export const DEFAULT_LIMITS: ServeLimits = {
@@ -42,10 +58,13 @@ export const DEFAULT_LIMITS: ServeLimits = {
   maxReportSize: 4 * 1024 * 1024,
   maxBodiesSize: 64 * 1024 * 1024,
   maxConnections: 2_000,
+  maxAddressConnections: 500,
   maxCalls: 64,
-  maxDownloads: 512,
-  rateBurst: 1_000,
-  ratePerSecond: 200,
+  maxRepliesSize: 64 * 1024 * 1024,
+  replyTimeoutMs: 300_000,
+  maxDownloads: 256,
+  pieceTimeoutMs: 120_000,
+  ...rateLimits(200),
   graceMs: 30_000,
 };
 
@@ -71,8 +90,8 @@ export class RateLimiter {
     return this.#buckets.size;
   }
 
-  /** False: this request is one too many. */
-  take(address: string): boolean {
+  /** @returns 0: the request is counted; otherwise it is one too many, and there is room in so many seconds */
+  take(address: string): number {
     const now = this.#now();
     const bucket = this.#buckets.get(address) ?? { left: this.#burst, at: now };
     // The one not seen for longest goes first: it has the fullest bucket, or is one of too many to tell apart.
@@ -86,8 +105,8 @@ export class RateLimiter {
     }
     bucket.left = Math.min(this.#burst, bucket.left + (now - bucket.at) * this.#perMs);
     bucket.at = now;
-    if (bucket.left < 1) return false;
+    if (bucket.left < 1) return Math.ceil((1 - bucket.left) / this.#perMs / 1000);
     bucket.left--;
-    return true;
+    return 0;
   }
 }

@@ -4,6 +4,7 @@ const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 export interface Gauges {
   readonly connections: number;
   readonly calls: number;
+  readonly replyBytesWaiting: number;
   readonly downloads: number;
   readonly revisions: number;
   readonly revisionsHeldBack: number;
@@ -49,6 +50,9 @@ export class Metrics {
     add('content_bytes_total', 'counter', 'Bytes of content files', [['', this.#contentBytes]]);
     add('connections', 'gauge', 'Open connections', [['', gauges.connections]]);
     add('calls', 'gauge', 'Calls being answered', [['', gauges.calls]]);
+    add('reply_bytes_waiting', 'gauge', 'Bytes of replies that their clients have not taken yet', [
+      ['', gauges.replyBytesWaiting],
+    ]);
     add('downloads', 'gauge', 'Content files being sent', [['', gauges.downloads]]);
     add('revisions', 'gauge', 'Revisions in the store', [['', gauges.revisions]]);
     add('revisions_held_back', 'gauge', 'Revisions not offered because something they need is missing', [

@@ -2,7 +2,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 
-const FILE_PIECE_SIZE = 512 * 1024;
+/** Two of them are held for each file that is being sent. */
+const FILE_PIECE_SIZE = 256 * 1024;
 
 /** The client went away before everything was sent. */
 export class ClientGone extends Error {}
@@ -36,6 +37,7 @@ export async function sendPieces(
 /**
  * Sends a part of a file: the next piece is read while the one before is sent.
  *
+ * @param pieceTimeoutMs in which each piece has to be taken, or the connection is cut
  * @throws ClientGone; Error if the file ends before `last`, in which case the connection is of no use any more
  */
 export async function sendFile(
@@ -43,6 +45,7 @@ export async function sendFile(
   handle: FileHandle,
   first: number,
   last: number,
+  pieceTimeoutMs: number,
 ): Promise<void> {
   const buffers = [0, 1].map(() => Buffer.allocUnsafe(Math.min(FILE_PIECE_SIZE, last - first + 1)));
   const writes: (Promise<void> | undefined)[] = [undefined, undefined];
@@ -55,7 +58,8 @@ export async function sendFile(
       const { bytesRead } = await handle.read(buffer, 0, wanted, position);
       if (bytesRead === 0) throw new Error('the file is shorter than it was');
       position += bytesRead;
-      const written = write(response, buffer.subarray(0, bytesRead));
+      const timer = setTimeout(() => response.destroy(), pieceTimeoutMs);
+      const written = write(response, buffer.subarray(0, bytesRead)).finally(() => clearTimeout(timer));
       written.catch(() => {}); // awaited at its next turn
       writes[turn] = written;
     }

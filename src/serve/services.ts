@@ -394,7 +394,7 @@ export class Services {
     const { updates, fileUrls } = data;
     return [
       ...(updates.length === 0 ? ['<updates/>'] : ['<updates>', ...updates, '</updates>']),
-      fileUrls === '' ? '<fileUrls/>' : `<fileUrls>${fileUrls}</fileUrls>`,
+      ...(fileUrls.length === 0 ? ['<fileUrls/>'] : ['<fileUrls>', fileUrls, '</fileUrls>']),
     ];
   }
 

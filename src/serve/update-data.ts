@@ -43,10 +43,19 @@ export interface UpdateData {
   /** pieces of the inside of `updates` */
   readonly updates: readonly Uint8Array[];
   /** the inside of `fileUrls`, one of each file */
-  readonly fileUrls: string;
+  readonly fileUrls: Uint8Array;
   /** The pieces have been copied; they are not looked at any more. */
   release(): void;
 }
+
+/** An answer whose pieces all stay in memory. */
+interface Plan extends Omit<UpdateData, 'release'> {
+  /** how often addresses had been forgotten when it was made */
+  readonly urlsAge: number;
+}
+
+/** Bytes of addresses with which an answer is remembered. */
+const MAX_PLAN_SIZE = 128 * 1024;
 
 /** Revisions whose documents are read from the store at once. */
 const REVISIONS_PER_TURN = 100;
@@ -62,7 +71,10 @@ export class UpdateDataSource {
   readonly #urls = new Map<Sha1Hex, string>();
   #urlsVersion: number | undefined;
   #urlsLookedAt = Number.NEGATIVE_INFINITY;
+  #urlsAge = 0;
   #prepared: PreparedDocuments | undefined;
+  /** by the list that was asked for, as long as that is remembered (`KnownParts`) */
+  readonly #plans = new WeakMap<readonly UpdateIdentity[], Plan>();
 
   constructor(view: ServeView, documents: DocumentSource, maxSize = DEFAULT_CACHE_SIZE) {
     this.#view = view;
@@ -124,9 +136,13 @@ export class UpdateDataSource {
   /**
    * In the order asked for, duplicates included.
    *
+   * @param identities never change; who brings the same array again is answered faster
    * @returns undefined if one of them is not in the store
    */
   async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
+    this.#forgetOldUrls();
+    const plan = this.#plans.get(identities);
+    if (plan?.urlsAge === this.#urlsAge) return { ...plan, release() {} };
     const names = identities.map(formatIdentity);
     const releases: (() => void)[] = [];
     const items = names.map((name) => this.#prepared?.find(name) ?? this.#take(name));
@@ -134,16 +150,26 @@ export class UpdateDataSource {
       const isComplete = await this.#complete(identities, names, items, (each) => releases.push(each));
       if (!isComplete) return undefined;
     }
-    const updates = new PieceList();
+    const pieces = new PieceList();
     const sha1s = new Set<Sha1Hex>();
+    let isKept = true;
     for (const item of items as readonly (Item | KeptItem)[]) {
-      if ('file' in item) updates.add(item.file.bytes, item.offset, item.size);
-      else updates.add(item.bytes, 0, item.bytes.length);
+      if ('file' in item) pieces.add(item.file.bytes, item.offset, item.size);
+      else {
+        isKept = false;
+        pieces.add(item.bytes, 0, item.bytes.length);
+      }
       for (const sha1 of item.fileSha1s) sha1s.add(sha1);
     }
+    const updates = pieces.finish();
+    const urlsAge = this.#urlsAge;
+    const fileUrls = Buffer.from(await this.#fileUrls(sha1s), 'utf8');
+    if (isKept && fileUrls.length <= MAX_PLAN_SIZE) {
+      this.#plans.set(identities, { updates, fileUrls, urlsAge });
+    }
     return {
-      updates: updates.finish(),
-      fileUrls: await this.#fileUrls(sha1s),
+      updates,
+      fileUrls,
       release() {
         for (const release of releases) release();
       },
@@ -177,13 +203,6 @@ export class UpdateDataSource {
 
   async #fileUrls(sha1s: ReadonlySet<Sha1Hex>): Promise<string> {
     if (sha1s.size === 0) return '';
-    const now = performance.now();
-    if (now - this.#urlsLookedAt > URL_LIFE_MS) {
-      const version = this.#view.version();
-      if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) this.#urls.clear();
-      this.#urlsVersion = version;
-      this.#urlsLookedAt = now;
-    }
     for (;;) {
       let urls = '';
       const unknown: Sha1Hex[] = [];
@@ -197,6 +216,18 @@ export class UpdateDataSource {
       const locations = await this.#documents.fileLocations(unknown);
       for (const sha1 of unknown) this.#urls.set(sha1, writeFileUrl(sha1, locations.get(sha1)));
     }
+  }
+
+  #forgetOldUrls(): void {
+    const now = performance.now();
+    if (now - this.#urlsLookedAt <= URL_LIFE_MS) return;
+    const version = this.#view.version();
+    if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) {
+      this.#urls.clear();
+      this.#urlsAge++;
+    }
+    this.#urlsVersion = version;
+    this.#urlsLookedAt = now;
   }
 
   async *#build(

@@ -15,11 +15,9 @@ const IDLE_DOWNSTREAMS = 200;
 const IDLE_MEMORY_LIMIT = 300e6;
 const CONTENT_SIZE = 1024 ** 3;
 /** Pulls before those that are measured: compiled code, documents in memory. Both servers get them. */
-const WARM_PULLS = 4;
+const WARM_PULLS = 10;
 /** Pulls in one measurement: processor time comes in steps of 10 ms. */
-const PULLS = 4;
-/** After a pull, so that `serve` does not refuse its only address for asking too often. */
-const PAUSE_MS = 700;
+const PULLS = 8;
 
 /**
  * Starts a server that prints `Serving … http://…` when it listens.
@@ -65,13 +63,13 @@ export async function benchServe(bench) {
 async function pullRows({ wsusutil, directory, rounds, fresh }) {
   const what = 'pull of everything, processor time of the server';
   if (lookAt(process.pid) === undefined) return [{ what, skipped: `not measured on ${process.platform}` }];
-  const serve = () => startServer(...wsusutil('serve', '--port', '0', '--metrics', '--data-dir', directory));
+  // Without a limit of rate: its only address asks for everything again and again.
+  const serve = () =>
+    startServer(...wsusutil('serve', '--port', '0', '--rate', 'off', '--metrics', '--data-dir', directory));
   const cpuOf = async (server, ...options) => {
     const before = server.usage().cpuMs;
     await run(...script('pull.mjs', server.urls[0], ...options));
-    const spent = server.usage().cpuMs - before;
-    await sleep(PAUSE_MS);
-    return spent;
+    return server.usage().cpuMs - before;
   };
   const rows = [];
   const told = (name, actual, floor) => ({
@@ -92,7 +90,6 @@ async function pullRows({ wsusutil, directory, rounds, fresh }) {
     const warm = { serve: server, floor: undefined };
     const started = await cpuOf(server);
     await run(...script('pull.mjs', server.urls[0], '--record', record, ...options));
-    await sleep(PAUSE_MS);
     warm.floor = await startServer(...script('memory-server.mjs', record));
     const startedFloor = await cpuOf(warm.floor, ...options);
     try {

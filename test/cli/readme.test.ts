@@ -56,6 +56,11 @@ function words(line: string): string[] {
 const typed = [
   ...shownRuns().map(({ line }) => line),
   ...blocks('sh').flatMap((block) => block.split('\n')),
+  ...blocks('Dockerfile').flatMap((block) =>
+    [...block.matchAll(/^CMD (\[.*\])$/gm)].map((match) =>
+      (JSON.parse(match[1] as string) as string[]).join(' '),
+    ),
+  ),
 ].filter((line) => line.startsWith('wsusutil '));
 
 /** What differs from run to run: instants, ids, digests, and sizes that depend on the version of zlib. */

@@ -1,7 +1,8 @@
 /** The program as a server: what it says, how it stops, and how it runs as a service. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
@@ -77,6 +78,54 @@ test('a server synchronises another program', async () => {
   await ended;
 }, 90_000);
 
+test('the rate of an address is an option: refused with the time to wait, or off', async () => {
+  const firstRefused = async (url: string) => {
+    for (let n = 0; n < 50; n++) {
+      const response = await fetch(new URL('nothing', url));
+      if (response.status !== 404)
+        return { n, status: response.status, wait: response.headers.get('retry-after') };
+    }
+    return undefined;
+  };
+  const slow = await start(['--rate', '1']);
+  const refused = await firstRefused(slow.url);
+  expect(refused).toMatchObject({ status: 429, wait: '1' });
+  expect(refused?.n).toBeGreaterThanOrEqual(5);
+  const open = await start(['--rate', 'off']);
+  expect(await firstRefused(open.url)).toBeUndefined();
+  for (const { child, ended } of [slow, open]) {
+    child.kill('SIGTERM');
+    expect((await ended).exitCode).toBe(0);
+  }
+  for (const rate of ['0', '-1', '1.5', 'fast', '1000001']) {
+    const { exitCode, stderr } = await runProgram(['serve', '--rate', rate], home);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('not a number of requests per second')]);
+  }
+}, 60_000);
+
+test.skipIf(process.platform !== 'linux')(
+  'connections that say nothing or half of something cost little memory, and the server answers meanwhile',
+  async () => {
+    const { child, ended, url } = await start();
+    const { port } = new URL(url);
+    const half =
+      'POST /ServerSyncWebService/ServerSyncWebService.asmx HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n';
+    const sockets = Array.from({ length: 450 }, (_, n) => {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
+      if (n % 3 > 0) socket.write(n % 3 === 1 ? half.slice(0, 80) : `${half}${'x'.repeat(100_000)}`);
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    expect((await fetch(new URL('health/ready', url))).status).toBe(200);
+    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
+    expect(Number(peak)).toBeLessThan(300_000);
+    for (const socket of sockets) socket.destroy();
+    child.kill('SIGTERM');
+    expect((await ended).exitCode).toBe(0);
+  },
+  60_000,
+);
+
 test('a port that is taken is told, with its exit code', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
@@ -136,6 +185,16 @@ test('the help for an installation has the options in it, and a unit that system
   );
   expect(systemdUnit).toContain('AmbientCapabilities=CAP_NET_BIND_SERVICE\n');
   expect(systemdUnit).toContain('ReadWritePaths="/var/log/a b"\n');
+  const { stdout: page } = await runProgram(['serve', '--install-help', '--metrics'], home);
+  for (const part of [
+    'systemctl daemon-reload && systemctl enable --now wsusutil-serve',
+    'ProtectSystem=strict',
+    'Windows: a program has to be made a service by a wrapper',
+    'serve --metrics --data-dir',
+    'GET /health/ready',
+  ]) {
+    expect(page).toContain(part);
+  }
   if (!hasAnalyze) return;
   const unit = join(folder.path, 'wsusutil-serve.service');
   writeFileSync(unit, systemdUnit);

@@ -130,7 +130,7 @@ test('what does not belong together, or is no certificate, is refused in words',
 
 test.each<[string, string, number, number, string]>([
   ['another name', 'other.corp.example', 100, 0, 'fail name in the certificate'],
-  ['a short name', 'wsus', 100, 0, 'warning full name'],
+  ['a short name', 'wsus', 100, 0, 'fail full name'],
   ['an end that is near', NAME, 20, 0, 'warning validity'],
   ['an end that is past', NAME, 20, 30, 'fail validity'],
   ['a beginning that is to come', NAME, 20, -3, 'fail validity'],

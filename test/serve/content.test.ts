@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { reset } from '../../src/commands/content/reset.js';
 import { runCommand } from '../commands/command-context.js';
 import { importUpdates, makeUpdate, openTestStore } from '../store/update-builder.js';
-import { startServer, storePathIn, type TestServer } from './serve-setup.js';
+import { startServer, storePathIn, type TestServer, warningsOf } from './serve-setup.js';
 
 interface Setup {
   readonly server: TestServer;
@@ -75,18 +75,25 @@ test('a whole file', async () => {
   });
 });
 
-test.each(['update.esd', 'install.WIM', 'kb.msu', 'delta.psf', 'package.cab', 'noextension', 'a.7z'])(
-  '%s is served as plain bytes',
-  async (fileName) => {
-    const { server, bytes, path } = await startWithFile(100, fileName);
-    const { status, headers, body } = await get(server, path);
-    expect([status, headers.get('content-type'), body.equals(bytes)]).toEqual([
-      200,
-      'application/octet-stream',
-      true,
-    ]);
-  },
-);
+test.each([
+  'update.esd',
+  'install.WIM',
+  'kb.msu',
+  'delta.psf',
+  'uup.aggregatedmetadata',
+  'eula.txt',
+  'package.cab',
+  'noextension',
+  'a.7z',
+])('%s is served as plain bytes', async (fileName) => {
+  const { server, bytes, path } = await startWithFile(100, fileName);
+  const { status, headers, body } = await get(server, path);
+  expect([status, headers.get('content-type'), body.equals(bytes)]).toEqual([
+    200,
+    'application/octet-stream',
+    true,
+  ]);
+});
 
 test('an empty file', async () => {
   const { server, path } = await startWithFile(0);
@@ -208,13 +215,13 @@ test('only what a check found right, and only while it is unchanged', async () =
   expect((await get(server, path)).status).toBe(200);
   await appendFile(file, 'x');
   expect((await get(server, path)).status).toBe(404);
-  expect(server.warnings).toEqual(['FILE_NOT_SERVED']);
+  expect(warningsOf(server)).toEqual(['FILE_NOT_SERVED']);
   await rename(file, `${file}.old`);
   await writeFile(file, bytes); // the same bytes, but nobody has looked at them
   expect((await get(server, path)).status).toBe(404);
   await rm(file);
   expect((await get(server, path)).status).toBe(404);
-  expect(server.warnings).toEqual(['FILE_NOT_SERVED']);
+  expect(warningsOf(server)).toEqual(['FILE_NOT_SERVED']);
 });
 
 /** Without the changes that `fetch` makes to a path. */

@@ -5,10 +5,11 @@ import { writeCookie } from '../../src/formats/server-sync/cookies.js';
 import { writeGetAuthConfig } from '../../src/formats/server-sync/get-auth-config.js';
 import { soapRequest } from '../../src/formats/server-sync/service.js';
 import { formatAccess } from '../../src/serve/access-log.js';
-import { RateLimiter } from '../../src/serve/limits.js';
+import { RateLimiter, rateLimits } from '../../src/serve/limits.js';
 import { parseAddresses } from '../../src/serve/listener.js';
+import { openMetadataStore } from '../../src/store/open-store.js';
 import { importUpdates, makeUpdate, openTestStore } from '../store/update-builder.js';
-import { clientOf, cookieFrom, post, startServer, type TestServer } from './serve-setup.js';
+import { clientOf, cookieFrom, post, startServer, type TestServer, warningsOf } from './serve-setup.js';
 
 async function startSmall(options: Parameters<typeof startServer>[1] = {}): Promise<TestServer> {
   const { path, store } = await openTestStore();
@@ -41,7 +42,7 @@ test.each<[string, string, number]>([
   const server = await startSmall();
   expect((await post(server, body)).status).toBe(status);
   expect((await post(server, writeGetAuthConfig().body)).status).toBe(200);
-  expect(server.warnings).toEqual([]);
+  expect(warningsOf(server)).toEqual([]);
 });
 
 test('bytes that are no UTF-8 are refused', async () => {
@@ -62,6 +63,37 @@ test('a million ids in one request are refused before they are read', async () =
   const filter = `<filter><GetConfig>false</GetConfig><Categories>${'<IdAndDelta><Id>aaaaaaaa-0000-4000-8000-000000000003</Id><Delta>true</Delta></IdAndDelta>'.repeat(10_001)}</Categories></filter>`;
   const list = await post(server, soapRequest('GetRevisionIdList', cookie + filter).body);
   expect([list.status, list.text.includes('<Message>filter</Message>')]).toEqual([500, true]);
+});
+
+test('services answer under every spelling of their path', async () => {
+  const server = await startSmall();
+  for (const path of [
+    'ServerSyncWebService/ServerSyncWebService.asmx',
+    'SERVERSYNCWEBSERVICE/serversyncwebservice.ASMX',
+    '/ServerSyncWebService//ServerSyncWebService.asmx',
+    'ServerSyncWebService/%53erverSyncWebService.asmx?x',
+    'ServerSyncWebService/ServerSyncProxy.asmx',
+  ]) {
+    const url = `${server.url.href}${path}`;
+    const response = await fetch(url, { method: 'POST', body: writeGetAuthConfig().body });
+    expect([path, response.status]).toEqual([path, 200]);
+  }
+});
+
+test('a downstream gets content from this server, not from Microsoft', async () => {
+  const server = await startSmall();
+  const { config } = await clientOf(server).getConfigData();
+  expect(config.catalogOnlySync).toBe(false);
+});
+
+test('a server that cannot read its store is alive but not ready', async () => {
+  const { path } = await openTestStore();
+  const store = await openMetadataStore(path, { mode: 'read', now: () => new Date() });
+  const server = await startServer(path, { store });
+  const statusOf = async (what: string) => (await fetch(new URL(`health/${what}`, server.url))).status;
+  expect([await statusOf('live'), await statusOf('ready')]).toEqual([200, 200]);
+  await store.close();
+  expect([await statusOf('live'), await statusOf('ready')]).toEqual([200, 503]);
 });
 
 test('other methods, encodings and paths have their status', async () => {
@@ -181,19 +213,21 @@ test('more calls at once than the server takes: busy, which the downstream under
 test('one address that asks too often is told to wait; the limiter refills and stays small', async () => {
   const server = await startSmall({ limits: { rateBurst: 3, ratePerSecond: 0.001 } });
   const statuses = [];
-  for (let i = 0; i < 4; i++) statuses.push((await post(server, writeGetAuthConfig().body)).status);
-  expect(statuses).toEqual([200, 200, 200, 429]);
+  for (let i = 0; i < 3; i++) statuses.push((await post(server, writeGetAuthConfig().body)).status);
+  expect(statuses).toEqual([200, 200, 200]);
+  const refused = await post(server, writeGetAuthConfig().body);
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(900);
+  expect((await fetch(new URL('health/ready', server.url))).status).toBe(200); // a supervisor asks as often as it likes
+
+  const open = await startSmall({ limits: rateLimits(Number.POSITIVE_INFINITY) });
+  for (let i = 0; i < 10; i++) expect((await post(open, writeGetAuthConfig().body)).status).toBe(200);
 
   let now = 0;
   const limiter = new RateLimiter(2, 10, () => now);
-  expect([limiter.take('a'), limiter.take('a'), limiter.take('a'), limiter.take('b')]).toEqual([
-    true,
-    true,
-    false,
-    true,
-  ]);
+  expect([limiter.take('a'), limiter.take('a'), limiter.take('a'), limiter.take('b')]).toEqual([0, 0, 1, 0]);
   now = 100;
-  expect([limiter.take('a'), limiter.take('a')]).toEqual([true, false]);
+  expect([limiter.take('a'), limiter.take('a')]).toEqual([0, 1]);
   for (let i = 0; i < 25_000; i++) limiter.take(`address ${i}`);
   expect(limiter.size).toBeLessThanOrEqual(10_000);
 });

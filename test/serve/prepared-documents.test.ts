@@ -60,7 +60,7 @@ async function answerOf(
 ): Promise<string> {
   const data = await source.read(updates.map(({ identity }) => identity));
   if (data === undefined) throw new Error('something is missing');
-  const text = Buffer.concat(data.updates).toString() + data.fileUrls;
+  const text = Buffer.concat([...data.updates, data.fileUrls]).toString();
   data.release();
   return text;
 }
@@ -134,6 +134,12 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
     },
   ],
 ])('a file with %s counts for nothing', async (_what, damage) => {
+  const { prepared } = await openDamaged(damage);
+  expect(prepared.count).toBe(0);
+});
+
+/** A store with all updates, and the one file of what was prepared of them, changed. */
+async function openDamaged(damage: (bytes: Buffer) => Buffer) {
   const folder = testFolder();
   const { store } = await openTestStore();
   await importUpdates(store, UPDATES);
@@ -141,19 +147,11 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
   await prepared.close();
   const [name = ''] = readdirSync(folder);
   writeFileSync(join(folder, name), damage(readFileSync(join(folder, name))));
-  expect((await openPrepared(folder, store)).count).toBe(0);
-});
+  return { store, prepared: await openPrepared(folder, store) };
+}
 
 test('a file that was cut gives what is left of it', async () => {
-  const folder = testFolder();
-  const { store } = await openTestStore();
-  await importUpdates(store, UPDATES);
-  const { prepared } = await prepareAll(folder, store);
-  await prepared.close();
-  const [name = ''] = readdirSync(folder);
-  const bytes = readFileSync(join(folder, name));
-  writeFileSync(join(folder, name), bytes.subarray(0, bytes.length - 10));
-  const again = await openPrepared(folder, store);
+  const { store, prepared: again } = await openDamaged((bytes) => bytes.subarray(0, bytes.length - 10));
   expect(again.count).toBe(39);
   const source = new UpdateDataSource(await store.serveView(), store);
   source.use(again);

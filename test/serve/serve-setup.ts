@@ -1,12 +1,16 @@
 /** A server over a store of its own on 127.0.0.1, and downstreams of it. All of it ends with the running test. */
+import { writeFileSync } from 'node:fs';
+import type { Server as HttpsServer } from 'node:https';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ProgressEvent } from '../../src/events.js';
 import type { Cookie } from '../../src/formats/server-sync/cookies.js';
 import type { AccessEntry } from '../../src/serve/access-log.js';
-import type { Front } from '../../src/serve/front.js';
+import { loadCertificate, type ServerCertificate } from '../../src/serve/certificate.js';
+import { CLEAR_PART, type Front, securePart } from '../../src/serve/front.js';
 import { DEFAULT_LIMITS } from '../../src/serve/limits.js';
-import { createHttpServer, listen } from '../../src/serve/listener.js';
+import { createHttpServer, createHttpsServer, listen } from '../../src/serve/listener.js';
+import { makeSelfSigned } from '../../src/serve/self-signed.js';
 import { openServeFront, type ServeOptions } from '../../src/serve/server.js';
 import type { MetadataStore } from '../../src/store/metadata-store.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
@@ -19,14 +23,13 @@ import {
 import { openUndiciPost } from '../helpers/undici-post.js';
 import { testFolder } from '../store/update-builder.js';
 import { ACCOUNT } from '../sync/client-setup.js';
-import { chooseAll } from '../sync/sync-setup.js';
+import { wholeSync } from '../sync/sync-setup.js';
 
 export const KEY = Buffer.alloc(32, 7);
 
 export interface TestServer {
   readonly url: URL;
   readonly front: Front;
-  readonly warnings: readonly string[];
   readonly accesses: readonly AccessEntry[];
   readonly events: readonly ProgressEvent[];
 }
@@ -36,6 +39,56 @@ export async function startServer(
   storePath: string,
   options: Partial<ServeOptions> = {},
 ): Promise<TestServer> {
+  const { front, limits, ...told } = await openFront(storePath, options);
+  const server = createHttpServer(limits);
+  front.attach(server);
+  const port = await listen(server, '127.0.0.1', 0);
+  return { ...told, front, url: new URL(`http://127.0.0.1:${port}/`) };
+}
+
+export interface SecureServer extends TestServer {
+  /** its certificate, for `localhost` */
+  readonly files: { readonly kind: 'pem'; readonly certificateFile: string; readonly keyFile: string };
+  readonly load: () => Promise<ServerCertificate>;
+  readonly secure: HttpsServer;
+  readonly port: number;
+  /** of content and reports */
+  readonly clearPort: number;
+}
+
+/** The same with SSL. The two ports are no neighbours. */
+export async function startSecureServer(
+  storePath: string,
+  options: Partial<ServeOptions> = {},
+  contentOverSsl = false,
+): Promise<SecureServer> {
+  const files = writeCertificate(testFolder());
+  const { front, limits, ...told } = await openFront(storePath, options);
+  const load = () => loadCertificate(files, undefined);
+  const secure = createHttpsServer(limits, await load());
+  const clear = createHttpServer(limits);
+  front.attach(secure, securePart(contentOverSsl));
+  front.attach(clear, CLEAR_PART);
+  const [port, clearPort] = [await listen(secure, '127.0.0.1', 0), await listen(clear, '127.0.0.1', 0)];
+  const url = new URL(`https://localhost:${port}/`);
+  return { ...told, front, url, files, load, secure, port, clearPort };
+}
+
+/** A new one each time, in the same files. */
+export function writeCertificate(folder: string): SecureServer['files'] {
+  const { certificate, key } = makeSelfSigned(['localhost', '127.0.0.1'], new Date());
+  const files = {
+    kind: 'pem',
+    certificateFile: join(folder, 'cert.pem'),
+    keyFile: join(folder, 'key.pem'),
+  } as const;
+  writeFileSync(files.certificateFile, certificate);
+  writeFileSync(files.keyFile, key);
+  return files;
+}
+
+/** Everything but listeners; stops with the running test. */
+async function openFront(storePath: string, options: Partial<ServeOptions>) {
   const store = await openMetadataStore(storePath, { mode: 'read', now: () => new Date() });
   onTestFinished(() => store.close());
   const events: ProgressEvent[] = [];
@@ -49,25 +102,18 @@ export async function startServer(
     onAccess: (entry) => accesses.push(entry),
     ...options,
   });
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const server = createHttpServer(limits);
-  front.attach(server);
-  const port = await listen(server, '127.0.0.1', 0);
   onTestFinished(() => front.stop());
-  return {
-    url: new URL(`http://127.0.0.1:${port}/`),
-    front,
-    accesses,
-    events,
-    get warnings() {
-      return events.flatMap((event) => (event.type === 'warning' ? [event.code] : []));
-    },
-  };
+  return { front, accesses, events, limits: { ...DEFAULT_LIMITS, ...options.limits } };
+}
+
+/** Codes of what a server warned of. */
+export function warningsOf({ events }: TestServer): readonly string[] {
+  return events.flatMap((event) => (event.type === 'warning' ? [event.code] : []));
 }
 
 /** Our own downstream's side of the calls. */
 export function clientOf(
-  server: TestServer,
+  server: Pick<TestServer, 'url'>,
   options: Partial<ServerSyncClientOptions> = {},
 ): ServerSyncClient {
   const http = openUndiciPost();
@@ -85,23 +131,15 @@ export function clientOf(
 
 /** A store that synchronises everything from the server. */
 export async function syncFrom(
-  server: TestServer,
+  server: Pick<TestServer, 'url'>,
   store: MetadataStore,
   options: Partial<SynchroniseOptions> = {},
 ): Promise<SyncSummary> {
   return synchroniseMetadata({
+    ...wholeSync(),
     store,
     client: clientOf(server),
     upstream: server.url.href,
-    isMicrosoftUpdate: false,
-    chooseFilter: chooseAll,
-    categoriesOnly: false,
-    full: false,
-    dryRun: false,
-    threads: 0,
-    now: () => new Date(),
-    signal: new AbortController().signal,
-    report: () => {},
     ...options,
   });
 }

@@ -12,7 +12,7 @@ import {
   problemsOf,
   testFolder,
 } from '../store/update-builder.js';
-import { clientOf, startServer, syncFrom } from './serve-setup.js';
+import { clientOf, startServer, syncFrom, warningsOf } from './serve-setup.js';
 
 test('a chain of three servers: the last store holds every revision of the first, byte for byte', async () => {
   const first = await openTestStore();
@@ -64,7 +64,7 @@ test('a bundle that is old but was incomplete is in the list that follows its co
     bundle,
   ]);
   const server = await startServer(upstream.path);
-  expect(server.warnings).toEqual(['REVISIONS_NOT_OFFERED']);
+  expect(warningsOf(server)).toEqual(['REVISIONS_NOT_OFFERED']);
   const client = clientOf(server);
   const filter = { getConfig: false, categories: all(1), classifications: all(2) };
   const before = await client.getRevisionIdList({ ...filter, anchor: undefined });

@@ -4,58 +4,18 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeGetAuthConfig } from '../../src/formats/server-sync/get-auth-config.js';
-import { loadCertificate } from '../../src/serve/certificate.js';
-import { CLEAR_PART, securePart } from '../../src/serve/front.js';
-import { DEFAULT_LIMITS } from '../../src/serve/limits.js';
-import { createHttpServer, createHttpsServer, listen, watchCertificate } from '../../src/serve/listener.js';
-import { makeSelfSigned } from '../../src/serve/self-signed.js';
-import { openServeFront } from '../../src/serve/server.js';
-import { openMetadataStore } from '../../src/store/open-store.js';
-import { ServerSyncClient } from '../../src/sync/server-sync-client.js';
-import { synchroniseMetadata } from '../../src/sync/synchronise.js';
+import { watchCertificate } from '../../src/serve/listener.js';
 import { openHttpPost } from '../../src/transfer/http-post.js';
 import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
 import { importFile, openTestStore, testFolder } from '../store/update-builder.js';
-import { ACCOUNT } from '../sync/client-setup.js';
-import { chooseAll } from '../sync/sync-setup.js';
-import { KEY } from './serve-setup.js';
-
-function writeCertificate(folder: string) {
-  const { certificate, key } = makeSelfSigned(['localhost', '127.0.0.1'], new Date());
-  const certificateFile = join(folder, 'cert.pem');
-  const keyFile = join(folder, 'key.pem');
-  writeFileSync(certificateFile, certificate);
-  writeFileSync(keyFile, key);
-  return { kind: 'pem', certificateFile, keyFile } as const;
-}
-
-async function startSecure(storePath: string, contentOverSsl = false) {
-  const files = writeCertificate(testFolder());
-  const store = await openMetadataStore(storePath, { mode: 'read', now: () => new Date() });
-  onTestFinished(() => store.close());
-  const front = await openServeFront({
-    store,
-    contentFolder: testFolder(),
-    cookieKey: KEY,
-    now: () => new Date(),
-    report: () => {},
-  });
-  const load = () => loadCertificate(files, undefined);
-  const secure = createHttpsServer(DEFAULT_LIMITS, await load());
-  const clear = createHttpServer(DEFAULT_LIMITS);
-  front.attach(secure, securePart(contentOverSsl));
-  front.attach(clear, CLEAR_PART);
-  const [port, clearPort] = [await listen(secure, '127.0.0.1', 0), await listen(clear, '127.0.0.1', 0)];
-  onTestFinished(() => front.stop());
-  return { files, load, secure, port, clearPort, url: new URL(`https://localhost:${port}/`) };
-}
+import { clientOf, startSecureServer, syncFrom, writeCertificate } from './serve-setup.js';
 
 test('a store synchronises over SSL from a server whose certificate it trusts, and from no other', async () => {
   const upstream = await openTestStore();
   const path = join(testFolder(), 'catalogue.cab');
   await writeCatalogue(path, { revisions: 200, seed: 3 });
   await importFile(upstream.store, path);
-  const server = await startSecure(upstream.path);
+  const server = await startSecureServer(upstream.path);
   const downstream = await openTestStore();
   const sync = async (caFile: string | undefined) => {
     const http = openHttpPost({
@@ -64,28 +24,7 @@ test('a store synchronises over SSL from a server whose certificate it trusts, a
       trust: caFile === undefined ? {} : { caFile },
     });
     onTestFinished(() => http.close());
-    const client = new ServerSyncClient({
-      upstream: server.url,
-      account: ACCOUNT,
-      post: http.post,
-      signal: new AbortController().signal,
-      report: () => {},
-      random: () => 0,
-    });
-    await synchroniseMetadata({
-      store: downstream.store,
-      client,
-      upstream: server.url.href,
-      isMicrosoftUpdate: false,
-      chooseFilter: chooseAll,
-      categoriesOnly: false,
-      full: false,
-      dryRun: false,
-      threads: 0,
-      now: () => new Date(),
-      signal: new AbortController().signal,
-      report: () => {},
-    });
+    await syncFrom(server, downstream.store, { client: clientOf(server, { post: http.post }) });
   };
   await expect(sync(undefined)).rejects.toMatchObject({
     code: expect.stringMatching(/CERTIFICATE|UPSTREAM/),
@@ -96,7 +35,7 @@ test('a store synchronises over SSL from a server whose certificate it trusts, a
 
 test('with SSL the services of synchronisation want it; reports and content are in the clear', async () => {
   const { path } = await openTestStore();
-  const { clearPort } = await startSecure(path);
+  const { clearPort } = await startSecureServer(path);
   const call = async (service: string) => {
     const url = `http://127.0.0.1:${clearPort}/${service}/${service}.asmx`;
     return (await fetch(url, { method: 'POST', body: writeGetAuthConfig().body })).status;
@@ -119,15 +58,15 @@ async function secureStatus(port: number, path: string): Promise<string> {
 
 test('content over SSL only where it is asked for', async () => {
   const { path } = await openTestStore();
-  const without = await startSecure(path);
+  const without = await startSecureServer(path);
   expect(await secureStatus(without.port, '/Content/anonymousCheckFile.txt')).toBe('404');
-  const { port } = await startSecure(path, true);
+  const { port } = await startSecureServer(path, {}, true);
   expect(await secureStatus(port, '/Content/anonymousCheckFile.txt')).toBe('200');
 });
 
 test('a renewed certificate is used without a restart; one that is broken leaves the old one', async () => {
   const { path } = await openTestStore();
-  const { files, load, secure, port } = await startSecure(path);
+  const { files, load, secure, port } = await startSecureServer(path);
   const shown = async () => {
     const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
     await once(socket, 'secureConnect');
@@ -156,7 +95,7 @@ test('a renewed certificate is used without a restart; one that is broken leaves
 
 test('old versions of TLS are refused', async () => {
   const { path } = await openTestStore();
-  const { port } = await startSecure(path);
+  const { port } = await startSecureServer(path);
   const socket = connectTls({
     port,
     host: '127.0.0.1',

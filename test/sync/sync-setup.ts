@@ -32,6 +32,21 @@ export function chooseAll(categories: readonly CategoryRow[]): SyncFilter {
   return { products: ids('Product', 'ProductFamily'), classifications: ids('UpdateClassification') };
 }
 
+/** A whole synchronisation with a server of its own kind, on this thread. */
+export function wholeSync(): Omit<SynchroniseOptions, 'store' | 'client' | 'upstream'> {
+  return {
+    isMicrosoftUpdate: false,
+    chooseFilter: chooseAll,
+    categoriesOnly: false,
+    full: false,
+    dryRun: false,
+    threads: 0,
+    now: () => new Date(),
+    signal: new AbortController().signal,
+    report: () => {},
+  };
+}
+
 export async function startDownstream(
   quirks: UpstreamQuirks = {},
   items: readonly UpstreamItem[] = smallCatalogue(),
@@ -50,16 +65,11 @@ export async function startDownstream(
     events,
     sync: (options = {}) =>
       synchroniseMetadata({
+        ...wholeSync(),
         store,
         client: setup.newClient(),
         upstream: setup.upstream.url.href,
         isMicrosoftUpdate: quirks.kind === 'microsoft-update',
-        chooseFilter: chooseAll,
-        categoriesOnly: false,
-        full: false,
-        dryRun: false,
-        threads: 0,
-        now: () => new Date(),
         signal: setup.controller.signal,
         report: (event) => events.push(event),
         ...options,

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { WsusutilError } from '../../errors.js';
+import { isFullName } from '../../serve/certificate.js';
 import {
   AUTO_UPDATE_MODES,
   type AutoUpdateMode,
@@ -137,6 +138,11 @@ function policyOf(address: string, options: PolicyOptions): ClientPolicy {
   ) {
     throw new WsusutilError('USAGE', `"${address}" is not the address of a server`, {
       hint: 'Write http://name:8530 or https://name:8531.',
+    });
+  }
+  if (url.protocol === 'https:' && !isFullName(url.hostname) && !url.hostname.startsWith('[')) {
+    throw new WsusutilError('USAGE', `${url.hostname} is not a fully qualified name`, {
+      hint: 'Clients need one for HTTPS, as wsus.corp.example; the certificate must have it.',
     });
   }
   const mode = (options.mode ?? 'download') as AutoUpdateMode;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isWsusutilError, WsusutilError } from '../../errors.js';
 import {
   type CertificateFinding,
+  isFullName,
   judgeCertificate,
   loadCertificate,
   type ServerCertificate,
@@ -221,14 +222,15 @@ async function opens(source: CertificateSource): Promise<boolean> {
 
 /** @throws WsusutilError `CERTIFICATE_INVALID` */
 function refuseBad(findings: readonly CertificateFinding[], { report }: CommandContext): void {
-  const bad = findings.find(({ level }) => level === 'fail');
+  // The real tool takes a short name too; that clients cannot use it is told here, by --check and by --plan.
+  const bad = findings.find(({ level, condition }) => level === 'fail' && condition !== 'full name');
   if (bad !== undefined) {
     throw new WsusutilError('CERTIFICATE_INVALID', `The certificate does not fit: ${bad.says}`, {
       hint: 'Nothing was changed. Give the name that is in the certificate, or another certificate.',
     });
   }
   for (const { level, says } of findings) {
-    if (level === 'warning') {
+    if (level !== 'pass') {
       report({ type: 'warning', code: 'CERTIFICATE_PROBLEM', message: `The certificate: ${says}` });
     }
   }
@@ -288,6 +290,12 @@ async function check(
 function plan(settings: Settings, name: string | undefined, port: number | undefined): Outcome {
   const serverName = name ?? settings.serverCertificateName;
   if (serverName === undefined) throw missing(settings);
+  if (!isFullName(serverName)) {
+    throw usage(
+      `${serverName} is not a fully qualified name`,
+      'Clients and downstream servers have to be given one for HTTPS, as wsus.corp.example; the certificate must have it.',
+    );
+  }
   const ssl: Pick<ServerSsl, 'name' | 'port'> = { name: serverName, port: port ?? settings.serverSslPort };
   const url = serverUrlOf(ssl);
   const contentPort = contentPortOf(ssl.port);

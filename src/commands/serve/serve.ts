@@ -7,7 +7,7 @@ import { openAccessLog } from '../../serve/access-log-file.js';
 import { judgeCertificate, loadCertificate, type ServerCertificate } from '../../serve/certificate.js';
 import { loadCookieKey } from '../../serve/cookie-key.js';
 import { CLEAR_PART, securePart } from '../../serve/front.js';
-import { DEFAULT_LIMITS } from '../../serve/limits.js';
+import { BURST_SECONDS, DEFAULT_LIMITS, rateLimits, type ServeLimits } from '../../serve/limits.js';
 import {
   createHttpServer,
   createHttpsServer,
@@ -23,11 +23,12 @@ import { ownContentFolder } from '../content/content-folder.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
 import type { Outcome } from '../outcome.js';
-import { formatQuantity } from '../quantities.js';
+import { formatCount, formatQuantity } from '../quantities.js';
 import { installHelp, systemdUnit } from './serve-install.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8530;
+const MAX_RATE = 1_000_000;
 
 export const serve = defineCommand({
   name: 'serve',
@@ -64,6 +65,11 @@ export const serve = defineCommand({
       value: 'network',
       description: 'Address or network to serve, e.g. 192.0.2.0/24; default: any',
     },
+    rate: {
+      type: 'string',
+      value: 'requests',
+      description: `Requests per second of one address, ${BURST_SECONDS} times as many at once; default ${DEFAULT_LIMITS.ratePerSecond}; off: no limit`,
+    },
     'access-log': {
       type: 'string',
       value: 'file',
@@ -94,6 +100,7 @@ export const serve = defineCommand({
   ],
   check({ options }) {
     portOf(options.port);
+    rateOf(options.rate);
     parseAddresses(options['allow-address']);
     if (options['log-format'] !== undefined && options['access-log'] === undefined) {
       throw new WsusutilError('USAGE', '--log-format needs --access-log', {
@@ -130,6 +137,7 @@ export const serve = defineCommand({
             }),
           );
     const ssl = options['no-ssl'] ? undefined : serverSslOf(await readSettings(directory.settingsPath));
+    const limits: ServeLimits = { ...DEFAULT_LIMITS, ...rateLimits(rateOf(options.rate)) };
     let requests = 0;
     let stopWatching: (() => void) | undefined;
     let prepared: PreparedDocuments | undefined;
@@ -144,6 +152,7 @@ export const serve = defineCommand({
         addresses:
           options['allow-address'].length === 0 ? undefined : parseAddresses(options['allow-address']),
         hasMetrics: options.metrics,
+        limits,
         onAccess: (entry) => {
           requests++;
           if (logName === '-') context.announce(formatAccess(entry, format));
@@ -153,7 +162,7 @@ export const serve = defineCommand({
       const count = formatQuantity(front.revisionCount, 'revision');
       const port = portOf(options.port);
       if (ssl === undefined) {
-        const server = createHttpServer(DEFAULT_LIMITS);
+        const server = createHttpServer(limits);
         front.attach(server);
         const actual = await listen(server, host, port ?? DEFAULT_PORT);
         context.announce(`Serving ${count} on ${addressOf('http', host, actual)}`);
@@ -161,8 +170,8 @@ export const serve = defineCommand({
         const load = () => loadCertificate(ssl.source, ssl.password);
         const certificate = await load();
         tellProblems(certificate, ssl.name, now(), report);
-        const secure = createHttpsServer(DEFAULT_LIMITS, certificate);
-        const clear = createHttpServer(DEFAULT_LIMITS);
+        const secure = createHttpsServer(limits, certificate);
+        const clear = createHttpServer(limits);
         front.attach(secure, securePart(options['content-over-ssl']));
         front.attach(clear, CLEAR_PART);
         const sslPort = await listen(secure, host, port ?? ssl.port);
@@ -212,6 +221,7 @@ export const serve = defineCommand({
 interface PlaceOptions {
   readonly host: string | undefined;
   readonly port: string | undefined;
+  readonly rate: string | undefined;
   readonly 'access-log': string | undefined;
   readonly 'log-format': string | undefined;
   readonly 'allow-account': readonly string[];
@@ -261,6 +271,17 @@ function portOf(text: string | undefined): number | undefined {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
   throw new WsusutilError('USAGE', `"${text}" is not a port`, { hint: 'Ports are numbers from 0 to 65535.' });
+}
+
+/** Requests per second; infinite for `off`. @throws WsusutilError `USAGE` */
+function rateOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMITS.ratePerSecond;
+  if (text.toLowerCase() === 'off') return Number.POSITIVE_INFINITY;
+  const rate = Number(text);
+  if (/^\d{1,7}$/.test(text) && rate >= 1 && rate <= MAX_RATE) return rate;
+  throw new WsusutilError('USAGE', `"${text}" is not a number of requests per second`, {
+    hint: `Give a whole number from 1 to ${formatCount(MAX_RATE)}, or off.`,
+  });
 }
 
 function addressOf(scheme: 'http' | 'https', host: string, port: number): string {

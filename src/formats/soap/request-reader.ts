@@ -1,5 +1,6 @@
 /** Requests, as a server reads them: SOAP 1.1 or 1.2, one child of the body, headers passed over (server-sync-protocol 2.1). */
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import { isWsusutilError, WsusutilError } from '../../errors.js';
 import type { UpdateIdentity } from '../../model/update-identity.js';
 import { groupDigits } from '../group-digits.js';
@@ -31,6 +32,12 @@ const MAX_ELEMENTS = 50_000;
 const MAX_ATTRIBUTES = 64;
 /** Items of a list that is read without the parser. */
 const MAX_UPDATE_IDS = 1_000;
+/** Lists that are remembered, about 25 KB each: those of a first synchronisation of 25,000 revisions. */
+const MAX_KNOWN_LISTS = 256;
+/** Requests that are remembered without their lists. */
+const MAX_KNOWN_CALLS = 64;
+/** characters; real ones have 800 */
+const MAX_KNOWN_CALL_SIZE = 4_096;
 
 const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const ENVELOPE = 1;
@@ -45,19 +52,69 @@ interface OpenElement {
 }
 
 /**
+ * Parts of requests that were read, by what was written: downstreams of one kind ask for the same lists, and one of them
+ * asks for each with the same words around it.
+ */
+export class KnownParts {
+  /** by digest of the text */
+  readonly lists = new RecentMap<readonly UpdateIdentity[]>(MAX_KNOWN_LISTS);
+  /** by the text without its list */
+  readonly calls = new RecentMap<SoapCall>(MAX_KNOWN_CALLS);
+}
+
+/** Holds what was used last. */
+class RecentMap<Value> {
+  readonly #maxSize: number;
+  /** least recently used first */
+  readonly #entries = new Map<string, Value>();
+
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What is held under `name`, or else what `make` gives, unless that is undefined. What it throws is passed on. */
+  take<Made extends Value | undefined>(name: string, make: () => Made): Value | Made {
+    const known = this.#entries.get(name);
+    this.#entries.delete(name);
+    const value = known ?? make();
+    if (value === undefined) return value;
+    this.#entries.set(name, value);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#maxSize) break;
+      this.#entries.delete(oldest);
+    }
+    return value;
+  }
+}
+
+/**
  * @param body whole; its size is the caller's to limit
+ * @param known lists that were read before
  * @throws WsusutilError `REQUEST_MALFORMED` if it is not SOAP, or not XML without DOCTYPE; `LIMIT_EXCEEDED`
  */
-export function readSoapCall(body: Uint8Array): SoapCall {
+export function readSoapCall(body: Uint8Array, known?: KnownParts): SoapCall {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   if (!isUtf8(bytes)) throw malformed('it is not UTF-8');
   const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  const text = bytes.toString('latin1', isMarked ? 3 : 0);
+  const found = takeUpdateIds(text, known);
+  if (found === undefined) return readCall(text);
+  const { rest, updateIds } = found;
+  const call =
+    known === undefined || rest.length > MAX_KNOWN_CALL_SIZE
+      ? readCall(rest)
+      : known.calls.take(rest, () => readCall(rest));
+  return { ...call, updateIds };
+}
+
+function readCall(text: string): SoapCall {
   const reader = new CallReader();
   try {
-    const text = bytes.toString('latin1', isMarked ? 3 : 0);
-    const found = takeUpdateIds(text);
-    reader.read(found?.rest ?? text);
-    if (found !== undefined) return { ...reader.call(), updateIds: found.updateIds };
+    reader.read(text);
   } catch (error) {
     if (isWsusutilError(error, 'XML_MALFORMED')) throw malformed(error.message, error);
     throw error;
@@ -77,24 +134,36 @@ const PLAIN_IDENTITY =
  */
 function takeUpdateIds(
   text: string,
+  known: KnownParts | undefined,
 ): { readonly rest: string; readonly updateIds: readonly UpdateIdentity[] } | undefined {
   const start = text.indexOf(LIST_START);
   if (start < 0 || text.includes('<!')) return undefined;
   const inside = start + LIST_START.length;
   const end = text.indexOf(LIST_END, inside);
   if (end < 0 || text.includes(LIST_START, inside)) return undefined;
+  const list = text.slice(inside, end);
+  const updateIds =
+    known === undefined ? readPlainIds(list) : known.lists.take(digestOf(list), () => readPlainIds(list));
+  return updateIds === undefined ? undefined : { rest: text.slice(0, inside) + text.slice(end), updateIds };
+}
+
+/** A list has 12 KB: too long to be kept as a name. */
+function digestOf(text: string): string {
+  return createHash('sha256').update(text, 'latin1').digest('base64');
+}
+
+/** Undefined: it is not written as usual, or too long to say so here. */
+function readPlainIds(text: string): readonly UpdateIdentity[] | undefined {
   const updateIds: UpdateIdentity[] = [];
-  PLAIN_IDENTITY.lastIndex = inside;
-  let position = inside;
-  for (;;) {
+  let position = 0;
+  PLAIN_IDENTITY.lastIndex = 0;
+  while (position < text.length) {
     const match = PLAIN_IDENTITY.exec(text);
-    if (match === null) break;
-    if (updateIds.length === MAX_UPDATE_IDS) return undefined; // whether that is too many is not decided here
+    if (match === null || updateIds.length === MAX_UPDATE_IDS) return undefined;
     position = PLAIN_IDENTITY.lastIndex;
     updateIds.push({ updateId: match[1] as string, revisionNumber: Number(match[2]) });
   }
-  if (position !== end) return undefined;
-  return { rest: text.slice(0, inside) + text.slice(end), updateIds };
+  return updateIds;
 }
 
 class CallReader {

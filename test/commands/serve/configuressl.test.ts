@@ -1,6 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { View } from '../../../src/commands/outcome.js';
 import { clientPolicy } from '../../../src/commands/serve/client-policy.js';
 import { configuressl } from '../../../src/commands/serve/configuressl.js';
@@ -13,10 +14,13 @@ import { makeSelfSigned } from '../../../src/serve/self-signed.js';
 import { openServeFront } from '../../../src/serve/server.js';
 import { readSettings } from '../../../src/settings/settings.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
+import { failureOf } from '../../helpers/package-builder.js';
 import { openTestStore, testFolder } from '../../store/update-builder.js';
 import { type GivenArguments, runCommand } from '../command-context.js';
+import { secretsOf } from '../secrets.js';
 
 const NAME = 'wsus.corp.example';
+const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
 
 async function newStore(): Promise<string> {
   const { path, store } = await openTestStore();
@@ -138,6 +142,73 @@ test('the plan names every place that has to change, with the pair of ports', as
   }
 });
 
+describe.skipIf(!hasOpenssl)('a PFX file', () => {
+  const PASSWORD = 'open sesame';
+
+  function writePfx(password: string): string {
+    const { cert, key } = writeFiles();
+    const pfx = join(dirname(cert), 'both.pfx');
+    const words = [
+      'pkcs12',
+      '-export',
+      '-in',
+      cert,
+      '-inkey',
+      key,
+      '-out',
+      pfx,
+      '-passout',
+      `pass:${password}`,
+    ];
+    execFileSync('openssl', words);
+    return pfx;
+  }
+
+  test.each<[string, string, () => Record<string, string>]>([
+    ['is asked for', PASSWORD, () => ({})],
+    ['comes from a variable', 'wrong', () => ({ 'from-env': 'PFX_PASSWORD' })],
+    [
+      'comes from a file',
+      'wrong',
+      () => {
+        const path = join(testFolder(), 'password.txt');
+        writeFileSync(path, `${PASSWORD}\n`);
+        return { 'from-file': path };
+      },
+    ],
+  ])('is opened with a password that %s, which nothing shows', async (_how, typed, options) => {
+    const storePath = await newStore();
+    const given = {
+      options: { pfx: writePfx(PASSWORD), ...options() },
+      secrets: secretsOf(typed, { PFX_PASSWORD: PASSWORD }),
+    };
+    const outcome = await configure(storePath, { name: NAME, ...given });
+    expect(outcome.result).toMatchObject({ url: 'https://wsus.corp.example:8531' });
+    expect(JSON.stringify(outcome)).not.toContain(PASSWORD);
+    expect((await settingsOf(storePath)).serverKeyPassword).toBe(PASSWORD);
+  });
+
+  test('with a wrong password is refused, and one without is not asked for any', async () => {
+    const storePath = await newStore();
+    const wrong = { options: { pfx: writePfx(PASSWORD) }, secrets: secretsOf('wrong') };
+    const failure = await failureOf(() => configure(storePath, { name: NAME, ...wrong }));
+    expect(failure).toMatchObject({ code: 'CERTIFICATE_INVALID' });
+    expect(JSON.stringify(failure)).not.toContain('"wrong"');
+    expect((await configure(storePath, { name: NAME, options: { pfx: writePfx('') } })).status).toBe(
+      'complete',
+    );
+  });
+});
+
+test('a short name is told, and clients are not sent to it', async () => {
+  const storePath = await newStore();
+  const { result, warnings } = await configure(storePath, { name: 'wsus', options: writeFiles(['wsus']) });
+  expect([result.url, warnings]).toEqual(['https://wsus:8531', ['CERTIFICATE_PROBLEM']]);
+  const refused = { code: 'USAGE', message: expect.stringContaining('not a fully qualified name') };
+  await expect(configure(storePath, { options: { plan: true } })).rejects.toMatchObject(refused);
+  await expect(runCommand(clientPolicy, storePath)).rejects.toMatchObject(refused);
+});
+
 /** Servers on ports of their own, which need not be neighbours here. */
 async function startPair(isRight: boolean) {
   const folder = testFolder();
@@ -172,9 +243,21 @@ async function startPair(isRight: boolean) {
   };
 }
 
+const ROOTS = [
+  'ApiRemoting30 requires SSL',
+  'ClientWebService requires SSL',
+  'DSSAuthWebService requires SSL',
+  'ServerSyncWebService requires SSL',
+  'SimpleAuthWebService requires SSL',
+  'Content does not require SSL',
+  'Inventory does not require SSL',
+  'ReportingWebService does not require SSL',
+  'SelfUpdate does not require SSL',
+];
+
 test('the check asks both ports and all nine roots', async () => {
   const findings = await probeServer(await startPair(true));
-  expect(findings.length).toBe(11);
+  expect(findings.map(({ condition }) => condition)).toEqual(['HTTPS port', 'HTTP port', ...ROOTS]);
   expect(findings.filter(({ level }) => level !== 'pass')).toEqual([]);
 });
 
@@ -188,7 +271,7 @@ test('services that answer in the clear, a port where nothing is and an untruste
     'ServerSyncWebService requires SSL',
   ]);
   const right = await startPair(true);
-  expect(await failing({ ...right, contentPort: 1 })).toEqual(['HTTP port']);
+  expect(await failing({ ...right, contentPort: 1 })).toEqual(['HTTP port', ...ROOTS]);
   expect(await failing({ ...right, certificate: undefined })).toEqual(['HTTPS port']);
 });
 
@@ -203,12 +286,13 @@ test('the check of a server that is not there ends incomplete, with every condit
     ),
   ).toEqual([
     'pass certificate and key',
-    'warning full name',
+    'fail full name',
     'pass name in the certificate',
     'pass validity',
     'pass chain',
     'fail HTTPS port',
     'fail HTTP port',
+    ...ROOTS.map((condition) => `fail ${condition}`),
   ]);
 });
 

@@ -1,8 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import type { SecretInput } from '../../../src/commands/context.js';
 import { config } from '../../../src/commands/settings/config.js';
 import { configGet } from '../../../src/commands/settings/config-get.js';
 import { configSet } from '../../../src/commands/settings/config-set.js';
@@ -13,7 +11,6 @@ import {
   readSettingValue,
   settingWords,
 } from '../../../src/commands/settings/setting-values.js';
-import { openSecretInput } from '../../../src/platform/secret-input.js';
 import {
   defaultSettings,
   parseSettings,
@@ -27,6 +24,7 @@ import { failureOf } from '../../helpers/package-builder.js';
 import { rememberLanguages } from '../../store/sync-values.js';
 import { idOf, NOW, now, testFolder } from '../../store/update-builder.js';
 import { type CommandResult, runCommand } from '../command-context.js';
+import { secretsOf } from '../secrets.js';
 
 const newStore = () => join(testFolder(), 'metadata.sqlite');
 const fileOf = (storePath: string) => `${storePath}.settings.json`;
@@ -138,19 +136,6 @@ describe('config set', () => {
 
 describe('a password', () => {
   const SECRET = 'hunter2-Sesam';
-  const secretsOf = (env: Readonly<Record<string, string>> = {}): SecretInput => {
-    const input = openSecretInput({
-      input: Readable.from([]),
-      prompt: () => {},
-      env,
-      signal: new AbortController().signal,
-    });
-    return {
-      ask: async () => SECRET,
-      fromVariable: async (name) => input.fromVariable(name),
-      fromFile: (path) => input.fromFile(path),
-    };
-  };
 
   test.each<[string, (folder: string) => Readonly<Record<string, string>>]>([
     ['asked for', () => ({})],
@@ -165,7 +150,7 @@ describe('a password', () => {
       await runCommand(configSet, storePath, {
         positionals: { key: 'proxypassword', value: [] },
         options: optionsIn(folder),
-        secrets: secretsOf({ PW: SECRET }),
+        secrets: secretsOf(SECRET, { PW: SECRET }),
         onEvent: (event) => events.push(JSON.stringify(event)),
       }),
       await get(storePath, 'proxyPassword'),
@@ -194,7 +179,7 @@ describe('a password', () => {
     const error = await failureOf(() =>
       runCommand(configSet, storePath, {
         positionals: { key: 'proxyPassword', value: [] },
-        secrets: { ...secretsOf(), ask: async () => `${SECRET}\u0007` },
+        secrets: secretsOf(`${SECRET}\u0007`),
       }),
     );
     expect(error.code).toBe('USAGE');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readUpdateIds } from '../../../src/formats/server-sync/requests.js';
-import { readSoapCall } from '../../../src/formats/soap/request-reader.js';
+import { KnownParts, readSoapCall } from '../../../src/formats/soap/request-reader.js';
 
 const ID = '6407468e-edc7-4ecd-8c32-521f64cee65e';
 const one = (id = ID, number = '101') =>
@@ -43,4 +43,26 @@ test.each<[string, Buffer]>([
   ['with a number that is none', call(`<updateIds>${one(ID, '-1')}</updateIds>`)],
 ])('a list that is %s is refused', (_how, bytes) => {
   expect(() => read(bytes)).toThrow('updateIds');
+});
+
+test('what is remembered is the same array for the same list, and never changes what is read', () => {
+  const known = new KnownParts();
+  const first = readSoapCall(call(`<updateIds>${one()}</updateIds>`), known);
+  const again = readSoapCall(call(`<updateIds>${one()}</updateIds>`), known);
+  expect(again).toEqual(readSoapCall(call(`<updateIds>${one()}</updateIds>`)));
+  expect(again.updateIds).toBe(first.updateIds);
+  const other = readSoapCall(call(`<updateIds>${one(ID, '102')}</updateIds>`), known);
+  expect(other.updateIds).toEqual([{ updateId: ID, revisionNumber: 102 }]);
+  const elsewhere = call('', `<s:Header><updateIds>${one()}</updateIds></s:Header>`);
+  for (let round = 0; round < 2; round++) {
+    const { element, updateIds } = readSoapCall(elsewhere, known);
+    expect(() => readUpdateIds(element, 3, updateIds)).toThrow('updateIds');
+    expect(() => readSoapCall(Buffer.from(`<a><updateIds>${one()}</updateIds></b>`), known)).toThrow(
+      'not SOAP',
+    );
+    expect(readSoapCall(call(`<updateIds>${one('x')}</updateIds>`), known).updateIds).toBeUndefined();
+  }
+  for (let n = 0; n < 1_000; n++)
+    readSoapCall(call(`<updateIds>${one(ID, String(n))}</updateIds><n>${n}</n>`), known);
+  expect([known.lists.size, known.calls.size]).toEqual([256, 64]);
 });
