@@ -15,15 +15,17 @@ import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { groupDigits } from '../formats/group-digits.js';
 import { METADATA_FOLDER, SETTINGS_NAME } from '../formats/transfer-package/entry-names.js';
+import { malformed, quoted } from '../formats/transfer-package/errors.js';
 import { TransferSet } from '../formats/transfer-package/join.js';
 import type { EntryPiece, TransferEntry, TransferManifest } from '../formats/transfer-package/manifest.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 import type { SignatureTrust, SignatureVerdict } from '../packages/check-signatures.js';
 import { type ImportSummary, importPackage } from '../packages/import-package.js';
-import { memberPathsIn } from '../packages/member-files.js';
+import { METADATA_NAME, memberPathsIn, PACKAGE_XML_NAME } from '../packages/member-files.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
+import { recordFailure } from '../store/record-failure.js';
 import { describeAge, judgeLink, type LinkVerdict } from './chain.js';
 import { judgeSet, type OpenSet, openVolumes, readParts, requireSetSigners } from './open-volumes.js';
 import { type ContentEntry, ContentReceiver, countLacking, isContentEntry } from './receive-content.js';
@@ -101,8 +103,30 @@ export interface ImportTransferSummary {
  *   reading volumes and importing metadata; `READ_ONLY`, `WRITE_FAILED`, `INTERRUPTED`
  */
 export async function importTransfer(options: ImportTransferOptions): Promise<ImportTransferSummary> {
-  const { paths, store, trust, allowUnsigned, acceptGap, report, signal, now } = options;
-  const set = await openVolumes(paths, signal);
+  const { paths, store, now, signal, dryRun } = options;
+  const startedAt = now().getTime();
+  let set: OpenSet | undefined;
+  let run: TransferImport | undefined;
+  try {
+    set = await openVolumes(paths, signal);
+    requireMetadata(set);
+    run = new TransferImport(options, { set, ...(await judge(set, options)) });
+    return await run.perform();
+  } catch (error) {
+    if (!dryRun && run?.isNotedInHistory !== true) {
+      const entry = { action: 'import', package: paths[0] ?? '', startedAt } as const;
+      const details = set === undefined ? {} : describeSet(set);
+      await recordFailure(store, { ...entry, finishedAt: now().getTime(), details }, error);
+    }
+    throw error;
+  } finally {
+    await run?.close();
+  }
+}
+
+/** Whether a package may be imported, by who signed it and what it builds on. */
+async function judge(set: OpenSet, options: ImportTransferOptions): Promise<Omit<Judged, 'set'>> {
+  const { paths, store, trust, allowUnsigned, acceptGap, report, now } = options;
   const { manifest, digest } = set;
   const verdict = judgeSet(set, trust);
   if (!allowUnsigned) requireSetSigners(verdict, paths[0] as string);
@@ -116,11 +140,26 @@ export async function importTransfer(options: ImportTransferOptions): Promise<Im
   }
   const age = describeAge(manifest.createdAt, link.last, now());
   if (age !== undefined) report({ type: 'warning', code: 'PACKAGE_AGE', message: age });
-  const run = new TransferImport(options, { set, verdict, link, age });
-  try {
-    return await run.perform();
-  } finally {
-    await run.close();
+  return { verdict, link, age };
+}
+
+/** What the history says of a package, imported or refused. */
+function describeSet({ manifest, digest }: OpenSet): Readonly<Record<string, unknown>> {
+  return {
+    destination: manifest.destination,
+    sequence: manifest.sequence,
+    manifest: digest,
+    volumes: manifest.volumes.length,
+  };
+}
+
+function requireMetadata({ manifest }: OpenSet): void {
+  const paths = new Set(manifest.entries.flatMap(({ kind, path }) => (kind === 'metadata' ? [path] : [])));
+  for (const name of [PACKAGE_XML_NAME, METADATA_NAME]) {
+    if (paths.has(`${METADATA_FOLDER}/${name}`)) continue;
+    throw malformed(
+      `Package ${manifest.sequence} for ${quoted(manifest.destination)} holds no ${METADATA_FOLDER}/${name}`,
+    );
   }
 }
 
@@ -142,6 +181,8 @@ class TransferImport {
   #index: ContentIndex | undefined;
   #preflight: Preflight | undefined;
   #present: Amount = { files: 0, bytes: 0 };
+  /** what fails from here on stands in the history already */
+  isNotedInHistory = false;
 
   constructor(options: ImportTransferOptions, judged: Judged) {
     this.#options = options;
@@ -344,6 +385,7 @@ class TransferImport {
       signers: verdict.signers.map(({ keyId }) => keyId),
       gapReason: link.isGap ? acceptGap : undefined,
     };
+    this.isNotedInHistory = true;
     return importPackage({
       path: volumes[0]?.path ?? '',
       store,
@@ -357,11 +399,8 @@ class TransferImport {
         members: memberPathsIn(staging.path),
         accept: () => accepted,
         details: {
-          destination: manifest.destination,
-          sequence: manifest.sequence,
-          manifest: digest,
+          ...describeSet(set),
           signers: accepted.signers,
-          volumes: manifest.volumes.length,
           contentWritten: this.#receiver?.written ?? { files: 0, bytes: 0 },
           ...(accepted.gapReason === undefined ? {} : { gapReason: accepted.gapReason }),
         },

@@ -4,6 +4,7 @@ import { rehearseImport } from '../../packages/verify-package.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
 import type { Outcome } from '../outcome.js';
+import { recordRefusal } from '../record-run.js';
 import { describeImport } from './describe-import.js';
 import { refuseAddress } from './package-path.js';
 import {
@@ -73,7 +74,14 @@ export const importCommand = defineCommand({
     const path = resolve(positionals.package);
     if (isTransferPackage(path)) return runTransferImport(path, options, context);
     if (!options['dry-run']) context.announce(START);
-    const signatures = await checkPackageSignatures(path, options, context);
+    const startedAt = context.now().getTime();
+    const signatures = await checkPackageSignatures(path, options, context).catch(async (error: unknown) => {
+      const entry = { action: 'import', package: path, startedAt, details: {} } as const;
+      if (!options['dry-run']) {
+        await recordRefusal(context, { ...entry, finishedAt: context.now().getTime() }, error);
+      }
+      throw error;
+    });
     const given = {
       path,
       now: context.now,
