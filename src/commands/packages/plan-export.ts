@@ -13,11 +13,13 @@ import { CHOICE_OPTIONS, checkChoice, choiceTextOf, resolveChoice } from './filt
 import {
   baseOf,
   checkTransferOptions,
+  choiceOf,
   comparedSettings,
   destinationOf,
   isTransferPackage,
   kindsOf,
   needOf,
+  SINCE_OPTION,
   TRANSFER_EXPORT_OPTIONS,
   volumeSizeOf,
 } from './transfer-options.js';
@@ -43,6 +45,7 @@ export const planExport = defineCommand({
   ],
   options: {
     ...CHOICE_OPTIONS,
+    since: SINCE_OPTION,
     ...TRANSFER_EXPORT_OPTIONS,
     speed: {
       type: 'string',
@@ -58,8 +61,8 @@ export const planExport = defineCommand({
     'wsusutil plan export /media/usb/carry.tar --since-last',
   ],
   check({ positionals, options }, now) {
-    checkChoice(options, now);
-    checkTransferOptions(options);
+    checkChoice(choiceOf(options, now), now);
+    checkTransferOptions(options, now);
     if (positionals.package !== undefined && !isTransferPackage(positionals.package)) {
       throw new WsusutilError('USAGE', `${positionals.package} is not the name of a transfer package`, {
         hint: 'Give a name that ends in .tar; for other packages run "wsusutil export --dry-run".',
@@ -69,6 +72,7 @@ export const planExport = defineCommand({
   },
   async run({ positionals, options }, context) {
     const path = resolve(positionals.package ?? 'carry.tar');
+    const choice = choiceOf(options, context.now());
     const directory = await context.dataDirectory();
     const store = await context.openStore('read');
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
@@ -81,9 +85,9 @@ export const planExport = defineCommand({
         contentFolder: (await hasContentFolder(found)) ? found : undefined,
         runner,
         destination: destinationOf(options),
-        base: baseOf(options),
-        filter: await resolveChoice(options, store, context.now()),
-        filterText: choiceTextOf(options),
+        base: await baseOf(options, context),
+        filter: await resolveChoice(choice, store, context.now()),
+        filterText: choiceTextOf(choice),
         kinds: kindsOf(options),
         need: await needOf(options),
         settings: await comparedSettings(directory.settingsPath),

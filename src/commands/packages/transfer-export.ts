@@ -15,21 +15,22 @@ import {
   describePublicKey,
   findSigningKey,
   keysPathOf,
-  openSigningKey,
+  type SecretKey,
 } from '../../settings/signing-keys.js';
 import type { MetadataStore } from '../../store/metadata-store.js';
 import { ownContentFolder } from '../content/content-folder.js';
 import { formatAmount, ifAny } from '../content/content-report.js';
 import type { CommandContext } from '../context.js';
-import { type PasswordOptions, readPassword } from '../keys/key-password.js';
+import type { PasswordOptions } from '../keys/key-password.js';
+import { openKey } from '../keys/open-key.js';
 import type { Outcome, View } from '../outcome.js';
 import { formatQuantity, formatSize } from '../quantities.js';
-import { warnOfExposure } from '../serve/warn-of-exposure.js';
 import { checkLastSync } from '../sync/last-sync.js';
 import { choiceTextOf, type GivenChoice, resolveChoice } from './filter-options.js';
 import {
   baseOf,
   checkTransferOptions,
+  choiceOf,
   comparedSettings,
   destinationOf,
   exclude,
@@ -79,8 +80,8 @@ export interface TransferWritingOptions extends TransferExportOptions, PasswordO
 }
 
 /** @throws WsusutilError `USAGE` */
-export function checkTransferExport(options: TransferWritingOptions): void {
-  checkTransferOptions(options);
+export function checkTransferExport(options: TransferWritingOptions, now: Date): void {
+  checkTransferOptions(options, now);
   if (!isAgain(options)) return;
   volumeNumbers(options);
   const others = ['since-last', 'since-manifest', 'bridge-from', 'need', 'volume-size', 'sign-with'] as const;
@@ -135,7 +136,9 @@ export async function runTransferExport(
       });
       return againOutcome(again.volumes, again.digest, path, context);
     }
-    const filter = await resolveChoice(options, store, context.now());
+    const choice = choiceOf(options, context.now());
+    const base = await baseOf(options, context);
+    const filter = await resolveChoice(choice, store, context.now());
     const need = await needOf(options);
     const warnOfSync = await checkLastSync(store, options['require-synced'], context);
     const signers = await openSigners(options, context);
@@ -146,9 +149,9 @@ export async function runTransferExport(
       ...common,
       store,
       destination: destinationOf(options),
-      base: baseOf(options),
+      base,
       filter,
-      filterText: choiceTextOf(options),
+      filterText: choiceTextOf(choice),
       kinds: kindsOf(options),
       need,
       settings: await comparedSettings(directory.settingsPath),
@@ -216,15 +219,13 @@ async function listedPaths(list: string | undefined): Promise<readonly string[]>
     .filter((line) => line !== '');
 }
 
-async function openSigners(options: TransferWritingOptions, context: CommandContext) {
-  const keysPath = keysPathOf((await context.findDataDirectory()).path);
-  const signers = [];
-  for (const name of options['sign-with']) {
-    const found = await findSigningKey(keysPath, name);
-    warnOfExposure(found.key, context.report);
-    const password = found.key.isProtected ? await readPassword(options, context, found.key.name) : undefined;
-    signers.push(await openSigningKey(found, password, context.signal));
-  }
+/** In the order they were named. */
+export async function openSigners(
+  options: PasswordOptions & Pick<TransferWritingOptions, 'sign-with'>,
+  context: CommandContext,
+): Promise<readonly SecretKey[]> {
+  const signers: SecretKey[] = [];
+  for (const name of options['sign-with']) signers.push((await openKey(name, options, context)).secretKey);
   return signers;
 }
 
