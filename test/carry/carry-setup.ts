@@ -144,6 +144,7 @@ export async function exportFrom(
       need: undefined,
       settings: SAME_SETTINGS,
       toolVersion: '0.0.0',
+      createdAt: undefined,
       volumeSize: undefined,
       signers: [],
       nextKey: undefined,

@@ -169,6 +169,7 @@ test('a plan foretells the volumes, and writes nothing', async () => {
     need: undefined,
     settings: SAME_SETTINGS,
     toolVersion: '0.0.0',
+    createdAt: undefined,
     volumeSize: VOLUME,
     signerCount: 0,
     speed: 1000,

@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
-import { planTransfer, type TransferPlan } from '../../carry/plan-transfer.js';
+import { basename, resolve } from 'node:path';
+import { type PlannedChecksums, planChecksums } from '../../carry/plan-checksums.js';
+import { MAX_FAT32_FILE_SIZE, planTransfer, type TransferPlan } from '../../carry/plan-transfer.js';
 import { openContentRunner } from '../../content/content-runner.js';
 import { hasContentFolder } from '../../content/content-tree.js';
 import { WsusutilError } from '../../errors.js';
@@ -7,14 +8,17 @@ import { parseSize } from '../../query/parse-size.js';
 import { ownContentFolder } from '../content/content-folder.js';
 import { formatAmount, ifAny } from '../content/content-report.js';
 import { defineCommand } from '../declaration.js';
+import { checkPasswordOptions, PASSWORD_OPTIONS } from '../keys/key-password.js';
 import type { Outcome } from '../outcome.js';
 import { formatCount, formatQuantity, formatSize } from '../quantities.js';
 import { CHOICE_OPTIONS, checkChoice, choiceTextOf, resolveChoice } from './filter-options.js';
+import { announcedKey, openSigners } from './transfer-export.js';
 import {
   baseOf,
   checkTransferOptions,
   choiceOf,
   comparedSettings,
+  createdAtOf,
   destinationOf,
   isTransferPackage,
   kindsOf,
@@ -47,6 +51,12 @@ export const planExport = defineCommand({
     ...CHOICE_OPTIONS,
     since: SINCE_OPTION,
     ...TRANSFER_EXPORT_OPTIONS,
+    ...PASSWORD_OPTIONS,
+    checksums: {
+      type: 'boolean',
+      description:
+        'Read all of it, and print the sheet of checksums: the exact size and SHA-256 of every volume',
+    },
     speed: {
       type: 'string',
       value: 'size',
@@ -54,14 +64,16 @@ export const planExport = defineCommand({
     },
   },
   notes: [
-    'Metadata is estimated from how well the store compresses it; sizes of content are exact. Files that no check has found right are read.',
+    'Metadata is estimated from how well the store compresses it; sizes of content are exact. Files that no check has found right are read. With --checksums all are, and sizes and digests are exact; --created-at makes the export come out the same.',
   ],
   examples: [
     'wsusutil plan export --volume-size dvd',
+    'wsusutil plan export --checksums --sign-with default > sheet.txt',
     'wsusutil plan export /media/usb/carry.tar --since-last',
   ],
   check({ positionals, options }, now) {
     checkChoice(choiceOf(options, now), now);
+    checkPasswordOptions(options);
     checkTransferOptions(options, now);
     if (positionals.package !== undefined && !isTransferPackage(positionals.package)) {
       throw new WsusutilError('USAGE', `${positionals.package} is not the name of a transfer package`, {
@@ -79,8 +91,7 @@ export const planExport = defineCommand({
     try {
       const found = await ownContentFolder(directory, runner);
       const speed = options.speed === undefined ? USUAL_SPEED : parseSize(options.speed);
-      const plan = await planTransfer({
-        path,
+      const request = {
         store,
         contentFolder: (await hasContentFolder(found)) ? found : undefined,
         runner,
@@ -93,13 +104,21 @@ export const planExport = defineCommand({
         settings: await comparedSettings(directory.settingsPath),
         toolVersion: context.toolVersion,
         volumeSize: volumeSizeOf(options),
-        signerCount: 1,
-        speed,
+        createdAt: createdAtOf(options, context.now()) ?? context.now(),
         now: context.now,
         signal: context.signal,
         report: context.report,
-      });
-      return outcomeOf(plan, speed);
+      };
+      const signerCount = options['sign-with'].length;
+      const plan = await planTransfer({ ...request, path, signerCount, speed });
+      const checksums = options.checksums
+        ? await planChecksums(path, {
+            ...request,
+            signers: await openSigners(options, context),
+            nextKey: await announcedKey(options, context),
+          })
+        : undefined;
+      return outcomeOf(plan, checksums, speed);
     } finally {
       await runner.close();
       await store.close();
@@ -107,7 +126,7 @@ export const planExport = defineCommand({
   },
 });
 
-function outcomeOf(plan: TransferPlan, speed: number): Outcome {
+function outcomeOf(plan: TransferPlan, checksums: PlannedChecksums | undefined, speed: number): Outcome {
   const {
     manifest,
     volumes,
@@ -117,6 +136,7 @@ function outcomeOf(plan: TransferPlan, speed: number): Outcome {
     fits,
     neededThere,
     largestVolume,
+    largestFile,
     fitsFat32,
     held,
     missing,
@@ -137,9 +157,19 @@ function outcomeOf(plan: TransferPlan, speed: number): Outcome {
       fits,
       neededThere,
       largestVolume,
+      largestFile: largestFile ?? null,
       fitsFat32,
       held,
       missing,
+      checksums:
+        checksums === undefined
+          ? null
+          : {
+              createdAt: checksums.manifest.createdAt,
+              manifest: checksums.digest,
+              signers: checksums.signers,
+              volumes: checksums.volumes,
+            },
     },
     view: [
       {
@@ -148,8 +178,14 @@ function outcomeOf(plan: TransferPlan, speed: number): Outcome {
           { title: 'Volume', flexible: true },
           { title: 'Size', align: 'right' },
           { title: 'Files', align: 'right' },
+          { title: 'Largest', align: 'right' },
         ],
-        rows: volumes.map(({ path, size: each, files }) => [path, formatSize(each), formatCount(files)]),
+        rows: volumes.map(({ path, size: each, files, largestFile: most }) => [
+          path,
+          formatSize(each),
+          formatCount(files),
+          formatSize(most),
+        ]),
         emptyText: '',
       },
       {
@@ -178,6 +214,12 @@ function outcomeOf(plan: TransferPlan, speed: number): Outcome {
             `${formatSize(neededThere.content)} for content, about ${formatSize(neededThere.metadata)} for metadata`,
           ],
           [
+            'Largest file',
+            largestFile === undefined
+              ? undefined
+              : `${formatSize(largestFile.size)}, ${largestFile.path}${largestFile.size > MAX_FAT32_FILE_SIZE ? '; unpacked, too large for FAT32' : ''}`,
+          ],
+          [
             'FAT32',
             fitsFat32 ? 'every volume can lie on it' : 'files are too large for it: --volume-size fat32',
           ],
@@ -189,10 +231,27 @@ function outcomeOf(plan: TransferPlan, speed: number): Outcome {
           fits
             ? 'It fits. Nothing was written.'
             : `It does not fit: ${formatSize(size - (free ?? 0))} more are needed. Nothing was written.`,
+          ...(checksums === undefined ? [] : sheetOf(checksums)),
         ],
       },
     ],
   };
+}
+
+/** To be printed, and compared on the other side by eye or with `sha256sum -c`. */
+function sheetOf({ manifest, digest, signers, volumes }: PlannedChecksums): readonly string[] {
+  const { sequence, destination, createdAt } = manifest;
+  return [
+    '',
+    `Checksums of package ${sequence} for ${destination}, as "wsusutil export" with the same options and --created-at ${createdAt} writes it, as long as the store and the content stay as they are:`,
+    `Signed by: ${signers.length === 0 ? 'nobody' : signers.map((keyId) => `key ${keyId}`).join(', ')}`,
+    'SHA-256 of the manifest:',
+    `  ${digest}`,
+    ...volumes.flatMap(({ path, number, size, sha256 }) => [
+      `Volume ${number} of ${volumes.length}, ${formatCount(size)} bytes:`,
+      `${sha256.toLowerCase()}  ${basename(path)}`,
+    ]),
+  ];
 }
 
 function describeTime(seconds: number): string {

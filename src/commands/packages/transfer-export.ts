@@ -32,6 +32,7 @@ import {
   checkTransferOptions,
   choiceOf,
   comparedSettings,
+  createdAtOf,
   destinationOf,
   exclude,
   kindsOf,
@@ -47,17 +48,6 @@ const FINISH = 'All updates are successfully exported.';
 const MAX_LIST_SIZE = 64 << 20;
 
 export const TRANSFER_WRITING_OPTIONS = {
-  'sign-with': {
-    type: 'strings',
-    value: 'key',
-    description: '.tar: sign it with this key of "wsusutil keys"; several keys sign one after the other',
-  },
-  'announce-key': {
-    type: 'string',
-    value: 'key',
-    description:
-      '.tar: say that this key of "wsusutil keys" will sign later packages; the present one vouches for it',
-  },
   'only-volumes': {
     type: 'string',
     value: 'numbers',
@@ -72,8 +62,6 @@ export const TRANSFER_WRITING_OPTIONS = {
 } as const;
 
 export interface TransferWritingOptions extends TransferExportOptions, PasswordOptions, GivenChoice {
-  readonly 'sign-with': readonly string[];
-  readonly 'announce-key': string | undefined;
   readonly 'only-volumes': string | undefined;
   readonly 'only-files': string | undefined;
   readonly 'require-synced': boolean;
@@ -84,7 +72,15 @@ export function checkTransferExport(options: TransferWritingOptions, now: Date):
   checkTransferOptions(options, now);
   if (!isAgain(options)) return;
   volumeNumbers(options);
-  const others = ['since-last', 'since-manifest', 'bridge-from', 'need', 'volume-size', 'sign-with'] as const;
+  const others = [
+    'since-last',
+    'since-manifest',
+    'bridge-from',
+    'need',
+    'volume-size',
+    'created-at',
+    'sign-with',
+  ] as const;
   for (const name of others) {
     const given = options[name];
     if (given === undefined || given === false || (Array.isArray(given) && given.length === 0)) continue;
@@ -159,6 +155,7 @@ export async function runTransferExport(
       volumeSize: volumeSizeOf(options),
       signers,
       nextKey,
+      createdAt: createdAtOf(options, context.now()),
       now: context.now,
       async record(sent, carried) {
         const writing = await context.openStore('write');
@@ -221,7 +218,7 @@ async function listedPaths(list: string | undefined): Promise<readonly string[]>
 
 /** In the order they were named. */
 export async function openSigners(
-  options: PasswordOptions & Pick<TransferWritingOptions, 'sign-with'>,
+  options: PasswordOptions & Pick<TransferExportOptions, 'sign-with'>,
   context: CommandContext,
 ): Promise<readonly SecretKey[]> {
   const signers: SecretKey[] = [];
@@ -230,17 +227,12 @@ export async function openSigners(
 }
 
 /** Line of the public key. */
-async function announcedKey(
-  options: TransferWritingOptions,
+export async function announcedKey(
+  options: Pick<TransferExportOptions, 'announce-key'>,
   context: CommandContext,
 ): Promise<string | undefined> {
   const name = options['announce-key'];
   if (name === undefined) return undefined;
-  if (options['sign-with'].length === 0) {
-    throw new WsusutilError('USAGE', '--announce-key needs --sign-with', {
-      hint: 'Only a key that is trusted already can vouch for a new one.',
-    });
-  }
   const { key } = await findSigningKey(keysPathOf((await context.findDataDirectory()).path), name);
   return describePublicKey(key.publicKey).publicKey;
 }

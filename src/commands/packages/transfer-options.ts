@@ -67,6 +67,23 @@ export const TRANSFER_EXPORT_OPTIONS = {
     value: 'size',
     description: '.tar: volumes of at most this size, e.g. 4300M, dvd, bd25, fat32, usb64',
   },
+  'created-at': {
+    type: 'string',
+    value: 'time',
+    description:
+      '.tar: the time it says it was made, e.g. 2026-11-21T08:00:00Z (default: now); the same store, options and time give the same bytes',
+  },
+  'sign-with': {
+    type: 'strings',
+    value: 'key',
+    description: '.tar: sign it with this key of "wsusutil keys"; several keys sign one after the other',
+  },
+  'announce-key': {
+    type: 'string',
+    value: 'key',
+    description:
+      '.tar: say that this key of "wsusutil keys" will sign later packages; the present one vouches for it',
+  },
 } as const;
 
 export interface TransferExportOptions {
@@ -80,6 +97,9 @@ export interface TransferExportOptions {
   readonly 'metadata-only': boolean;
   readonly 'no-express': boolean;
   readonly 'volume-size': string | undefined;
+  readonly 'created-at': string | undefined;
+  readonly 'sign-with': readonly string[];
+  readonly 'announce-key': string | undefined;
 }
 
 /** @throws WsusutilError `USAGE` */
@@ -87,6 +107,12 @@ export function checkTransferOptions(options: TransferExportOptions, now: Date):
   destinationOf(options);
   checkBase(options, now);
   volumeSizeOf(options);
+  createdAtOf(options, now);
+  if (options['announce-key'] !== undefined && options['sign-with'].length === 0) {
+    throw new WsusutilError('USAGE', '--announce-key needs --sign-with', {
+      hint: 'Only a key that is trusted already can vouch for a new one.',
+    });
+  }
   if (options.need !== undefined && options['metadata-only']) throw exclude('need', 'metadata-only');
 }
 
@@ -173,6 +199,29 @@ export function volumeSizeOf(options: Pick<TransferExportOptions, 'volume-size'>
   return Object.hasOwn(VOLUME_PRESETS, name)
     ? VOLUME_PRESETS[name as keyof typeof VOLUME_PRESETS]
     : parseSize(given);
+}
+
+/**
+ * @returns undefined: none was given
+ * @throws WsusutilError `USAGE`, also for a time to come
+ */
+export function createdAtOf(
+  { 'created-at': given }: Pick<TransferExportOptions, 'created-at'>,
+  now: Date,
+): Date | undefined {
+  if (given === undefined) return undefined;
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(given);
+  const time = new Date(isTime ? given : Number.NaN);
+  const text = Number.isNaN(time.getTime()) ? '' : time.toISOString();
+  if (text.replace('.000Z', 'Z') !== given || time.getTime() < 0) {
+    throw new WsusutilError('USAGE', `"${given}" is not a time`, {
+      hint: 'Write it in UTC and whole seconds, as 2026-11-21T08:00:00Z.',
+    });
+  }
+  if (time <= now) return time;
+  throw new WsusutilError('USAGE', `--created-at ${given} is in the future, going by the clock here`, {
+    hint: 'Give the time that "wsusutil plan export --checksums" has printed, or leave it out.',
+  });
 }
 
 export function kindsOf(options: TransferExportOptions): readonly ContentFileKind[] {
