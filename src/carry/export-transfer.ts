@@ -78,6 +78,8 @@ export interface ExportTransferSummary {
   /** files that the destination has already */
   readonly held: Amount;
   readonly missing: MissingContent;
+  /** files that wanted updates call for, of kinds that do not go along */
+  readonly leftOut: MissingContent;
   /** bytes of documents before compression */
   readonly documentBytes: number;
 }
@@ -123,6 +125,7 @@ export async function exportTransfer(options: ExportTransferOptions): Promise<Ex
       signers: options.signers.map(({ publicKey }) => publicKey.keyId),
       held: prepared.content.held,
       missing: prepared.content.missing,
+      leftOut: prepared.content.leftOut,
       documentBytes: prepared.documentBytes,
     };
   } finally {

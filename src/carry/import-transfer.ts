@@ -26,7 +26,8 @@ import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import { recordFailure } from '../store/record-failure.js';
-import { describeAge, judgeLink, type LinkVerdict } from './chain.js';
+import { judgeAge, judgeLink, type LinkVerdict, type PackageAge } from './chain.js';
+import type { MissingFile } from './gather-content.js';
 import { judgeSet, type OpenSet, openVolumes, readParts, requireSetSigners } from './open-volumes.js';
 import { type ContentEntry, ContentReceiver, countLacking, isContentEntry } from './receive-content.js';
 import { isEntry, Staging } from './staging.js';
@@ -81,7 +82,7 @@ export interface Preflight {
   readonly toWrite: number;
   /** bytes; undefined: the system does not say */
   readonly free: number | undefined;
-  readonly age: string | undefined;
+  readonly age: PackageAge;
 }
 
 export interface ImportTransferSummary {
@@ -138,8 +139,8 @@ async function judge(set: OpenSet, options: ImportTransferOptions): Promise<Omit
       message: `What package ${manifest.sequence} builds on was not imported here; it is taken because of --accept-gap: ${acceptGap}`,
     });
   }
-  const age = describeAge(manifest.createdAt, link.last, now());
-  if (age !== undefined) report({ type: 'warning', code: 'PACKAGE_AGE', message: age });
+  const age = judgeAge(manifest.createdAt, link.last, now());
+  if (age.message !== undefined) report({ type: 'warning', code: 'PACKAGE_AGE', message: age.message });
   return { verdict, link, age };
 }
 
@@ -167,7 +168,7 @@ interface Judged {
   readonly set: OpenSet;
   readonly verdict: SignatureVerdict;
   readonly link: LinkVerdict;
-  readonly age: string | undefined;
+  readonly age: PackageAge;
 }
 
 class TransferImport {
@@ -480,21 +481,46 @@ class TransferImport {
     return parseSettings(await readFile(path));
   }
 
-  /** Of what the exporting side lacked, what is not here either. */
+  /** Of what wanted updates call for and the package lacks, what is not here either. */
   async #lacking(theirs: TransferSettings | undefined): Promise<Preflight['missing']> {
-    const none = { files: 0, bytes: 0 };
-    if (theirs === undefined) return { ...none, licences: none };
-    const { missing } = theirs;
-    const here = await (this.#index as ContentIndex).find(missing.list.map(({ sha1 }) => sha1));
-    let { files, bytes, licences } = missing;
-    for (const { sha1, size, kind } of missing.list) {
-      const state = here.get(sha1)?.record?.state;
-      if (state !== 'verified' && state !== 'unverified') continue;
-      files--;
-      bytes -= size;
-      if (kind === 'licence') licences = { files: licences.files - 1, bytes: licences.bytes - size };
+    let [files, bytes] = [0, 0];
+    let licences = { files: 0, bytes: 0 };
+    for (const part of theirs === undefined ? [] : [theirs.missing, theirs.leftOut]) {
+      files += part.files;
+      bytes += part.bytes;
+      licences = { files: licences.files + part.licences.files, bytes: licences.bytes + part.licences.bytes };
+      for (const { size, kind } of await this.#listHere(part.list)) {
+        files--;
+        bytes -= size;
+        if (kind === 'licence') licences = { files: licences.files - 1, bytes: licences.bytes - size };
+      }
     }
     return { files, bytes, licences };
+  }
+
+  /** Which of these are here: known to be, or in their place in their size, where no metadata calls for them yet. */
+  async #listHere(files: readonly MissingFile[]): Promise<readonly MissingFile[]> {
+    const { contentFolder, runner, signal } = this.#options;
+    const known = await (this.#index as ContentIndex).find(files.map(({ sha1 }) => sha1));
+    const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
+    const byFolder = new Map<number, MissingFile[]>();
+    const here: MissingFile[] = [];
+    for (const file of files) {
+      const state = known.get(file.sha1)?.record?.state;
+      if (state === 'verified' || state === 'unverified') here.push(file);
+      else if (state !== 'corrupt') {
+        const folder = Number.parseInt(file.sha1.slice(-2), 16);
+        const others = byFolder.get(folder);
+        if (others === undefined) byFolder.set(folder, [file]);
+        else others.push(file);
+      }
+    }
+    for (const [folder, those] of tree === undefined ? [] : byFolder) {
+      throwIfInterrupted(signal, 'looking for content files');
+      const there = (await tree?.readFolder(folder))?.files;
+      here.push(...those.filter(({ sha1, size }) => there?.get(sha1)?.stamp.size === size));
+    }
+    return here;
   }
 
   /** Where an entry that is no content is kept until the end; undefined: it is not. */

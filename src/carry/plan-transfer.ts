@@ -55,6 +55,7 @@ export interface TransferPlan {
   readonly fitsFat32: boolean;
   readonly held: Amount;
   readonly missing: MissingContent;
+  readonly leftOut: MissingContent;
 }
 
 /** @throws WsusutilError as {@link prepareTransfer}; `USAGE` for volumes that are too small */
@@ -131,6 +132,7 @@ export async function planTransfer(options: PlanTransferOptions): Promise<Transf
       fitsFat32: largestVolume <= MAX_FAT32_FILE_SIZE,
       held: content.held,
       missing: content.missing,
+      leftOut: content.leftOut,
     };
   });
 }

@@ -114,7 +114,11 @@ export async function prepareTransfer(request: TransferRequest): Promise<Prepare
       entries: () => store.exportRows(keys),
       records: () => store.readDocuments(keys),
     },
-    settingsBytes: serializeSettings({ ...request.settings, missing: content.missing }),
+    settingsBytes: serializeSettings({
+      ...request.settings,
+      missing: content.missing,
+      leftOut: content.leftOut,
+    }),
     draft: {
       serverId: store.serverId,
       destination,

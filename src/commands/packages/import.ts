@@ -6,6 +6,7 @@ import { defineCommand } from '../declaration.js';
 import type { Outcome } from '../outcome.js';
 import { recordRefusal } from '../record-run.js';
 import { describeImport } from './describe-import.js';
+import { checkNetwork, NETWORK_OPTION } from './network-option.js';
 import { refuseAddress } from './package-path.js';
 import {
   type CheckedSignatures,
@@ -53,6 +54,7 @@ export const importCommand = defineCommand({
     },
     ...SIGNATURE_OPTIONS,
     ...TRANSFER_IMPORT_OPTIONS,
+    network: NETWORK_OPTION,
   },
   logPositional: 'logfile',
   notes: [
@@ -66,6 +68,7 @@ export const importCommand = defineCommand({
   ],
   check({ positionals, options }) {
     refuseAddress('import', positionals.package);
+    checkNetwork(options);
     checkSignatureOptions(options);
     if (isTransferPackage(positionals.package)) checkTransferImport(options);
     else refuseTransferOptions(options, Object.keys(TRANSFER_IMPORT_OPTIONS));

@@ -140,6 +140,7 @@ function outcomeOf(plan: TransferPlan, checksums: PlannedChecksums | undefined, 
     fitsFat32,
     held,
     missing,
+    leftOut,
   } = plan;
   const { counts, destination, sequence, followsSequence } = manifest;
   return {
@@ -161,6 +162,7 @@ function outcomeOf(plan: TransferPlan, checksums: PlannedChecksums | undefined, 
       fitsFat32,
       held,
       missing,
+      leftOut,
       checksums:
         checksums === undefined
           ? null
@@ -200,6 +202,10 @@ function outcomeOf(plan: TransferPlan, checksums: PlannedChecksums | undefined, 
           [
             'Not here',
             missing.files === 0 ? undefined : `${formatAmount(missing)} that wanted updates call for`,
+          ],
+          [
+            'Left out',
+            leftOut.files === 0 ? undefined : `${formatAmount(leftOut)} that wanted updates call for`,
           ],
           ['In all', `${formatQuantity(volumes.length, 'volume')}, about ${formatSize(size)}`],
           [

@@ -242,7 +242,7 @@ function volumeLines(volumes: readonly WrittenVolume[]): readonly string[] {
 }
 
 function exportOutcome(summary: ExportTransferSummary, path: string, context: CommandContext): Outcome {
-  const { manifest, digest, volumes, signers, held, missing, documentBytes } = summary;
+  const { manifest, digest, volumes, signers, held, missing, leftOut, documentBytes } = summary;
   const { counts, destination, sequence, followsSequence } = manifest;
   const said = `Package ${sequence} for ${destination}: ${formatQuantity(counts.revisions, 'revision')} (${formatSize(documentBytes)}), ${formatQuantity(counts.contentFiles, 'content file')} and ${formatQuantity(counts.licences, 'licence text')} (${formatSize(counts.contentSize + counts.licenceSize)}).`;
   const view: View[] = [
@@ -258,6 +258,10 @@ function exportOutcome(summary: ExportTransferSummary, path: string, context: Co
           missing.files === 0
             ? undefined
             : `${formatAmount(missing)} that wanted updates call for, ${formatQuantity(missing.licences.files, 'licence text')} among them; "wsusutil reset" brings them`,
+        ],
+        [
+          'Left out',
+          leftOut.files === 0 ? undefined : `${formatAmount(leftOut)} that wanted updates call for`,
         ],
       ],
     },
@@ -278,7 +282,8 @@ function exportOutcome(summary: ExportTransferSummary, path: string, context: Co
       documentBytes,
       signers,
       held,
-      missing: { files: missing.files, bytes: missing.bytes, licences: missing.licences, list: missing.list },
+      missing,
+      leftOut,
       volumes,
       logPath: context.logPath ?? null,
     },

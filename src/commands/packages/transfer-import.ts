@@ -201,7 +201,11 @@ function outcomeOf(
       signatures: { threshold: verdict.threshold, missing: verdict.missing, signers: verdict.signers },
       lastSequence: link.last?.sequence ?? null,
       isGap: link.isGap,
-      preflight: { ...preflight, free: preflight.free ?? null, age: preflight.age ?? null },
+      preflight: {
+        ...preflight,
+        free: preflight.free ?? null,
+        age: { grade: preflight.age.grade, message: preflight.age.message ?? null },
+      },
       content: { written, present },
       ...countsOf(metadata),
       newByType: metadata.newByType,
@@ -224,6 +228,7 @@ function outcomeOf(
               ? 'nobody'
               : verdict.signers.map(({ name, keyId }) => `${name}, key ${keyId}`),
           ],
+          ['Content to write', dryRun ? formatSize(preflight.toWrite) : undefined],
           ['Content written', dryRun ? undefined : formatAmount(written)],
           ['Content here already', ifAny(present)],
           ['Free for content', preflight.free === undefined ? undefined : formatSize(preflight.free)],
