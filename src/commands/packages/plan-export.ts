@@ -5,6 +5,7 @@ import { openContentRunner } from '../../content/content-runner.js';
 import { hasContentFolder } from '../../content/content-tree.js';
 import { WsusutilError } from '../../errors.js';
 import { parseSize } from '../../query/parse-size.js';
+import { findSigningKey, keysPathOf } from '../../settings/signing-keys.js';
 import { ownContentFolder } from '../content/content-folder.js';
 import { formatAmount, ifAny } from '../content/content-report.js';
 import { defineCommand } from '../declaration.js';
@@ -110,6 +111,7 @@ export const planExport = defineCommand({
         report: context.report,
       };
       const signerCount = options['sign-with'].length;
+      for (const name of options['sign-with']) await findSigningKey(keysPathOf(directory.path), name);
       const plan = await planTransfer({ ...request, path, signerCount, speed });
       const checksums = options.checksums
         ? await planChecksums(path, {

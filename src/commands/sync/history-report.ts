@@ -20,11 +20,12 @@ const NUMBERS = ['sequence', 'followsSequence', 'volumes'];
 
 /**
  * What a run counted, without what is zero: `3 new updates, 12 files`; of a transfer package its number and place before
- * that, and behind it why a run was refused. Actions leave different facts; whatever is a number, or an amount of files
+ * that; why a run was refused instead. Actions leave different facts; whatever is a number, or an amount of files
  * and bytes, is named by its key.
  */
 export function describeCounts({ details }: Pick<HistoryEntry, 'details'>): string {
   const { destination, sequence, message } = details;
+  if (typeof message === 'string') return message;
   const isPackage = typeof destination === 'string' && typeof sequence === 'number';
   const counted = Object.fromEntries(
     Object.entries(details).filter(([key]) => !isPackage || !NUMBERS.includes(key)),
@@ -34,7 +35,6 @@ export function describeCounts({ details }: Pick<HistoryEntry, 'details'>): stri
     ...countsOf(counted)
       .filter(({ isZero }) => !isZero)
       .map(({ words, value }) => (words === WORDS.bytes ? value : `${value} ${words}`)),
-    ...(typeof message === 'string' ? [message] : []),
   ].join(', ');
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { CommandDeclaration } from '../../../src/commands/declaration.js';
 import { importCommand } from '../../../src/commands/packages/import.js';
 import { undo } from '../../../src/commands/packages/undo.js';
+import { history as historyCommand } from '../../../src/commands/sync/history.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
 import { exportFrom, feed, openSite } from '../../carry/carry-setup.js';
 import { makeFile, updateWith } from '../../content/content-builder.js';
@@ -47,7 +48,7 @@ async function packages(folder: string) {
 
 test('a package that is refused stands in the history with the reason, and changes nothing else', async () => {
   const { first, second, signed } = await packages(testFolder());
-  const { take, look, folder } = newSide();
+  const { take, look, folder, storePath } = newSide();
   expect((await failureOf(() => take(first))).code).toBe('SIGNATURE_MISSING');
   expect((await failureOf(() => take(signed))).code).toBe('SIGNER_UNTRUSTED');
   expect((await failureOf(() => take(second, { 'allow-unsigned': true }))).code).toBe('CHAIN_BROKEN');
@@ -63,10 +64,15 @@ test('a package that is refused stands in the history with the reason, and chang
     { ...about, package: signed, outcome: 'SIGNER_UNTRUSTED', details: { destination: 'signed' } },
     { ...about, package: first, outcome: 'SIGNATURE_MISSING', details: { sequence: 1 } },
   ]);
+  const listed = await runCommand(as(historyCommand), storePath);
+  expect(JSON.stringify(listed.view)).toContain('which is not trusted here');
   expect(existsSync(join(folder, 'WsusContent'))).toBe(false);
   expect(readdirSync(folder).filter((name) => name === 'carry')).toEqual([]);
 
   await take(first, { 'allow-unsigned': true });
+  const rows = JSON.stringify((await runCommand(as(historyCommand), storePath)).view);
+  expect(rows).toContain('package 1 for isolated, 1 revisions');
+  expect(rows).not.toContain('1 sequence');
   expect((await failureOf(() => take(first, { 'allow-unsigned': true }))).code).toBe('CHAIN_BROKEN');
   const after = await look();
   expect(after.history.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['CHAIN_BROKEN', 'complete']);

@@ -75,6 +75,11 @@ test('the sheet of checksums is that of the package which is exported then, in v
   }
 });
 
+test('a key that is not there is told before anything is read', async () => {
+  const error = await failureOf(() => plan(join(testFolder(), 'carry.tar'), { 'sign-with': ['other'] }));
+  expect([error.code, error.hint]).toEqual(['NOT_FOUND', 'There are: default.']);
+});
+
 test('another time of creation gives other bytes; one that is none, or to come, is refused', async () => {
   const path = join(testFolder(), 'carry.tar');
   const one = await plan(path, { checksums: true, 'created-at': '2026-01-01T00:00:00Z' });
