@@ -16,24 +16,14 @@ const FILES_PER_TASK = 64;
 /** Missing files that a package names one by one. */
 const MAX_LISTED_MISSING = 10_000;
 
+/** A file that wanted updates call for, and that is neither here nor at the destination. */
+export type MissingFile = Pick<WantedFile, 'sha1' | 'size' | 'kind' | 'fileName'>;
+
 /** A content file that goes into the package. */
-export interface SourceFile {
-  readonly sha1: Sha1Hex;
+export interface SourceFile extends MissingFile {
   readonly sha256: Sha256Hex;
-  /** bytes */
-  readonly size: number;
-  readonly kind: ContentFileKind;
-  readonly fileName: string;
   /** where it lies here; absolute */
   readonly path: string;
-}
-
-/** A file that wanted updates call for, and that is neither here nor at the destination. */
-export interface MissingFile {
-  readonly sha1: Sha1Hex;
-  readonly size: number;
-  readonly kind: ContentFileKind;
-  readonly fileName: string;
 }
 
 export interface MissingContent extends Amount {

@@ -74,6 +74,12 @@ const CRUDE: Readonly<Record<string, (tar: Buffer, random: SeededRandom) => Buff
     entry[156] = random.pick([...'123456gxLK']).charCodeAt(0); // links, devices, folders, pax, GNU
     return joinTar([...entries.map((each) => (each === entry ? withChecksum(entry) : each))]);
   },
+  spoilSignature(tar, random) {
+    const at = tar.indexOf('\n', tar.indexOf('untrusted comment: ')) + 1;
+    const changed = Buffer.from(tar);
+    changed.write(random.pick([...'ABCDabcd0123+/']), at + random.below(200), 'latin1');
+    return changed;
+  },
   editManifest(tar, random) {
     const text = tar.toString('latin1');
     const numbers = [...text.slice(0, text.indexOf('volume.json')).matchAll(/[0-9A-F]{2,}/g)];

@@ -108,7 +108,7 @@ for (const isSigned of [true, false]) {
         told,
       ).toEqual([]);
       if (outcome === 'imported') {
-        if (isSigned) expect(bytes.equals(good), told).toBe(true);
+        if (isSigned) expect(withoutComment(bytes, good).equals(withoutComment(good, good)), told).toBe(true);
         const store = await openMetadataStore(storePath, { mode: 'write', now });
         await undoLastImport(store, now);
         await store.close();
@@ -131,6 +131,12 @@ for (const isSigned of [true, false]) {
     if (isSigned) expect([...outcomes.keys()]).toContain('SIGNATURE_INVALID');
     else expect([...outcomes.keys()]).toContain('imported');
   });
+}
+
+/** But for the one line of a signature that nobody signs. */
+function withoutComment(tar: Buffer, original: Buffer): Buffer {
+  const at = original.indexOf('untrusted comment: ');
+  return Buffer.from(tar).fill(0, at, original.indexOf('\n', at));
 }
 
 /** Of a data directory: nothing is written beside these. */
