@@ -132,6 +132,8 @@ test('a damaged volume is told by verify with what to carry again, and options o
     ['export', join(media, 'x.tar'), '--since-last', '--bridge-from', '1'],
     ['export', join(media, 'x.tar'), '--dry-run'],
     ['export', join(media, 'x.tar'), '--only-volumes', '1', '--since-last'],
+    ['export', join(media, 'x.tar'), '--only-volumes', '1', '--product', 'Windows'],
+    ['export', join(media, 'x.tar'), '--only-files', 'x', '--metadata-only'],
     ['import', join(outside, 'x.cab'), '--accept-gap', 'because'],
     ['acknowledge', '12345'],
     ['plan', 'export', 'x.cab'],

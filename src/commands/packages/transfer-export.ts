@@ -26,7 +26,7 @@ import { openKey } from '../keys/open-key.js';
 import type { Outcome, View } from '../outcome.js';
 import { formatQuantity, formatSize } from '../quantities.js';
 import { checkLastSync } from '../sync/last-sync.js';
-import { choiceTextOf, type GivenChoice, resolveChoice } from './filter-options.js';
+import { CHOICE_OPTIONS, choiceTextOf, type GivenChoice, resolveChoice } from './filter-options.js';
 import {
   baseOf,
   checkTransferOptions,
@@ -38,6 +38,7 @@ import {
   kindsOf,
   needOf,
   packageNumber,
+  TRANSFER_EXPORT_OPTIONS,
   type TransferExportOptions,
   volumeSizeOf,
 } from './transfer-options.js';
@@ -72,21 +73,20 @@ export function checkTransferExport(options: TransferWritingOptions, now: Date):
   checkTransferOptions(options, now);
   if (!isAgain(options)) return;
   volumeNumbers(options);
-  const others = [
-    'since-last',
-    'since-manifest',
-    'bridge-from',
-    'need',
-    'volume-size',
-    'created-at',
-    'sign-with',
-  ] as const;
-  for (const name of others) {
+  // What goes into the package was settled when it was made.
+  for (const name of [...CHOSEN_BEFORE, 'require-synced'] as const) {
     const given = options[name];
     if (given === undefined || given === false || (Array.isArray(given) && given.length === 0)) continue;
     throw exclude(options['only-volumes'] === undefined ? 'only-files' : 'only-volumes', name);
   }
 }
+
+const CHOSEN_BEFORE = (
+  Object.keys({ ...CHOICE_OPTIONS, ...TRANSFER_EXPORT_OPTIONS }) as (
+    | keyof typeof CHOICE_OPTIONS
+    | keyof typeof TRANSFER_EXPORT_OPTIONS
+  )[]
+).filter((name) => name !== 'destination');
 
 function isAgain(options: TransferWritingOptions): boolean {
   return options['only-volumes'] !== undefined || options['only-files'] !== undefined;
