@@ -130,30 +130,56 @@ function broken(message: string, hint: string): WsusutilError {
 }
 
 const DAY_MS = 86_400_000;
-/** Days between a package and the one before it, or the clock here, from which on people are told. */
-const NOTABLE_DAYS = 35;
 
 /**
- * What to say of a package's age; undefined: nothing. It is never a reason to refuse: a clock may be wrong, and a place
- * behind a gap has to take what it gets.
+ * How old a package is. `fresh` is worth no word; from `aging` on people are told; `ahead` is made in the future, going by
+ * the clock here; `backwards` is made before the last one that was imported, whose number is lower.
+ */
+export type AgeGrade = 'fresh' | 'aging' | 'old' | 'very-old' | 'ahead' | 'backwards';
+
+/** Days from which on a package has the grade; the monthly updates come every 28 or 35 days. */
+const GRADES: readonly (readonly [days: number, grade: AgeGrade, words: string])[] = [
+  [365, 'very-old', 'Do not rely on it alone: more than a year of updates is not in it'],
+  [90, 'old', 'Several months of updates are not in it'],
+  [35, 'aging', 'Newer updates are not in it'],
+];
+
+export interface PackageAge {
+  readonly grade: AgeGrade;
+  /** what to say of it, without a full stop; undefined: nothing */
+  readonly message: string | undefined;
+}
+
+/**
+ * Judges a package's age: against the last one that was imported, and only where nothing speaks against that by the clock
+ * here. It is never a reason to refuse: a clock may be wrong, and a place behind a gap has to take what it gets.
  *
  * @param last the one imported before it
  */
-export function describeAge(
-  createdAt: string,
-  last: AcceptedPackage | undefined,
-  now: Date,
-): string | undefined {
+export function judgeAge(createdAt: string, last: AcceptedPackage | undefined, now: Date): PackageAge {
   const made = Date.parse(createdAt);
   if (last !== undefined && made < last.createdAt) {
-    return `The package was made ${createdAt}, before the last one that was imported (${new Date(last.createdAt).toISOString()}), going by the clock of the server that made it; its number is higher, and it is taken`;
+    return {
+      grade: 'backwards',
+      message: `The package was made ${createdAt}, before the last one that was imported (${new Date(last.createdAt).toISOString()}), going by the clock of the server that made it; its number is higher, and it is taken`,
+    };
   }
   const days = Math.floor((now.getTime() - made) / DAY_MS);
-  if (days >= NOTABLE_DAYS) {
-    return `The package is ${days} days old, going by the clock here; newer updates are not in it`;
-  }
   if (days < -1) {
-    return `The package was made ${createdAt}, which is in the future, going by the clock here; one of the two clocks is wrong`;
+    return {
+      grade: 'ahead',
+      message: `The package was made ${createdAt}, which is in the future, going by the clock here; one of the two clocks is wrong`,
+    };
   }
-  return undefined;
+  const found = GRADES.find(([least]) => days >= least);
+  if (found === undefined) return { grade: 'fresh', message: undefined };
+  const [, grade, words] = found;
+  const since =
+    last === undefined
+      ? ''
+      : `, ${Math.floor((made - last.createdAt) / DAY_MS)} days newer than the last one that was imported`;
+  return {
+    grade,
+    message: `The package is ${days} days old, going by the clock here${since}. ${words}`,
+  };
 }

@@ -78,6 +78,8 @@ export interface ExportTransferSummary {
   /** files that the destination has already */
   readonly held: Amount;
   readonly missing: MissingContent;
+  /** files that wanted updates call for, of kinds that do not go along */
+  readonly leftOut: MissingContent;
   /** bytes of documents before compression */
   readonly documentBytes: number;
 }
@@ -88,26 +90,17 @@ export interface ExportTransferSummary {
  *   small), `LIMIT_EXCEEDED`, `INTERRUPTED`. No volume stays then.
  */
 export async function exportTransfer(options: ExportTransferOptions): Promise<ExportTransferSummary> {
-  const { path, store, carryPath, signal, volumeSize } = options;
+  const { path, carryPath, volumeSize } = options;
   if (volumeSize === undefined) await refuseExisting(path);
   const workFolder = await makeWorkFolder(carryPath);
   try {
-    // Content is read afterwards: that may take hours, in which the store should not be held.
-    const { prepared, entries } = await store.readConsistently(async () => {
-      const ready = await prepareTransfer(options);
-      return { prepared: ready, entries: await writeEntries(workFolder, ready, options) };
-    });
-    throwIfInterrupted(signal, 'exporting; nothing was written');
-    const sources = sourcesOf(workFolder, prepared);
-    const { manifest, layout } = await layOut(entries, sources, prepared, options);
-    const manifestBytes = serializeManifest(manifest);
-    const digest = manifestDigest(manifestBytes);
-    const signatures = sign(manifestBytes, manifest, options.signers);
+    const { prepared, set, digest } = await assembleTransfer(workFolder, options);
+    const { manifest, manifestBytes, signatures } = set;
     await writeFileAtomically(join(workFolder, MANIFEST_FILE), manifestBytes);
     for (const [index, signature] of signatures.entries()) {
       await writeFileAtomically(join(workFolder, signatureName(index + 1)), signature);
     }
-    const volumes = await writeVolumes({ manifest, manifestBytes, signatures, layout, sources }, options);
+    const volumes = await writeVolumes(set, options);
     try {
       await options.record(
         {
@@ -132,11 +125,62 @@ export async function exportTransfer(options: ExportTransferOptions): Promise<Ex
       signers: options.signers.map(({ publicKey }) => publicKey.keyId),
       held: prepared.content.held,
       missing: prepared.content.missing,
+      leftOut: prepared.content.leftOut,
       documentBytes: prepared.documentBytes,
     };
   } finally {
     await rm(workFolder, { recursive: true, force: true });
   }
+}
+
+/** What it takes to put a package together. */
+export type AssembleOptions = Omit<ExportTransferOptions, 'path' | 'carryPath' | 'record'>;
+
+export interface AssembledTransfer {
+  readonly prepared: PreparedTransfer;
+  readonly set: VolumesToWrite;
+  readonly digest: Sha256Hex;
+}
+
+/**
+ * All of a package but its volumes, which follow from it byte for byte.
+ *
+ * @param workFolder an empty one; gets the metadata and the settings
+ */
+export async function assembleTransfer(
+  workFolder: string,
+  options: AssembleOptions,
+): Promise<AssembledTransfer> {
+  const { store, signal, signers } = options;
+  // Content is read afterwards: that may take hours, in which the store should not be held.
+  const { prepared, entries } = await store.readConsistently(async () => {
+    const ready = await prepareTransfer(options);
+    return { prepared: ready, entries: await writeEntries(workFolder, ready, options) };
+  });
+  throwIfInterrupted(signal, 'exporting; nothing was written');
+  const sources = sourcesOf(workFolder, prepared);
+  const { manifest, layout } = await layOut(entries, sources, prepared, options);
+  const manifestBytes = serializeManifest(manifest);
+  const signatures = sign(manifestBytes, manifest, signers);
+  return {
+    prepared,
+    set: { manifest, manifestBytes, signatures, layout, sources },
+    digest: manifestDigest(manifestBytes),
+  };
+}
+
+/** The bytes of one volume of a set. @param number from 1 */
+export function volumeChunks(
+  set: VolumesToWrite,
+  number: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return writeVolume({
+    ...set,
+    number,
+    open: (entry: TransferEntry, from, size) => readRange(sourceOf(set.sources, entry.path), from, size),
+    signal,
+  });
 }
 
 /** What is kept serves to make volumes again; the package is whole without it. */
@@ -156,7 +200,7 @@ async function keep(
 async function writeEntries(
   workFolder: string,
   { metadata, keys, settingsBytes, content }: PreparedTransfer,
-  { signal, report }: ExportTransferOptions,
+  { signal, report }: AssembleOptions,
 ): Promise<readonly DraftEntry[]> {
   report({ type: 'stage-started', stage: 'exporting', unit: 'revisions', total: keys.length });
   const { packageXml, metadata: documents } = await writeMemberFiles(workFolder, metadata, {
@@ -217,7 +261,7 @@ async function layOut(
   entries: readonly DraftEntry[],
   sources: ReadonlyMap<string, string>,
   { draft }: PreparedTransfer,
-  { signers, volumeSize, nextKey, signal }: ExportTransferOptions,
+  { signers, volumeSize, nextKey, signal }: AssembleOptions,
 ): Promise<{ readonly manifest: TransferManifest; readonly layout: VolumeLayout }> {
   const whole = { ...draft, nextKey: nextKey ?? null, entries };
   const layout = layOutVolumes(whole, {
@@ -293,12 +337,7 @@ async function writeVolumes(
   const written = await writeTogether(
     volumes.map(({ number }, index) => ({
       path: paths[index] as string,
-      chunks: writeVolume({
-        ...set,
-        number,
-        open: (entry: TransferEntry, from, size) => readRange(sourceOf(set.sources, entry.path), from, size),
-        signal,
-      }),
+      chunks: volumeChunks(set, number, signal),
     })),
     (bytes) => {
       done += bytes;

@@ -16,24 +16,14 @@ const FILES_PER_TASK = 64;
 /** Missing files that a package names one by one. */
 const MAX_LISTED_MISSING = 10_000;
 
+/** A file that wanted updates call for, and that is neither here nor at the destination. */
+export type MissingFile = Pick<WantedFile, 'sha1' | 'size' | 'kind' | 'fileName'>;
+
 /** A content file that goes into the package. */
-export interface SourceFile {
-  readonly sha1: Sha1Hex;
+export interface SourceFile extends MissingFile {
   readonly sha256: Sha256Hex;
-  /** bytes */
-  readonly size: number;
-  readonly kind: ContentFileKind;
-  readonly fileName: string;
   /** where it lies here; absolute */
   readonly path: string;
-}
-
-/** A file that wanted updates call for, and that is neither here nor at the destination. */
-export interface MissingFile {
-  readonly sha1: Sha1Hex;
-  readonly size: number;
-  readonly kind: ContentFileKind;
-  readonly fileName: string;
 }
 
 export interface MissingContent extends Amount {
@@ -47,6 +37,8 @@ export interface GatheredContent {
   /** what the destination holds already, going by the packages it was sent */
   readonly held: Amount;
   readonly missing: MissingContent;
+  /** files that wanted updates call for, and that do not go along because their kind does not */
+  readonly leftOut: MissingContent;
 }
 
 export interface GatherOptions {
@@ -109,7 +101,12 @@ export async function gatherContent(options: GatherOptions): Promise<GatheredCon
   }
   const { good, bad } = await readFiles(unread, options);
   for (const { sha1, size, kind, fileName } of bad) absent.set(sha1, { sha1, size, kind, fileName });
-  return { files: [...known, ...good], held: heldAmount, missing: await keepWanted(absent, options) };
+  return {
+    files: [...known, ...good],
+    held: heldAmount,
+    missing: await keepWanted(absent, options),
+    leftOut: await listLeftOut(options),
+  };
 }
 
 async function listFolder(
@@ -194,6 +191,41 @@ async function keepWanted(
   return { ...missing, licences, list };
 }
 
+const ALL_KINDS: readonly ContentFileKind[] = ['payload', 'express', 'licence'];
+
+async function listLeftOut({
+  store,
+  scope,
+  only,
+  held,
+  wantsExpress,
+  signal,
+}: GatherOptions): Promise<MissingContent> {
+  let amount: Amount = NONE;
+  const list: MissingFile[] = [];
+  const kinds = ALL_KINDS.filter((kind) => scope.kinds?.includes(kind) === false);
+  const isAsked = only === undefined && kinds.length > 0;
+  const scopes = isAsked ? await wantedScopes(store, { ...scope, kinds }, wantsExpress) : [];
+  const index = await store.contentIndex();
+  for (const wanted of scopes) {
+    if (wanted.kinds?.length === 0) continue;
+    const selection = await index.select(wanted);
+    try {
+      for (let folder = 0; folder < FOLDER_COUNT; folder++) {
+        throwIfInterrupted(signal, 'looking for content files');
+        for (const { sha1, size, kind, fileName } of await listFolder(selection, folder, undefined)) {
+          if (held.has(sha1)) continue;
+          amount = plus(amount, size);
+          if (list.length < MAX_LISTED_MISSING) list.push({ sha1, size, kind, fileName });
+        }
+      }
+    } finally {
+      await selection.close();
+    }
+  }
+  return { ...amount, licences: NONE, list };
+}
+
 async function wantedScopes(
   store: MetadataStore,
   scope: ContentScope,
@@ -202,7 +234,7 @@ async function wantedScopes(
   const chosen = scope.keys === undefined ? undefined : new Set<RevisionKey>(scope.keys);
   const within = (keys: readonly RevisionKey[]) =>
     chosen === undefined ? keys : keys.filter((key) => chosen.has(key));
-  const kinds: readonly ContentFileKind[] = scope.kinds ?? ['payload', 'express', 'licence'];
+  const kinds = scope.kinds ?? ALL_KINDS;
   const graph = await store.dependencyGraph();
   const current = within(await selectWithNeeds(store, { expired: false, deployableOnly: true }, graph));
   const wanted = within(

@@ -15,16 +15,19 @@ import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { groupDigits } from '../formats/group-digits.js';
 import { METADATA_FOLDER, SETTINGS_NAME } from '../formats/transfer-package/entry-names.js';
+import { malformed, quoted } from '../formats/transfer-package/errors.js';
 import { TransferSet } from '../formats/transfer-package/join.js';
 import type { EntryPiece, TransferEntry, TransferManifest } from '../formats/transfer-package/manifest.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 import type { SignatureTrust, SignatureVerdict } from '../packages/check-signatures.js';
 import { type ImportSummary, importPackage } from '../packages/import-package.js';
-import { memberPathsIn } from '../packages/member-files.js';
+import { METADATA_NAME, memberPathsIn, PACKAGE_XML_NAME } from '../packages/member-files.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
-import { describeAge, judgeLink, type LinkVerdict } from './chain.js';
+import { recordFailure } from '../store/record-failure.js';
+import { judgeAge, judgeLink, type LinkVerdict, type PackageAge } from './chain.js';
+import type { MissingFile } from './gather-content.js';
 import { judgeSet, type OpenSet, openVolumes, readParts, requireSetSigners } from './open-volumes.js';
 import { type ContentEntry, ContentReceiver, countLacking, isContentEntry } from './receive-content.js';
 import { isEntry, Staging } from './staging.js';
@@ -79,7 +82,7 @@ export interface Preflight {
   readonly toWrite: number;
   /** bytes; undefined: the system does not say */
   readonly free: number | undefined;
-  readonly age: string | undefined;
+  readonly age: PackageAge;
 }
 
 export interface ImportTransferSummary {
@@ -101,8 +104,30 @@ export interface ImportTransferSummary {
  *   reading volumes and importing metadata; `READ_ONLY`, `WRITE_FAILED`, `INTERRUPTED`
  */
 export async function importTransfer(options: ImportTransferOptions): Promise<ImportTransferSummary> {
-  const { paths, store, trust, allowUnsigned, acceptGap, report, signal, now } = options;
-  const set = await openVolumes(paths, signal);
+  const { paths, store, now, signal, dryRun } = options;
+  const startedAt = now().getTime();
+  let set: OpenSet | undefined;
+  let run: TransferImport | undefined;
+  try {
+    set = await openVolumes(paths, signal);
+    requireMetadata(set);
+    run = new TransferImport(options, { set, ...(await judge(set, options)) });
+    return await run.perform();
+  } catch (error) {
+    if (!dryRun && run?.isNotedInHistory !== true) {
+      const entry = { action: 'import', package: paths[0] ?? '', startedAt } as const;
+      const details = set === undefined ? {} : describeSet(set);
+      await recordFailure(store, { ...entry, finishedAt: now().getTime(), details }, error);
+    }
+    throw error;
+  } finally {
+    await run?.close();
+  }
+}
+
+/** Whether a package may be imported, by who signed it and what it builds on. */
+async function judge(set: OpenSet, options: ImportTransferOptions): Promise<Omit<Judged, 'set'>> {
+  const { paths, store, trust, allowUnsigned, acceptGap, report, now } = options;
   const { manifest, digest } = set;
   const verdict = judgeSet(set, trust);
   if (!allowUnsigned) requireSetSigners(verdict, paths[0] as string);
@@ -114,13 +139,28 @@ export async function importTransfer(options: ImportTransferOptions): Promise<Im
       message: `What package ${manifest.sequence} builds on was not imported here; it is taken because of --accept-gap: ${acceptGap}`,
     });
   }
-  const age = describeAge(manifest.createdAt, link.last, now());
-  if (age !== undefined) report({ type: 'warning', code: 'PACKAGE_AGE', message: age });
-  const run = new TransferImport(options, { set, verdict, link, age });
-  try {
-    return await run.perform();
-  } finally {
-    await run.close();
+  const age = judgeAge(manifest.createdAt, link.last, now());
+  if (age.message !== undefined) report({ type: 'warning', code: 'PACKAGE_AGE', message: age.message });
+  return { verdict, link, age };
+}
+
+/** What the history says of a package, imported or refused. */
+function describeSet({ manifest, digest }: OpenSet): Readonly<Record<string, unknown>> {
+  return {
+    destination: manifest.destination,
+    sequence: manifest.sequence,
+    manifest: digest,
+    volumes: manifest.volumes.length,
+  };
+}
+
+function requireMetadata({ manifest }: OpenSet): void {
+  const paths = new Set(manifest.entries.flatMap(({ kind, path }) => (kind === 'metadata' ? [path] : [])));
+  for (const name of [PACKAGE_XML_NAME, METADATA_NAME]) {
+    if (paths.has(`${METADATA_FOLDER}/${name}`)) continue;
+    throw malformed(
+      `Package ${manifest.sequence} for ${quoted(manifest.destination)} holds no ${METADATA_FOLDER}/${name}`,
+    );
   }
 }
 
@@ -128,7 +168,7 @@ interface Judged {
   readonly set: OpenSet;
   readonly verdict: SignatureVerdict;
   readonly link: LinkVerdict;
-  readonly age: string | undefined;
+  readonly age: PackageAge;
 }
 
 class TransferImport {
@@ -142,6 +182,8 @@ class TransferImport {
   #index: ContentIndex | undefined;
   #preflight: Preflight | undefined;
   #present: Amount = { files: 0, bytes: 0 };
+  /** what fails from here on stands in the history already */
+  isNotedInHistory = false;
 
   constructor(options: ImportTransferOptions, judged: Judged) {
     this.#options = options;
@@ -344,6 +386,7 @@ class TransferImport {
       signers: verdict.signers.map(({ keyId }) => keyId),
       gapReason: link.isGap ? acceptGap : undefined,
     };
+    this.isNotedInHistory = true;
     return importPackage({
       path: volumes[0]?.path ?? '',
       store,
@@ -357,11 +400,8 @@ class TransferImport {
         members: memberPathsIn(staging.path),
         accept: () => accepted,
         details: {
-          destination: manifest.destination,
-          sequence: manifest.sequence,
-          manifest: digest,
+          ...describeSet(set),
           signers: accepted.signers,
-          volumes: manifest.volumes.length,
           contentWritten: this.#receiver?.written ?? { files: 0, bytes: 0 },
           ...(accepted.gapReason === undefined ? {} : { gapReason: accepted.gapReason }),
         },
@@ -441,21 +481,46 @@ class TransferImport {
     return parseSettings(await readFile(path));
   }
 
-  /** Of what the exporting side lacked, what is not here either. */
+  /** Of what wanted updates call for and the package lacks, what is not here either. */
   async #lacking(theirs: TransferSettings | undefined): Promise<Preflight['missing']> {
-    const none = { files: 0, bytes: 0 };
-    if (theirs === undefined) return { ...none, licences: none };
-    const { missing } = theirs;
-    const here = await (this.#index as ContentIndex).find(missing.list.map(({ sha1 }) => sha1));
-    let { files, bytes, licences } = missing;
-    for (const { sha1, size, kind } of missing.list) {
-      const state = here.get(sha1)?.record?.state;
-      if (state !== 'verified' && state !== 'unverified') continue;
-      files--;
-      bytes -= size;
-      if (kind === 'licence') licences = { files: licences.files - 1, bytes: licences.bytes - size };
+    let [files, bytes] = [0, 0];
+    let licences = { files: 0, bytes: 0 };
+    for (const part of theirs === undefined ? [] : [theirs.missing, theirs.leftOut]) {
+      files += part.files;
+      bytes += part.bytes;
+      licences = { files: licences.files + part.licences.files, bytes: licences.bytes + part.licences.bytes };
+      for (const { size, kind } of await this.#listHere(part.list)) {
+        files--;
+        bytes -= size;
+        if (kind === 'licence') licences = { files: licences.files - 1, bytes: licences.bytes - size };
+      }
     }
     return { files, bytes, licences };
+  }
+
+  /** Which of these are here: known to be, or in their place in their size, where no metadata calls for them yet. */
+  async #listHere(files: readonly MissingFile[]): Promise<readonly MissingFile[]> {
+    const { contentFolder, runner, signal } = this.#options;
+    const known = await (this.#index as ContentIndex).find(files.map(({ sha1 }) => sha1));
+    const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
+    const byFolder = new Map<number, MissingFile[]>();
+    const here: MissingFile[] = [];
+    for (const file of files) {
+      const state = known.get(file.sha1)?.record?.state;
+      if (state === 'verified' || state === 'unverified') here.push(file);
+      else if (state !== 'corrupt') {
+        const folder = Number.parseInt(file.sha1.slice(-2), 16);
+        const others = byFolder.get(folder);
+        if (others === undefined) byFolder.set(folder, [file]);
+        else others.push(file);
+      }
+    }
+    for (const [folder, those] of tree === undefined ? [] : byFolder) {
+      throwIfInterrupted(signal, 'looking for content files');
+      const there = (await tree?.readFolder(folder))?.files;
+      here.push(...those.filter(({ sha1, size }) => there?.get(sha1)?.stamp.size === size));
+    }
+    return here;
   }
 
   /** Where an entry that is no content is kept until the end; undefined: it is not. */

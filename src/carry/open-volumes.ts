@@ -1,8 +1,8 @@
 /** Volumes as they are given on the command line: which of them belong together, who signed, and what they hold. */
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import { hashContent, parseSignature } from '../formats/minisign/signature.js';
+import { parseSignature } from '../formats/minisign/signature.js';
 import { signatureName } from '../formats/transfer-package/entry-names.js';
-import type { TransferManifest } from '../formats/transfer-package/manifest.js';
+import { serializeManifest, type TransferManifest } from '../formats/transfer-package/manifest.js';
 import {
   type KnownManifest,
   type ReadVolumeOptions,
@@ -25,7 +25,8 @@ export interface OpenVolume {
 export interface OpenSet {
   readonly manifest: TransferManifest;
   readonly digest: Sha256Hex;
-  readonly manifestBytes: Buffer;
+  /** BLAKE2b-512 of the manifest's bytes */
+  readonly signedDigest: Uint8Array;
   /** by number, then in the order given */
   readonly volumes: readonly OpenVolume[];
   /** signature files, each once, with the name messages use */
@@ -45,9 +46,7 @@ export async function openVolumes(
   signal: AbortSignal,
   onBroken?: (path: string, error: WsusutilError) => void,
 ): Promise<OpenSet> {
-  let first:
-    | { readonly manifest: TransferManifest; readonly digest: Sha256Hex; readonly bytes: Buffer }
-    | undefined;
+  let first: (KnownManifest & { readonly signedDigest: Uint8Array }) | undefined;
   const volumes: OpenVolume[] = [];
   const signatures = new Map<string, { readonly name: string; readonly bytes: Buffer }>();
   let failure: unknown;
@@ -75,8 +74,8 @@ export async function openVolumes(
     throw new WsusutilError('USAGE', 'No transfer package was named', { hint: 'Name its volumes.' });
   }
   volumes.sort((a, b) => a.number - b.number);
-  const { manifest, digest, bytes } = first;
-  return { manifest, digest, manifestBytes: bytes, volumes, signatures: [...signatures.values()] };
+  const { manifest, digest, signedDigest } = first;
+  return { manifest, digest, signedDigest, volumes, signatures: [...signatures.values()] };
 }
 
 /** What a volume holds, from its file. */
@@ -110,11 +109,14 @@ export async function* readParts(
  * @throws WsusutilError `SIGNATURE_INVALID`, `SIGNER_UNTRUSTED`
  */
 export function judgeSet(set: OpenSet, trust: SignatureTrust): SignatureVerdict {
-  return judgeSignatures(
-    set.signatures.map(({ name, bytes }) => ({ name, signature: parseSignature(bytes, name) })),
-    { name: 'the manifest', digest: hashContent(set.manifestBytes), content: set.manifestBytes },
-    trust,
-  );
+  const signatures = set.signatures.map(({ name, bytes }) => ({
+    name,
+    signature: parseSignature(bytes, name),
+  }));
+  // There is one way to write a manifest: these are the bytes that were read.
+  const isLegacy = signatures.some(({ signature }) => !signature.isPrehashed);
+  const content = isLegacy ? serializeManifest(set.manifest) : undefined;
+  return judgeSignatures(signatures, { name: 'the manifest', digest: set.signedDigest, content }, trust);
 }
 
 /** Who is said to have signed; nothing vouches for it. */

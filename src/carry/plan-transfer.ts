@@ -11,6 +11,8 @@ import { volumePath } from './export-transfer.js';
 import type { MissingContent } from './gather-content.js';
 import { draftOfContent, prepareTransfer, type TransferRequest } from './prepare-transfer.js';
 
+export { MAX_FAT32_FILE_SIZE };
+
 /** Share of its size that `package.xml` keeps when it is compressed, measured on a catalogue. */
 const LIST_RATIO = 0.25;
 /** bytes of a signature file, about */
@@ -34,7 +36,11 @@ export interface TransferPlan {
     /** bytes, about */
     readonly size: number;
     readonly files: number;
+    /** bytes of the largest file in it */
+    readonly largestFile: number;
   }[];
+  /** the largest file in the package; undefined: there is none */
+  readonly largestFile: { readonly path: string; readonly size: number } | undefined;
   /** bytes of all volumes, about */
   readonly size: number;
   /** seconds for each way: onto the medium, or off it; undefined: no speed was said */
@@ -49,6 +55,7 @@ export interface TransferPlan {
   readonly fitsFat32: boolean;
   readonly held: Amount;
   readonly missing: MissingContent;
+  readonly leftOut: MissingContent;
 }
 
 /** @throws WsusutilError as {@link prepareTransfer}; `USAGE` for volumes that are too small */
@@ -93,6 +100,14 @@ export async function planTransfer(options: PlanTransferOptions): Promise<Transf
     );
     const size = layout.volumes.reduce((sum, { fileSize }) => sum + fileSize, 0);
     const largestVolume = layout.volumes.reduce((most, { fileSize }) => Math.max(most, fileSize), 0);
+    const largestIn = new Map<number, number>();
+    let largestFile: TransferPlan['largestFile'];
+    for (const { path: name, size: each, volume, parts } of layout.manifest.entries) {
+      for (const piece of parts ?? [{ volume, size: each }]) {
+        largestIn.set(piece.volume, Math.max(largestIn.get(piece.volume) ?? 0, piece.size));
+      }
+      if (each > (largestFile?.size ?? -1)) largestFile = { path: name, size: each };
+    }
     const free = await freeSpaceAt(dirname(path));
     const { counts } = layout.manifest;
     return {
@@ -101,7 +116,9 @@ export async function planTransfer(options: PlanTransferOptions): Promise<Transf
         path: volumePath(path, number, layout.volumes.length),
         size: fileSize,
         files: pieces,
+        largestFile: largestIn.get(number) ?? 0,
       })),
+      largestFile,
       size,
       seconds: speed === undefined ? undefined : Math.ceil(size / speed),
       free,
@@ -115,6 +132,7 @@ export async function planTransfer(options: PlanTransferOptions): Promise<Transf
       fitsFat32: largestVolume <= MAX_FAT32_FILE_SIZE,
       held: content.held,
       missing: content.missing,
+      leftOut: content.leftOut,
     };
   });
 }

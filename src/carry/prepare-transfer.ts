@@ -39,6 +39,8 @@ export interface TransferRequest {
   /** settings of this side, for the other to compare */
   readonly settings: ComparedSettings;
   readonly toolVersion: string;
+  /** when it says it was made; undefined: now */
+  readonly createdAt: Date | undefined;
   readonly now: () => Date;
   readonly signal: AbortSignal;
   readonly report: Report;
@@ -84,7 +86,7 @@ export async function prepareTransfer(request: TransferRequest): Promise<Prepare
     // What is asked for is missing there, whatever was sent.
     held: need === undefined ? before.files : new Set(),
   });
-  const createdAt = `${request.now().toISOString().slice(0, 19)}Z`;
+  const createdAt = `${(request.createdAt ?? request.now()).toISOString().slice(0, 19)}Z`;
   const languages = await store.languages();
   const header: PackageHeader = {
     serverId: store.serverId,
@@ -112,7 +114,11 @@ export async function prepareTransfer(request: TransferRequest): Promise<Prepare
       entries: () => store.exportRows(keys),
       records: () => store.readDocuments(keys),
     },
-    settingsBytes: serializeSettings({ ...request.settings, missing: content.missing }),
+    settingsBytes: serializeSettings({
+      ...request.settings,
+      missing: content.missing,
+      leftOut: content.leftOut,
+    }),
     draft: {
       serverId: store.serverId,
       destination,

@@ -1,27 +1,33 @@
 /**
- * Receipts: what a person types outside so that the next package builds on what arrived. 25 characters in groups of
- * five, of Crockford's 32 (no I, L, O, U; these are read as what they look like):
+ * Short receipts, for machines without keys: a checksum code that a person types outside so that the next package builds
+ * on what arrived. 25 letters in groups of five:
  *
  *     24 bits  number of the package
  *     80 bits  HMAC-SHA-256 with the digest of its manifest as the key, over what it is for and its number, cut
  *     21 bits  checksum over both: SHA-256, cut
  *
- * The two sides share no secret but what was carried over. So the code proves that whoever made it had this very
- * manifest, which tells a wrong package from a right one; it is no proof against somebody who has the package and lies.
+ * The two sides share no secret but what was carried over. So the code tells a right package from a wrong one, and
+ * whoever has the package can make it: it is no signature. `signed-receipt.ts` has one.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { WsusutilError } from '../errors.js';
 import type { Sha256Hex } from '../model/digest.js';
+import {
+  GROUP,
+  inGroups,
+  joinNumber,
+  lettersOf,
+  readLetters,
+  splitNumber,
+  valuesOf,
+} from './receipt-letters.js';
 
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 25;
-const GROUP = 5;
 const SEQUENCE_BITS = 24n;
 const MAC_BITS = 80n;
 const CHECK_BITS = 21n;
 /** highest number that fits a code */
 export const MAX_RECEIPT_SEQUENCE = 2 ** Number(SEQUENCE_BITS) - 1;
-const LOOKALIKES: Readonly<Record<string, string>> = { I: '1', L: '1', O: '0', U: 'V' };
 
 /** What a receipt is about. */
 export interface ReceiptSubject {
@@ -33,23 +39,15 @@ export interface ReceiptSubject {
 
 /** @returns e.g. `0000C-7Q4ZK-…` */
 export function writeReceipt(subject: ReceiptSubject): string {
-  if (subject.sequence > MAX_RECEIPT_SEQUENCE) {
-    throw new WsusutilError(
-      'LIMIT_EXCEEDED',
-      `Package ${subject.sequence} has a number too high for a receipt`,
-      {
-        hint: 'Begin a chain under another name of the destination.',
-      },
-    );
-  }
+  if (subject.sequence > MAX_RECEIPT_SEQUENCE) throw tooHighForReceipt(subject.sequence);
   const said = (BigInt(subject.sequence) << MAC_BITS) | macOf(subject);
-  let number = (said << CHECK_BITS) | checkOf(said);
-  let text = '';
-  for (let position = 0; position < LENGTH; position++) {
-    text = `${ALPHABET[Number(number & 31n)]}${text}`;
-    number >>= 5n;
-  }
-  return text.match(new RegExp(`.{${GROUP}}`, 'g'))?.join('-') ?? text;
+  return inGroups(lettersOf(splitNumber((said << CHECK_BITS) | checkOf(said), LENGTH)));
+}
+
+export function tooHighForReceipt(sequence: number): WsusutilError {
+  return new WsusutilError('LIMIT_EXCEEDED', `Package ${sequence} has a number too high for a receipt`, {
+    hint: 'Begin a chain under another name of the destination.',
+  });
 }
 
 export interface Receipt {
@@ -64,19 +62,16 @@ export interface Receipt {
  * @throws WsusutilError `USAGE` for a text that is no receipt, or was mistyped
  */
 export function readReceipt(text: string): Receipt {
-  const typed = text
-    .toUpperCase()
-    .replaceAll(/[\s-]/g, '')
-    .replaceAll(/[ILOU]/g, (letter) => LOOKALIKES[letter] ?? letter);
-  if (typed.length !== LENGTH || [...typed].some((letter) => !ALPHABET.includes(letter))) {
+  const typed = readLetters(text);
+  const values = valuesOf(typed);
+  if (values?.length !== LENGTH) {
     throw new WsusutilError(
       'USAGE',
       `The receipt should have ${LENGTH} letters and digits, in groups of ${GROUP}; this one has ${typed.length}`,
       { hint: 'Type it again as "wsusutil receipt" printed it on the other side.' },
     );
   }
-  let number = 0n;
-  for (const letter of typed) number = (number << 5n) | BigInt(ALPHABET.indexOf(letter));
+  const number = joinNumber(values);
   const said = number >> CHECK_BITS;
   if ((number & ((1n << CHECK_BITS) - 1n)) !== checkOf(said)) {
     throw new WsusutilError('USAGE', 'The receipt was mistyped: its checksum does not fit', {

@@ -5,7 +5,11 @@
  *     { "languages": ["de", "en"], "expressFiles": false, "contentPolicy": "licences",
  *       "products": ["<id>"], "classifications": ["<id>"],
  *       "missing": { "files": 1, "bytes": 100, "licences": 0, "licenceBytes": 0,
- *                    "list": [{ "sha1": "…", "size": 100, "kind": "payload", "fileName": "…" }] } }
+ *                    "list": [{ "sha1": "…", "size": 100, "kind": "payload", "fileName": "…" }] },
+ *       "leftOut": as "missing" }
+ *
+ * Files of wanted updates that are not in the package: those the exporting side lacks, and those of kinds that were left
+ * out.
  */
 import { WsusutilError } from '../errors.js';
 import type { ContentFileKind } from '../model/content-file.js';
@@ -31,26 +35,31 @@ export interface ComparedSettings {
 
 export interface TransferSettings extends ComparedSettings {
   readonly missing: MissingContent;
+  readonly leftOut: MissingContent;
 }
 
 export function serializeSettings(settings: TransferSettings): Buffer {
-  const { languages, expressFiles, contentPolicy, products, classifications, missing } = settings;
-  const { files, bytes, licences, list } = missing;
+  const { languages, expressFiles, contentPolicy, products, classifications, missing, leftOut } = settings;
   const document = {
     languages,
     expressFiles,
     contentPolicy,
     products,
     classifications,
-    missing: {
-      files,
-      bytes,
-      licences: licences.files,
-      licenceBytes: licences.bytes,
-      list: list.map(({ sha1, size, kind, fileName }) => ({ sha1, size, kind, fileName: cut(fileName) })),
-    },
+    missing: amountsOf(missing),
+    leftOut: amountsOf(leftOut),
   };
   return Buffer.from(`${JSON.stringify(document)}\n`);
+}
+
+function amountsOf({ files, bytes, licences, list }: MissingContent) {
+  return {
+    files,
+    bytes,
+    licences: licences.files,
+    licenceBytes: licences.bytes,
+    list: list.map(({ sha1, size, kind, fileName }) => ({ sha1, size, kind, fileName: cut(fileName) })),
+  };
 }
 
 function cut(text: string): string {
@@ -68,22 +77,27 @@ export function parseSettings(bytes: Uint8Array): TransferSettings {
   const fields = objectOf(value, 'it');
   const { expressFiles, contentPolicy } = fields;
   if (typeof expressFiles !== 'boolean') throw malformed('expressFiles is neither true nor false');
-  const missing = objectOf(fields.missing, 'missing');
   return {
     languages: textsOf(fields.languages, 'languages'),
     expressFiles,
     contentPolicy: textOf(contentPolicy, 'contentPolicy'),
     products: idsOf(fields.products, 'products'),
     classifications: idsOf(fields.classifications, 'classifications'),
-    missing: {
-      files: countOf(missing.files, 'missing.files'),
-      bytes: countOf(missing.bytes, 'missing.bytes'),
-      licences: {
-        files: countOf(missing.licences, 'missing.licences'),
-        bytes: countOf(missing.licenceBytes, 'missing.licenceBytes'),
-      },
-      list: listOf(missing.list, 'missing.list').map(missingFileOf),
+    missing: missingOf(fields.missing, 'missing'),
+    leftOut: missingOf(fields.leftOut, 'leftOut'),
+  };
+}
+
+function missingOf(value: unknown, where: string): MissingContent {
+  const { files, bytes, licences, licenceBytes, list } = objectOf(value, where);
+  return {
+    files: countOf(files, `${where}.files`),
+    bytes: countOf(bytes, `${where}.bytes`),
+    licences: {
+      files: countOf(licences, `${where}.licences`),
+      bytes: countOf(licenceBytes, `${where}.licenceBytes`),
     },
+    list: listOf(list, `${where}.list`).map(missingFileOf),
   };
 }
 

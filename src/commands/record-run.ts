@@ -1,5 +1,5 @@
 import { isWsusutilError } from '../errors.js';
-import type { HistoryRecord, MetadataStore } from '../store/metadata-store.js';
+import type { HistoryRecord } from '../store/metadata-store.js';
 import type { CommandContext } from './context.js';
 
 /**
@@ -24,19 +24,16 @@ export async function recordRun(context: CommandContext, entry: HistoryRecord): 
 }
 
 /**
- * Adds a run that failed or was interrupted to the history, where it got as far as changing something.
+ * Adds a run that was refused before the store was opened to its history, if there is a store.
  *
  * @param entry what is known of the run; `outcome` and, in the details, the message come from the error
  */
-export async function recordFailure(
-  store: Pick<MetadataStore, 'addHistory'>,
+export async function recordRefusal(
+  context: CommandContext,
   entry: Omit<HistoryRecord, 'outcome'>,
   error: unknown,
 ): Promise<void> {
-  if (!isWsusutilError(error)) return;
-  const { code, message, details } = error;
-  // Best effort: the failure that is being told matters more. The disk may be full.
-  await store
-    .addHistory({ ...entry, outcome: code, details: { ...entry.details, ...details, message } })
-    .catch(() => {});
+  if (!isWsusutilError(error) || !(await context.hasStore())) return;
+  const { code, message } = error;
+  await recordRun(context, { ...entry, outcome: code, details: { ...entry.details, message } });
 }

@@ -20,14 +20,11 @@ import { type Amount, ContentTally, MAX_LISTED, NONE, plus, type TallySummary } 
 import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
 import { downloadOf, pathOf } from './layout.js';
-import { missingFilesOf } from './missing-files.js';
+import { describeMissing, missingFilesOf } from './missing-files.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
 import { makeOwnFolder, makeRealFolder } from './own-folder.js';
 import { freeName } from './quarantine.js';
 import { RecordBuffer } from './record-buffer.js';
-
-const NEEDED_BY = 3;
-const MAX_TITLE_LENGTH = 200;
 
 export interface ResetOptions {
   readonly store: MetadataStore;
@@ -361,23 +358,6 @@ class Reset {
   }
 
   async *#missingFiles(): AsyncGenerator<readonly MissingFile[]> {
-    for await (const batch of this.#notWhole()) {
-      const sha1s = batch.map((file) => file.sha1);
-      const urls = await this.#options.store.fileLocations(sha1s);
-      const users = await this.#index.users(sha1s, NEEDED_BY);
-      yield batch.map(({ sha1, sha256, size, fileName, kind, record }) => ({
-        sha1,
-        sha256,
-        size,
-        fileName,
-        kind,
-        url: urls.get(sha1),
-        problem: record?.problem ?? 'absent',
-        neededBy: (users.get(sha1)?.revisions ?? []).map(
-          ({ identity, title }) =>
-            `${identity.updateId}:${identity.revisionNumber} ${title.slice(0, MAX_TITLE_LENGTH)}`,
-        ),
-      }));
-    }
+    for await (const batch of this.#notWhole()) yield await describeMissing(this.#options.store, batch);
   }
 }

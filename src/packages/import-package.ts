@@ -4,7 +4,7 @@
  * The package is read as a stream. Documents are decoded, parsed and packed by {@link processDocuments}, on worker
  * threads once the package turns out to be large; the store takes the results in the package's order.
  */
-import { isWsusutilError, WsusutilError } from '../errors.js';
+import { WsusutilError } from '../errors.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { type PackageFormat, type PackageHeader, packageFormatOf } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
@@ -12,6 +12,7 @@ import type { UpdateType } from '../model/revision.js';
 import { formatIdentity } from '../model/update-identity.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ImportTransaction, MissingReference } from '../store/metadata-store.js';
+import { recordFailure } from '../store/record-failure.js';
 import { DocumentPipeline, MAX_LISTED, type RevisionConflict } from './document-pipeline.js';
 import { type MemberPaths, readMemberFiles } from './member-files.js';
 import type { PackageRun } from './package-run.js';
@@ -100,7 +101,12 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
     return summary;
   } catch (error) {
     await transaction.rollback();
-    if (!options.dryRun) await recordFailure(options, startedAt, error);
+    if (!options.dryRun) {
+      const finishedAt = options.now().getTime();
+      const details = options.carried?.details ?? {};
+      const entry = { action: 'import', package: options.path, startedAt, finishedAt, details } as const;
+      await recordFailure(options.store, entry, error);
+    }
     throw error;
   } finally {
     await run.close();
@@ -299,21 +305,4 @@ function describeLanguageDifference(
     onlyHere.length === 0 ? '' : `enabled here only: ${onlyHere.join(', ')}`,
   ].filter((each) => each !== '');
   return `The languages of the exporting server differ from this store's (${parts.join('; ')}); the store's list stays. Both servers should have the same update languages`;
-}
-
-/** Best effort: the failure that is being reported matters more. */
-async function recordFailure(options: ImportOptions, startedAt: number, error: unknown): Promise<void> {
-  if (!isWsusutilError(error)) return;
-  try {
-    await options.store.addHistory({
-      action: 'import',
-      package: options.path,
-      startedAt,
-      finishedAt: options.now().getTime(),
-      outcome: error.code,
-      details: { message: error.message },
-    });
-  } catch {
-    // e.g. the disk is full
-  }
 }

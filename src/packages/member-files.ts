@@ -6,9 +6,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { BatchMemory } from '../formats/export-package/batch-memory.js';
-import { MetadataReader } from '../formats/export-package/metadata-reader.js';
 import { serializeRecords } from '../formats/export-package/metadata-writer.js';
-import { PackageXmlReader } from '../formats/export-package/package-xml-reader.js';
 import { writePackageXml } from '../formats/export-package/package-xml-writer.js';
 import type { Sha256Hex } from '../model/digest.js';
 import type { PackagePart } from '../model/export-package.js';
@@ -16,8 +14,7 @@ import { createAtomicFile } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
 import { compress, DEFAULT_GZIP_LEVEL } from './compress.js';
 import { inflate, TruncatedGzip } from './inflate.js';
-import { MemberAgreement } from './member-agreement.js';
-import { partHandler, type ReadPackageOptions } from './read-package.js';
+import { openMemberReaders, type ReadPackageOptions } from './read-package.js';
 import type { PackageContent } from './write-package.js';
 
 export const PACKAGE_XML_NAME = 'package.xml.gz';
@@ -118,29 +115,7 @@ export async function* readMemberFiles(
   paths: MemberPaths,
   options: ReadPackageOptions & { readonly memory?: BatchMemory | undefined },
 ): AsyncGenerator<PackagePart, void, undefined> {
-  const agreement = new MemberAgreement();
-  let parts: PackagePart[] = [];
-  const xmlReader = new PackageXmlReader(
-    'package.xml',
-    partHandler((part) => {
-      if (part.type === 'entries') {
-        for (const { identity } of part.entries) agreement.add('package.xml', identity);
-      }
-      parts.push(part);
-    }, options),
-    options.limits,
-    options.memory,
-    options.extent,
-  );
-  const metadataReader = new MetadataReader({
-    emit: (batch) => {
-      for (const { identity } of batch.records) agreement.add('metadata.txt', identity);
-      if (!agreement.isBroken) parts.push({ type: 'records', batch });
-    },
-    warn: (code, message) => options.warn(code, message),
-    limits: options.limits,
-    memory: options.memory,
-  });
+  const { xmlReader, metadataReader, agreement, takeParts } = openMemberReaders(options);
   const sources = [await openFileSource(paths.packageXml)];
   try {
     sources.push(await openFileSource(paths.metadata));
@@ -153,8 +128,7 @@ export async function* readMemberFiles(
         for await (const bytes of inflate(source.chunks())) {
           throwIfInterrupted(options.signal, `reading ${source.path}`);
           reader.write(bytes);
-          yield* parts;
-          parts = [];
+          yield* takeParts();
           options.onProgress?.(before + source.reached, total);
         }
       } catch (error) {
@@ -165,8 +139,7 @@ export async function* readMemberFiles(
         });
       }
       reader.end();
-      yield* parts;
-      parts = [];
+      yield* takeParts();
       before += source.size;
     }
     agreement.check();

@@ -82,33 +82,7 @@ async function* readCabinetPackage(
 ): AsyncGenerator<PackagePart, void, undefined> {
   const cabinet = await openCabinet(source);
   const { packageXml, metadata } = findMembers(source.path, cabinet, options);
-  const agreement = new MemberAgreement();
-  let parts: PackagePart[] = [];
-  const hand = (part: PackagePart) => {
-    if (!agreement.isBroken) parts.push(part);
-  };
-  const xmlReader = new PackageXmlReader(
-    'package.xml',
-    partHandler((part) => {
-      if (part.type === 'entries') {
-        for (const { identity } of part.entries) agreement.add('package.xml', identity);
-      }
-      hand(part);
-    }, options),
-    options.limits,
-    options.memory,
-    options.extent,
-  );
-  const metadataReader = new MetadataReader({
-    emit: (batch) => {
-      for (const { identity } of batch.records) agreement.add('metadata.txt', identity);
-      hand({ type: 'records', batch });
-    },
-    warn: (code, message) => options.warn(code, message),
-    limits: options.limits,
-    memory: options.memory,
-  });
-
+  const { xmlReader, metadataReader, agreement, takeParts } = openMemberReaders(options);
   try {
     for await (const { member, bytes, isLast } of readMembers(cabinet, {
       wanted: (each) => each === packageXml || each === metadata,
@@ -118,8 +92,7 @@ async function* readCabinetPackage(
       const reader = member === packageXml ? xmlReader : metadataReader;
       if (bytes.length > 0) reader.write(bytes);
       if (isLast) reader.end();
-      yield* parts;
-      parts = [];
+      yield* takeParts();
       options.onProgress?.(Math.min(source.reached, source.size), source.size);
     }
   } catch (error) {
@@ -181,11 +154,53 @@ async function* readGzipPackage(
   yield* parts;
 }
 
+export interface MemberReaders {
+  readonly xmlReader: PackageXmlReader;
+  readonly metadataReader: MetadataReader;
+  /** of what both list; ask it at the end */
+  readonly agreement: MemberAgreement;
+  /** Parts that were read since the last call; none behind a disagreement. */
+  takeParts(): readonly PackagePart[];
+}
+
+/** Readers of `package.xml` and `metadata.txt`, which must list the same revisions. */
+export function openMemberReaders(options: ReadPackageOptions): MemberReaders {
+  const agreement = new MemberAgreement();
+  let parts: PackagePart[] = [];
+  const hand = (part: PackagePart) => {
+    if (!agreement.isBroken) parts.push(part);
+  };
+  const xmlReader = new PackageXmlReader(
+    'package.xml',
+    partHandler((part) => {
+      if (part.type === 'entries') {
+        for (const { identity } of part.entries) agreement.add('package.xml', identity);
+      }
+      hand(part);
+    }, options),
+    options.limits,
+    options.memory,
+    options.extent,
+  );
+  const metadataReader = new MetadataReader({
+    emit: (batch) => {
+      for (const { identity } of batch.records) agreement.add('metadata.txt', identity);
+      hand({ type: 'records', batch });
+    },
+    warn: (code, message) => options.warn(code, message),
+    limits: options.limits,
+    memory: options.memory,
+  });
+  const takeParts = () => {
+    const taken = parts;
+    parts = [];
+    return taken;
+  };
+  return { xmlReader, metadataReader, agreement, takeParts };
+}
+
 /** Hands on what a reader of `package.xml` finds. */
-export function partHandler(
-  hand: (part: PackagePart) => void,
-  options: ReadPackageOptions,
-): PackageXmlHandler {
+function partHandler(hand: (part: PackagePart) => void, options: ReadPackageOptions): PackageXmlHandler {
   return {
     header: (header) => hand({ type: 'header', header }),
     files: (files) => hand({ type: 'files', files }),

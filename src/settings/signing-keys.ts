@@ -26,6 +26,8 @@ import { createAtomicFile, writeFileAtomically } from '../platform/atomic-file.j
 import { openFileSource } from '../platform/file-source.js';
 import { makeDirectory } from '../platform/make-directory.js';
 
+export type { SecretKey };
+
 /** The name of a key that was given none. */
 export const DEFAULT_KEY_NAME = 'default';
 const SECRET_MODE = 0o600;

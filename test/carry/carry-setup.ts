@@ -13,8 +13,9 @@ import {
   type ImportTransferSummary,
   importTransfer,
 } from '../../src/carry/import-transfer.js';
+import type { TransferRequest } from '../../src/carry/prepare-transfer.js';
 import type { ComparedSettings } from '../../src/carry/transfer-settings.js';
-import { openContentRunner } from '../../src/content/content-runner.js';
+import { type ContentRunner, openContentRunner } from '../../src/content/content-runner.js';
 import { OWN_FOLDER } from '../../src/content/layout.js';
 import type { ProgressEvent } from '../../src/events.js';
 import type { SecretKey } from '../../src/formats/minisign/secret-key.js';
@@ -123,6 +124,27 @@ export function catalogue(
   };
 }
 
+/** Everything of a site, for one place. */
+export function requestOf(site: Site, runner: ContentRunner): TransferRequest {
+  return {
+    store: site.store,
+    contentFolder: site.contentFolder,
+    runner,
+    destination: 'isolated',
+    base: { kind: 'full' },
+    filter: undefined,
+    filterText: {},
+    kinds: ['payload', 'express', 'licence'],
+    need: undefined,
+    settings: SAME_SETTINGS,
+    toolVersion: '0.0.0',
+    createdAt: undefined,
+    now,
+    signal: new AbortController().signal,
+    report: () => {},
+  };
+}
+
 export async function exportFrom(
   site: Site,
   path: string,
@@ -131,25 +153,12 @@ export async function exportFrom(
   const runner = openContentRunner(0);
   try {
     return await exportTransfer({
+      ...requestOf(site, runner),
       path,
-      store: site.store,
-      contentFolder: site.contentFolder,
       carryPath: site.carryPath,
-      runner,
-      destination: 'isolated',
-      base: { kind: 'full' },
-      filter: undefined,
-      filterText: {},
-      kinds: ['payload', 'express', 'licence'],
-      need: undefined,
-      settings: SAME_SETTINGS,
-      toolVersion: '0.0.0',
       volumeSize: undefined,
       signers: [],
       nextKey: undefined,
-      now,
-      signal: new AbortController().signal,
-      report: () => {},
       record: (sent, carried) => site.store.carryState().recordSent(sent, carried),
       ...options,
     });

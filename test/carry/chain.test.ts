@@ -1,7 +1,7 @@
 /** Packages build on one another; what does not fit is refused with what would. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { describeAge } from '../../src/carry/chain.js';
+import { judgeAge } from '../../src/carry/chain.js';
 import { makeFile, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { idOf, makeUpdate, testFolder } from '../store/update-builder.js';
@@ -157,11 +157,28 @@ test('listed files go along whatever was sent, and no metadata', async () => {
   expect(inside.content()).toEqual(outside.content());
 });
 
-test('age is told, and never a reason to refuse', () => {
+test('age is judged against the last package, in grades, and never a reason to refuse', () => {
   const now = new Date('2026-11-21T00:00:00Z');
-  const last = { createdAt: Date.parse('2026-11-01T00:00:00Z') } as Parameters<typeof describeAge>[1];
-  expect(describeAge('2026-11-20T00:00:00Z', last, now)).toBeUndefined();
-  expect(describeAge('2026-10-31T00:00:00Z', last, now)).toContain('before the last one');
-  expect(describeAge('2026-08-01T00:00:00Z', undefined, now)).toContain('112 days old');
-  expect(describeAge('2027-08-01T00:00:00Z', last, now)).toContain('in the future');
+  const last = { createdAt: Date.parse('2024-11-01T00:00:00Z') } as Parameters<typeof judgeAge>[1];
+  for (const [createdAt, grade, words] of [
+    ['2026-11-20T00:00:00Z', 'fresh', undefined],
+    ['2026-10-18T00:00:00Z', 'fresh', undefined],
+    ['2026-10-17T00:00:00Z', 'aging', '35 days old'],
+    [
+      '2026-08-01T00:00:00Z',
+      'old',
+      '112 days old, going by the clock here, 638 days newer than the last one',
+    ],
+    ['2025-01-01T00:00:00Z', 'very-old', 'more than a year'],
+    ['2024-10-31T00:00:00Z', 'backwards', 'before the last one'],
+    ['2027-08-01T00:00:00Z', 'ahead', 'in the future'],
+  ] as const) {
+    const { grade: found, message } = judgeAge(createdAt, last, now);
+    expect([createdAt, found]).toEqual([createdAt, grade]);
+    if (words === undefined) expect(message).toBeUndefined();
+    else expect(message).toContain(words);
+  }
+  expect(judgeAge('2026-08-01T00:00:00Z', undefined, now).message).not.toContain('newer than the last');
+  // A clock that was set back decades: told, and no more.
+  expect(judgeAge('2026-11-20T00:00:00Z', last, new Date(0)).grade).toBe('ahead');
 });

@@ -77,8 +77,8 @@ test('what was received inside moves the baseline outside', async () => {
   expect((await failureOf(() => listReceipts(inside.store.carryState(), undefined))).code).toBe('NOT_FOUND');
   await importInto(inside, [join(folder, '1.tar')]);
   const [receipt] = await listReceipts(inside.store.carryState(), undefined);
-  const sent = await acknowledge(outside.store.carryState(), receipt?.code ?? '', now());
-  expect(sent).toMatchObject({ destination: 'isolated', sequence: 1 });
+  const sent = await acknowledge(outside.store.carryState(), receipt?.code ?? '', { keys: [] }, now());
+  expect(sent).toMatchObject({ sent: { destination: 'isolated', sequence: 1 }, signer: undefined });
 
   const { manifest } = await exportFrom(outside, join(folder, '3.tar'), { base: { kind: 'last' } });
   expect(manifest).toMatchObject({ sequence: 3, followsSequence: 1, counts: { revisions: 1 } });
@@ -86,7 +86,7 @@ test('what was received inside moves the baseline outside', async () => {
   expect(await inside.store.fingerprint()).toBe(await outside.store.fingerprint());
 
   const foreign = writeReceipt({ destination: 'isolated', sequence: 1, manifest: 'AB'.repeat(32) });
-  expect((await failureOf(() => acknowledge(outside.store.carryState(), foreign, now()))).code).toBe(
-    'NOT_FOUND',
-  );
+  expect(
+    (await failureOf(() => acknowledge(outside.store.carryState(), foreign, { keys: [] }, now()))).code,
+  ).toBe('NOT_FOUND');
 });

@@ -9,16 +9,8 @@ import { openContentRunner } from '../../src/content/content-runner.js';
 import { makeFile, updateWith } from '../content/content-builder.js';
 import { failureOf } from '../helpers/package-builder.js';
 import { fc } from '../helpers/properties.js';
-import { now, testFolder } from '../store/update-builder.js';
-import {
-  exportFrom,
-  feed,
-  importInto,
-  leftovers,
-  openSite,
-  SAME_SETTINGS,
-  type Site,
-} from './carry-setup.js';
+import { testFolder } from '../store/update-builder.js';
+import { exportFrom, feed, importInto, leftovers, openSite, requestOf, type Site } from './carry-setup.js';
 
 const VOLUME = 100_000;
 
@@ -157,24 +149,11 @@ test('a plan foretells the volumes, and writes nothing', async () => {
   const runner = openContentRunner(0);
   onTestFinished(() => runner.close());
   const plan = await planTransfer({
+    ...requestOf(outside, runner),
     path: join(folder, 'carry.tar'),
-    store: outside.store,
-    contentFolder: outside.contentFolder,
-    runner,
-    destination: 'isolated',
-    base: { kind: 'full' },
-    filter: undefined,
-    filterText: {},
-    kinds: ['payload', 'express', 'licence'],
-    need: undefined,
-    settings: SAME_SETTINGS,
-    toolVersion: '0.0.0',
     volumeSize: VOLUME,
     signerCount: 0,
     speed: 1000,
-    now,
-    signal: new AbortController().signal,
-    report: () => {},
   });
   expect(plan.volumes).toHaveLength(paths.length);
   expect(plan.seconds).toBe(Math.ceil(plan.size / 1000));

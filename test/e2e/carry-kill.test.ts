@@ -1,60 +1,18 @@
 /** A carry whose export, import and undo are killed again and again ends as one that nobody disturbed. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { contentPath } from '../../src/model/content-file.js';
+import { expect, test } from 'vitest';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { contentOf } from '../carry/carry-setup.js';
-import { generateCatalogue } from '../helpers/catalogue/generate-catalogue.js';
-import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
-import { finish, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
+import { connectedSide, lookInto, newFolder } from '../helpers/gap-sides.js';
+import { finish, runProgram, startProgram } from '../helpers/program.js';
 import { seededRandom } from '../helpers/seeded-random.js';
-import { now, problemsOf } from '../store/update-builder.js';
+import { now } from '../store/update-builder.js';
 
 const OPTIONS = { revisions: 1_500, seed: 12, maxFileSize: 60_000 };
 /** of each of the three; WSUSUTIL_KILLS for a long night */
 const KILLS = Number(process.env.WSUSUTIL_KILLS ?? 15);
-
-function folder(): string {
-  const made = temporaryFolder();
-  onTestFinished(made.remove);
-  return made.path;
-}
-
-async function lookInto(dataDirectory: string) {
-  const store = await openMetadataStore(join(dataDirectory, 'metadata.sqlite'), { mode: 'read', now });
-  try {
-    return {
-      fingerprint: await store.fingerprint(),
-      problems: await problemsOf(store),
-      accepted: (await store.carryState().listAccepted()).map(({ manifest }) => manifest),
-      sent: (await store.carryState().listSent()).map(({ sequence }) => sequence),
-    };
-  } finally {
-    await store.close();
-  }
-}
-
-async function connectedSide(): Promise<string> {
-  const outside = folder();
-  const cab = join(folder(), 'catalogue.cab');
-  await writeCatalogue(cab, OPTIONS);
-  expect((await runProgram(['import', cab], outside)).exitCode).toBe(0);
-  const store = await openMetadataStore(join(outside, 'metadata.sqlite'), { mode: 'write', now });
-  const index = await store.contentIndex();
-  for (const { content } of generateCatalogue(OPTIONS)) {
-    const called = await index.find(content.map(({ sha1 }) => sha1));
-    for (const { sha1, fileName, bytes } of content) {
-      if (!called.has(sha1)) continue;
-      const path = join(outside, 'WsusContent', ...contentPath(sha1, fileName).split('/'));
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, bytes);
-    }
-  }
-  await store.close();
-  return outside;
-}
 
 /** Runs it, and kills it after a time of its own. @returns whether it came to its end before that */
 async function runAndKill(args: readonly string[], dataDirectory: string, delay: number): Promise<boolean> {
@@ -74,8 +32,8 @@ async function timeOf(args: readonly string[], dataDirectory: string): Promise<n
 
 test(`export, import and undo, each killed ${KILLS} times at random points`, async () => {
   const random = seededRandom(77);
-  const outside = await connectedSide();
-  const media = folder();
+  const outside = await connectedSide(OPTIONS);
+  const media = newFolder();
   const expected = await lookInto(outside);
   const files = contentOf(join(outside, 'WsusContent'));
 
@@ -98,8 +56,8 @@ test(`export, import and undo, each killed ${KILLS} times at random points`, asy
 
   // Import: nothing or all of the metadata; files that are whole, or none of their name.
   const command = ['import', undisturbed, '--allow-unsigned'];
-  const importTime = await timeOf(command, folder());
-  const inside = folder();
+  const importTime = await timeOf(command, newFolder());
+  const inside = newFolder();
   for (let kill = 0; kill < KILLS; kill++) {
     await runAndKill(command, inside, random.below(Math.ceil(importTime)));
     if (!readdirSync(inside).includes('metadata.sqlite')) continue;
@@ -133,7 +91,7 @@ test(`export, import and undo, each killed ${KILLS} times at random points`, asy
 }, 900_000);
 
 async function emptySide(): Promise<string> {
-  const path = folder();
+  const path = newFolder();
   const store = await openMetadataStore(join(path, 'metadata.sqlite'), { mode: 'write', now });
   await store.close();
   return path;

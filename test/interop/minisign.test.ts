@@ -16,8 +16,10 @@ import {
   signDigest,
   verifySignature,
 } from '../../src/formats/minisign/signature.js';
+import { exportFrom, feed, importInto, openSite } from '../carry/carry-setup.js';
+import { readOne, writeOne } from '../formats/transfer-package/transfer-builder.js';
 import { CHEAP } from '../helpers/signing.js';
-import { testFolder } from '../store/update-builder.js';
+import { makeUpdate, testFolder } from '../store/update-builder.js';
 
 const isInstalled = spawnSync('minisign', ['-v']).error === undefined;
 const reason = isInstalled ? '' : ' (skipped: minisign is not installed)';
@@ -53,6 +55,37 @@ describe.skipIf(!isInstalled)(`minisign${reason}`, () => {
     );
     writeFileSync(path('a.cab'), 'another');
     expect(() => minisign(folder, ['-V', '-p', 'a.pub', '-m', 'a.cab'])).toThrow('failed');
+  });
+
+  test('verifies the manifest of a transfer package, taken out with tar; and what it signs is taken', async () => {
+    const { folder, path } = setUp();
+    const made = await createSecretKey({ password: undefined, signal });
+    writeFileSync(path('a.key'), made.text);
+    writeFileSync(path('a.pub'), serializePublicKey(made.publicKey));
+    const key = await parseSecretKey(Buffer.from(made.text), 'a.key').open(undefined, signal);
+    const outside = await openSite('outside');
+    await feed(outside, [makeUpdate(1)]);
+    await exportFrom(outside, path('carry.tar'), { signers: [key] });
+    const signed = ['manifest.json', 'manifest.json.minisig'];
+    const { status } = spawnSync('tar', ['-xf', 'carry.tar', ...signed], { cwd: folder });
+    expect(status).toBe(0);
+    expect(minisign(folder, ['-V', '-p', 'a.pub', '-m', 'manifest.json'])).toContain(
+      'package 1 for isolated',
+    );
+
+    const { manifest, bodies } = await readOne(readFileSync(path('carry.tar')));
+    const manifestBytes = readFileSync(path('manifest.json'));
+    const trust = { keys: [{ name: 'outside', publicKey: made.publicKey }], threshold: 1 };
+    for (const kind of ['-H', '-l']) {
+      minisign(folder, ['-S', kind, '-W', '-s', 'a.key', '-m', 'manifest.json', '-t', `kind ${kind}`]);
+      const signatures = [readFileSync(path('manifest.json.minisig'))];
+      const built = { manifest, manifestBytes, digest: '', files: bodies, signatures };
+      writeFileSync(path('by-minisign.tar'), await writeOne(built, 1));
+      const options = { trust, allowUnsigned: false };
+      const inside = await openSite(`inside${kind}`);
+      const { verdict } = await importInto(inside, [path('by-minisign.tar')], options);
+      expect(verdict.signers.map(({ trustedComment }) => trustedComment)).toEqual([`kind ${kind}`]);
+    }
   });
 
   test.each([

@@ -8,11 +8,11 @@ import {
 } from '../../content/prune-content.js';
 import { isWsusutilError, WsusutilError } from '../../errors.js';
 import { parseDuration } from '../../query/parse-duration.js';
+import { recordFailure } from '../../store/record-failure.js';
 import { defineCommand } from '../declaration.js';
 import type { View } from '../outcome.js';
 import { checkChoice } from '../packages/filter-options.js';
 import { formatCount, formatSize } from '../quantities.js';
-import { recordFailure } from '../record-run.js';
 import { ownContentFolder } from './content-folder.js';
 import { formatAmount, ifAny, MAX_ROWS, moreRows } from './content-report.js';
 import { CONTENT_SCOPE_OPTIONS, resolveContentScope } from './content-scope.js';
@@ -97,7 +97,8 @@ export const contentPrune = defineCommand({
         } catch (error) {
           // Without an amount nothing was begun.
           if (isWsusutilError(error) && error.details?.removed !== undefined) {
-            await recordFailure(store, { ...run, finishedAt: now().getTime(), details: { action } }, error);
+            const details = { action, ...error.details };
+            await recordFailure(store, { ...run, finishedAt: now().getTime(), details }, error);
           }
           throw error;
         }

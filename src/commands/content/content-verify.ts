@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { openContentRunner } from '../../content/content-runner.js';
 import { findContentFolder, hasContentFolder } from '../../content/content-tree.js';
+import { checkListTarget } from '../../content/missing-list.js';
 import { verifyContent } from '../../content/verify-content.js';
 import { WsusutilError } from '../../errors.js';
 import { defineCommand } from '../declaration.js';
@@ -13,7 +14,7 @@ export const contentVerify = defineCommand({
   name: 'content verify',
   summary: 'Check the files of any content directory against the metadata; change nothing',
   description: [
-    'Reads every file the metadata calls for through SHA-1 and SHA-256 and says what is missing, damaged or unexpected, as reset does, but repairs nothing and writes nothing anywhere: a disc, a share or the tree on its way to another network can be checked.',
+    'Reads every file the metadata calls for through SHA-1 and SHA-256 and says what is missing, damaged or unexpected, as reset does, but repairs nothing, and writes nothing but the list that --missing-list asks for: a disc, a share or the tree on its way to another network can be checked.',
   ],
   inRealTool: false,
   needsDataDirectory: true,
@@ -27,6 +28,13 @@ export const contentVerify = defineCommand({
     },
   ],
   options: {
+    'missing-list': {
+      type: 'string',
+      value: 'path',
+      completes: 'file',
+      description:
+        'Write the files that are missing or damaged to this list, for "wsusutil export --need" and "wsusutil content copy --list" on the connected side',
+    },
     quick: { type: 'boolean', description: 'Compare presence and size only; files are not read' },
     ...CONTENT_SCOPE_OPTIONS,
   },
@@ -36,6 +44,8 @@ export const contentVerify = defineCommand({
   },
   async run({ positionals, options }, context) {
     const { now, signal, report } = context;
+    const missingList = options['missing-list'];
+    if (missingList !== undefined) await checkListTarget(resolve(missingList));
     const directory = await context.dataDirectory();
     const store = await context.openStore('read');
     const runner = openContentRunner(context.processors > 1 ? context.processors : 0);
@@ -55,6 +65,7 @@ export const contentVerify = defineCommand({
         scope: await resolveContentScope(store, options, context),
         depth: options.quick ? 'quick' : 'full',
         records: 'of-another',
+        missingListPath: missingList === undefined ? undefined : resolve(missingList),
         runner,
         now,
         signal,
@@ -65,10 +76,28 @@ export const contentVerify = defineCommand({
       const isWhole = good.files === wanted.files;
       return {
         status: isWhole ? 'complete' : 'incomplete',
-        result: { contentFolder, depth: options.quick ? 'quick' : 'full', wanted, ...tallyJson(summary) },
+        result: {
+          contentFolder,
+          depth: options.quick ? 'quick' : 'full',
+          wanted,
+          ...tallyJson(summary),
+          missingList: summary.missingList ?? null,
+        },
         view: [
           ...findingTables(summary),
-          { kind: 'fields', fields: [['Content', contentFolder], ...tallyFields(summary)] },
+          {
+            kind: 'fields',
+            fields: [
+              ['Content', contentFolder],
+              ...tallyFields(summary),
+              [
+                'List of missing',
+                summary.missingList === undefined
+                  ? undefined
+                  : `${summary.missingList.path}: ${formatAmount(summary.missingList)}`,
+              ],
+            ],
+          },
           {
             kind: 'lines',
             lines: [

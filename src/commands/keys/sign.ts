@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
 import { WsusutilError } from '../../errors.js';
 import { signFile } from '../../packages/sign-file.js';
-import { findSigningKey, keysPathOf, openSigningKey } from '../../settings/signing-keys.js';
 import { defineCommand } from '../declaration.js';
 import { formatSize } from '../quantities.js';
-import { warnOfExposure } from '../serve/warn-of-exposure.js';
-import { checkPasswordOptions, PASSWORD_OPTIONS, readPassword } from './key-password.js';
+import { checkPasswordOptions, PASSWORD_OPTIONS } from './key-password.js';
+import { openKey } from './open-key.js';
 
 export const sign = defineCommand({
   name: 'sign',
@@ -36,11 +35,7 @@ export const sign = defineCommand({
         hint: 'Name the package; the signature of a further signer goes beside it on its own.',
       });
     }
-    const found = await findSigningKey(keysPathOf((await context.findDataDirectory()).path), options.key);
-    const { key } = found;
-    warnOfExposure(key, context.report);
-    const password = key.isProtected ? await readPassword(options, context, key.name) : undefined;
-    const secretKey = await openSigningKey(found, password, context.signal);
+    const { key, secretKey } = await openKey(options.key, options, context);
     const signed = await signFile(path, secretKey, {
       comment: options.comment,
       now: context.now,

@@ -13,7 +13,13 @@ import { checkLastSync } from '../sync/last-sync.js';
 import { CHOICE_OPTIONS, checkChoice, resolveChoice } from './filter-options.js';
 import { checkTarget } from './package-path.js';
 import { checkTransferExport, runTransferExport, TRANSFER_WRITING_OPTIONS } from './transfer-export.js';
-import { isTransferPackage, refuseTransferOptions, TRANSFER_EXPORT_OPTIONS } from './transfer-options.js';
+import {
+  choiceOf,
+  isTransferPackage,
+  refuseTransferOptions,
+  SINCE_OPTION,
+  TRANSFER_EXPORT_OPTIONS,
+} from './transfer-options.js';
 
 const START = 'Updates are being exported. Please do not stop this program.';
 const FINISH = 'All updates are successfully exported.';
@@ -22,6 +28,7 @@ const TAR_OPTIONS = { ...TRANSFER_EXPORT_OPTIONS, ...TRANSFER_WRITING_OPTIONS, .
 
 const OPTIONS = {
   ...CHOICE_OPTIONS,
+  since: SINCE_OPTION,
   split: {
     type: 'boolean',
     description:
@@ -79,8 +86,9 @@ export const exportCommand = defineCommand({
   ],
   check({ positionals, options }, now) {
     checkTarget(positionals.package);
-    checkChoice(options, now);
-    if (isTransferPackage(positionals.package)) {
+    const isTransfer = isTransferPackage(positionals.package);
+    checkChoice(isTransfer ? choiceOf(options, now) : options, now);
+    if (isTransfer) {
       for (const name of ['split', 'split-size', 'dry-run'] as const) {
         if (options[name] === false || options[name] === undefined) continue;
         throw new WsusutilError('USAGE', `--${name} is not for transfer packages`, {
@@ -91,7 +99,7 @@ export const exportCommand = defineCommand({
         });
       }
       checkPasswordOptions(options);
-      checkTransferExport(options);
+      checkTransferExport(options, now);
       return;
     }
     refuseTransferOptions(options, Object.keys(TAR_OPTIONS));

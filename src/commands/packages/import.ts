@@ -4,7 +4,9 @@ import { rehearseImport } from '../../packages/verify-package.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
 import type { Outcome } from '../outcome.js';
+import { recordRefusal } from '../record-run.js';
 import { describeImport } from './describe-import.js';
+import { checkNetwork, NETWORK_OPTION } from './network-option.js';
 import { refuseAddress } from './package-path.js';
 import {
   type CheckedSignatures,
@@ -52,6 +54,7 @@ export const importCommand = defineCommand({
     },
     ...SIGNATURE_OPTIONS,
     ...TRANSFER_IMPORT_OPTIONS,
+    network: NETWORK_OPTION,
   },
   logPositional: 'logfile',
   notes: [
@@ -65,6 +68,7 @@ export const importCommand = defineCommand({
   ],
   check({ positionals, options }) {
     refuseAddress('import', positionals.package);
+    checkNetwork(options);
     checkSignatureOptions(options);
     if (isTransferPackage(positionals.package)) checkTransferImport(options);
     else refuseTransferOptions(options, Object.keys(TRANSFER_IMPORT_OPTIONS));
@@ -73,7 +77,14 @@ export const importCommand = defineCommand({
     const path = resolve(positionals.package);
     if (isTransferPackage(path)) return runTransferImport(path, options, context);
     if (!options['dry-run']) context.announce(START);
-    const signatures = await checkPackageSignatures(path, options, context);
+    const startedAt = context.now().getTime();
+    const signatures = await checkPackageSignatures(path, options, context).catch(async (error: unknown) => {
+      const entry = { action: 'import', package: path, startedAt, details: {} } as const;
+      if (!options['dry-run']) {
+        await recordRefusal(context, { ...entry, finishedAt: context.now().getTime() }, error);
+      }
+      throw error;
+    });
     const given = {
       path,
       now: context.now,

@@ -1,13 +1,20 @@
 import { listReceipts } from '../../carry/acknowledge.js';
 import { checkDestination } from '../../carry/destination.js';
+import { writeSignedReceipt } from '../../carry/signed-receipt.js';
+import { WsusutilError } from '../../errors.js';
+import { keysPathOf, listSigningKeys, type SecretKey } from '../../settings/signing-keys.js';
+import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
+import { checkPasswordOptions, PASSWORD_OPTIONS, type PasswordOptions } from '../keys/key-password.js';
+import { openKey } from '../keys/open-key.js';
 import { formatInstant, isoInstant } from '../quantities.js';
 
 export const receipt = defineCommand({
   name: 'receipt',
   summary: 'Print the code that tells the other side which transfer package was imported last',
   description: [
-    'Prints 25 letters and digits for the last transfer package that was imported here, to be typed into "wsusutil acknowledge" where it was made. The next package made there with --since-last builds on it.',
+    'Prints a code for the last transfer package that was imported here, to be typed into "wsusutil acknowledge" where it was made, or photographed and pasted. The next package made there with --since-last builds on it.',
+    'Where there is a key of "wsusutil keys", it signs: five lines of 25 letters and digits, which the other side checks against its trust list. Without one, 25 letters and digits are printed: a checksum code, which whoever has the package can make.',
   ],
   inRealTool: false,
   needsDataDirectory: true,
@@ -18,23 +25,42 @@ export const receipt = defineCommand({
       value: 'name',
       description: 'Only for packages under this name; left out: for every chain',
     },
+    'sign-with': {
+      type: 'string',
+      value: 'key',
+      description: 'Sign it with this key of "wsusutil keys"; left out: the only one there is',
+    },
+    short: { type: 'boolean', description: 'Print the checksum code, although there is a key' },
+    ...PASSWORD_OPTIONS,
   },
   notes: [
-    'Letters may be typed in any case; I and L are read as 1, O as 0. A checksum finds what was mistyped. The code proves that whoever made it had the package; it is no signature.',
+    'The last two characters of each signed line check it: "acknowledge" names the line that was mistyped. All of it is upper case, so that a QR code of it stays small.',
   ],
-  examples: ['wsusutil receipt'],
+  examples: ['wsusutil receipt', 'wsusutil receipt --sign-with default'],
   check({ options }) {
     if (options.destination !== undefined) checkDestination(options.destination);
+    checkPasswordOptions(options);
+    if (options.short && options['sign-with'] !== undefined) {
+      throw new WsusutilError('USAGE', '--short and --sign-with exclude each other', {
+        hint: 'Give one of them.',
+      });
+    }
   },
   async run({ options }, context) {
     const store = await context.openStore('read');
     try {
-      const receipts = await listReceipts(store.carryState(), options.destination);
+      const found = await listReceipts(store.carryState(), options.destination);
+      const key = await signingKey(options, context);
+      const receipts = found.map(({ code, accepted }) => ({
+        accepted,
+        lines: key === undefined ? [code] : writeSignedReceipt(accepted, key),
+      }));
       return {
         status: 'complete',
         result: {
-          receipts: receipts.map(({ code, accepted }) => ({
-            code,
+          receipts: receipts.map(({ lines, accepted }) => ({
+            code: lines.join(' '),
+            keyId: key?.publicKey.keyId ?? null,
             serverId: accepted.serverId,
             destination: accepted.destination,
             sequence: accepted.sequence,
@@ -44,10 +70,10 @@ export const receipt = defineCommand({
         },
         view: {
           kind: 'lines',
-          lines: receipts.map(
-            ({ code, accepted }) =>
-              `${code}  package ${accepted.sequence} for ${accepted.destination}, imported ${formatInstant(accepted.acceptedAt)}`,
-          ),
+          lines: receipts.flatMap(({ lines, accepted }) => [
+            `Package ${accepted.sequence} for ${accepted.destination}, imported ${formatInstant(accepted.acceptedAt)}, ${key === undefined ? 'checksum code, not signed' : `signed with key ${key.publicKey.keyId}`}:`,
+            ...lines.map((line) => `  ${line}`),
+          ]),
         },
       };
     } finally {
@@ -55,3 +81,17 @@ export const receipt = defineCommand({
     }
   },
 });
+
+/** undefined: nobody signs */
+async function signingKey(
+  options: PasswordOptions & { readonly 'sign-with': string | undefined; readonly short: boolean },
+  context: CommandContext,
+): Promise<SecretKey | undefined> {
+  const name = options['sign-with'];
+  if (options.short) return undefined;
+  if (name === undefined) {
+    const keys = await listSigningKeys(keysPathOf((await context.findDataDirectory()).path));
+    if (keys.length === 0) return undefined;
+  }
+  return (await openKey(name, options, context)).secretKey;
+}

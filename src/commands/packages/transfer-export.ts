@@ -15,27 +15,30 @@ import {
   describePublicKey,
   findSigningKey,
   keysPathOf,
-  openSigningKey,
+  type SecretKey,
 } from '../../settings/signing-keys.js';
 import type { MetadataStore } from '../../store/metadata-store.js';
 import { ownContentFolder } from '../content/content-folder.js';
 import { formatAmount, ifAny } from '../content/content-report.js';
 import type { CommandContext } from '../context.js';
-import { type PasswordOptions, readPassword } from '../keys/key-password.js';
+import type { PasswordOptions } from '../keys/key-password.js';
+import { openKey } from '../keys/open-key.js';
 import type { Outcome, View } from '../outcome.js';
 import { formatQuantity, formatSize } from '../quantities.js';
-import { warnOfExposure } from '../serve/warn-of-exposure.js';
 import { checkLastSync } from '../sync/last-sync.js';
-import { choiceTextOf, type GivenChoice, resolveChoice } from './filter-options.js';
+import { CHOICE_OPTIONS, choiceTextOf, type GivenChoice, resolveChoice } from './filter-options.js';
 import {
   baseOf,
   checkTransferOptions,
+  choiceOf,
   comparedSettings,
+  createdAtOf,
   destinationOf,
   exclude,
   kindsOf,
   needOf,
   packageNumber,
+  TRANSFER_EXPORT_OPTIONS,
   type TransferExportOptions,
   volumeSizeOf,
 } from './transfer-options.js';
@@ -46,17 +49,6 @@ const FINISH = 'All updates are successfully exported.';
 const MAX_LIST_SIZE = 64 << 20;
 
 export const TRANSFER_WRITING_OPTIONS = {
-  'sign-with': {
-    type: 'strings',
-    value: 'key',
-    description: '.tar: sign it with this key of "wsusutil keys"; several keys sign one after the other',
-  },
-  'announce-key': {
-    type: 'string',
-    value: 'key',
-    description:
-      '.tar: say that this key of "wsusutil keys" will sign later packages; the present one vouches for it',
-  },
   'only-volumes': {
     type: 'string',
     value: 'numbers',
@@ -71,25 +63,30 @@ export const TRANSFER_WRITING_OPTIONS = {
 } as const;
 
 export interface TransferWritingOptions extends TransferExportOptions, PasswordOptions, GivenChoice {
-  readonly 'sign-with': readonly string[];
-  readonly 'announce-key': string | undefined;
   readonly 'only-volumes': string | undefined;
   readonly 'only-files': string | undefined;
   readonly 'require-synced': boolean;
 }
 
 /** @throws WsusutilError `USAGE` */
-export function checkTransferExport(options: TransferWritingOptions): void {
-  checkTransferOptions(options);
+export function checkTransferExport(options: TransferWritingOptions, now: Date): void {
+  checkTransferOptions(options, now);
   if (!isAgain(options)) return;
   volumeNumbers(options);
-  const others = ['since-last', 'since-manifest', 'bridge-from', 'need', 'volume-size', 'sign-with'] as const;
-  for (const name of others) {
+  // What goes into the package was settled when it was made.
+  for (const name of [...CHOSEN_BEFORE, 'require-synced'] as const) {
     const given = options[name];
     if (given === undefined || given === false || (Array.isArray(given) && given.length === 0)) continue;
     throw exclude(options['only-volumes'] === undefined ? 'only-files' : 'only-volumes', name);
   }
 }
+
+const CHOSEN_BEFORE = (
+  Object.keys({ ...CHOICE_OPTIONS, ...TRANSFER_EXPORT_OPTIONS }) as (
+    | keyof typeof CHOICE_OPTIONS
+    | keyof typeof TRANSFER_EXPORT_OPTIONS
+  )[]
+).filter((name) => name !== 'destination');
 
 function isAgain(options: TransferWritingOptions): boolean {
   return options['only-volumes'] !== undefined || options['only-files'] !== undefined;
@@ -135,7 +132,9 @@ export async function runTransferExport(
       });
       return againOutcome(again.volumes, again.digest, path, context);
     }
-    const filter = await resolveChoice(options, store, context.now());
+    const choice = choiceOf(options, context.now());
+    const base = await baseOf(options, context);
+    const filter = await resolveChoice(choice, store, context.now());
     const need = await needOf(options);
     const warnOfSync = await checkLastSync(store, options['require-synced'], context);
     const signers = await openSigners(options, context);
@@ -146,9 +145,9 @@ export async function runTransferExport(
       ...common,
       store,
       destination: destinationOf(options),
-      base: baseOf(options),
+      base,
       filter,
-      filterText: choiceTextOf(options),
+      filterText: choiceTextOf(choice),
       kinds: kindsOf(options),
       need,
       settings: await comparedSettings(directory.settingsPath),
@@ -156,6 +155,7 @@ export async function runTransferExport(
       volumeSize: volumeSizeOf(options),
       signers,
       nextKey,
+      createdAt: createdAtOf(options, context.now()),
       now: context.now,
       async record(sent, carried) {
         const writing = await context.openStore('write');
@@ -217,30 +217,23 @@ async function listedPaths(list: string | undefined): Promise<readonly string[]>
     .filter((line) => line !== '');
 }
 
-async function openSigners(options: TransferWritingOptions, context: CommandContext) {
-  const keysPath = keysPathOf((await context.findDataDirectory()).path);
-  const signers = [];
-  for (const name of options['sign-with']) {
-    const found = await findSigningKey(keysPath, name);
-    warnOfExposure(found.key, context.report);
-    const password = found.key.isProtected ? await readPassword(options, context, found.key.name) : undefined;
-    signers.push(await openSigningKey(found, password, context.signal));
-  }
+/** In the order they were named. */
+export async function openSigners(
+  options: PasswordOptions & Pick<TransferExportOptions, 'sign-with'>,
+  context: CommandContext,
+): Promise<readonly SecretKey[]> {
+  const signers: SecretKey[] = [];
+  for (const name of options['sign-with']) signers.push((await openKey(name, options, context)).secretKey);
   return signers;
 }
 
 /** Line of the public key. */
-async function announcedKey(
-  options: TransferWritingOptions,
+export async function announcedKey(
+  options: Pick<TransferExportOptions, 'announce-key'>,
   context: CommandContext,
 ): Promise<string | undefined> {
   const name = options['announce-key'];
   if (name === undefined) return undefined;
-  if (options['sign-with'].length === 0) {
-    throw new WsusutilError('USAGE', '--announce-key needs --sign-with', {
-      hint: 'Only a key that is trusted already can vouch for a new one.',
-    });
-  }
   const { key } = await findSigningKey(keysPathOf((await context.findDataDirectory()).path), name);
   return describePublicKey(key.publicKey).publicKey;
 }
@@ -250,7 +243,7 @@ function volumeLines(volumes: readonly WrittenVolume[]): readonly string[] {
 }
 
 function exportOutcome(summary: ExportTransferSummary, path: string, context: CommandContext): Outcome {
-  const { manifest, digest, volumes, signers, held, missing, documentBytes } = summary;
+  const { manifest, digest, volumes, signers, held, missing, leftOut, documentBytes } = summary;
   const { counts, destination, sequence, followsSequence } = manifest;
   const said = `Package ${sequence} for ${destination}: ${formatQuantity(counts.revisions, 'revision')} (${formatSize(documentBytes)}), ${formatQuantity(counts.contentFiles, 'content file')} and ${formatQuantity(counts.licences, 'licence text')} (${formatSize(counts.contentSize + counts.licenceSize)}).`;
   const view: View[] = [
@@ -266,6 +259,10 @@ function exportOutcome(summary: ExportTransferSummary, path: string, context: Co
           missing.files === 0
             ? undefined
             : `${formatAmount(missing)} that wanted updates call for, ${formatQuantity(missing.licences.files, 'licence text')} among them; "wsusutil reset" brings them`,
+        ],
+        [
+          'Left out',
+          leftOut.files === 0 ? undefined : `${formatAmount(leftOut)} that wanted updates call for`,
         ],
       ],
     },
@@ -286,7 +283,8 @@ function exportOutcome(summary: ExportTransferSummary, path: string, context: Co
       documentBytes,
       signers,
       held,
-      missing: { files: missing.files, bytes: missing.bytes, licences: missing.licences, list: missing.list },
+      missing,
+      leftOut,
       volumes,
       logPath: context.logPath ?? null,
     },

@@ -9,6 +9,7 @@ import { carryPathOf } from '../../carry/work-folder.js';
 import { openContentRunner } from '../../content/content-runner.js';
 import { isWsusutilError, WsusutilError } from '../../errors.js';
 import { countsOf, isComplete } from '../../packages/import-package.js';
+import { keysPathOf, listSigningKeys } from '../../settings/signing-keys.js';
 import { withAnnouncedKey } from '../../settings/trust-list.js';
 import type { MetadataStore } from '../../store/metadata-store.js';
 import { openTemporaryStore } from '../../store/open-store.js';
@@ -113,7 +114,8 @@ export async function runTransferImport(
     await runner.close();
   }
   const announced = dryRun ? undefined : await takeAnnouncedKey(summary, context);
-  return outcomeOf(summary, paths, announced, context);
+  const keys = await listSigningKeys(keysPathOf((await context.findDataDirectory()).path)).catch(() => []);
+  return outcomeOf(summary, paths, announced, keys.length > 0, context);
 }
 
 async function rehearse(
@@ -169,6 +171,7 @@ function outcomeOf(
   summary: ImportTransferSummary,
   paths: readonly string[],
   announced: string | undefined,
+  canSign: boolean,
   context: CommandContext,
 ): Outcome {
   const { manifest, digest, verdict, link, preflight, dryRun, metadata, written, present } = summary;
@@ -180,6 +183,7 @@ function outcomeOf(
     : complete
       ? FINISH
       : 'The import has finished, with warnings.';
+  const signs = dryRun || !canSign ? [] : ['"wsusutil receipt" prints a receipt that is signed.'];
   const receipt = dryRun ? undefined : writeReceipt({ destination, sequence, manifest: digest });
   return {
     status: complete ? 'complete' : 'incomplete',
@@ -197,7 +201,11 @@ function outcomeOf(
       signatures: { threshold: verdict.threshold, missing: verdict.missing, signers: verdict.signers },
       lastSequence: link.last?.sequence ?? null,
       isGap: link.isGap,
-      preflight: { ...preflight, free: preflight.free ?? null, age: preflight.age ?? null },
+      preflight: {
+        ...preflight,
+        free: preflight.free ?? null,
+        age: { grade: preflight.age.grade, message: preflight.age.message ?? null },
+      },
       content: { written, present },
       ...countsOf(metadata),
       newByType: metadata.newByType,
@@ -220,14 +228,15 @@ function outcomeOf(
               ? 'nobody'
               : verdict.signers.map(({ name, keyId }) => `${name}, key ${keyId}`),
           ],
+          ['Content to write', dryRun ? formatSize(preflight.toWrite) : undefined],
           ['Content written', dryRun ? undefined : formatAmount(written)],
           ['Content here already', ifAny(present)],
           ['Free for content', preflight.free === undefined ? undefined : formatSize(preflight.free)],
           ['Trusted from now on', announced],
-          ['Receipt', receipt],
+          ['Receipt (checksum)', receipt],
         ],
       },
-      { kind: 'lines', lines: [counts, finish] },
+      { kind: 'lines', lines: [counts, finish, ...signs] },
     ],
     logLine: dryRun
       ? `Dry run: ${counts}`

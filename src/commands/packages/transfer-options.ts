@@ -2,13 +2,17 @@
 import { resolve } from 'node:path';
 import type { BaseChoice } from '../../carry/chain.js';
 import { checkDestination } from '../../carry/destination.js';
+import { readManifestDigest } from '../../carry/read-manifest-digest.js';
 import type { ComparedSettings } from '../../carry/transfer-settings.js';
 import { VOLUME_PRESETS } from '../../carry/volume-presets.js';
 import { type ListedFile, readMissingList } from '../../content/missing-list.js';
-import { WsusutilError } from '../../errors.js';
+import { isWsusutilError, WsusutilError } from '../../errors.js';
 import type { ContentFileKind } from '../../model/content-file.js';
 import { parseSize } from '../../query/parse-size.js';
+import { parseSince } from '../../query/resolve-filter.js';
 import { readSettings } from '../../settings/settings.js';
+import type { CommandContext } from '../context.js';
+import type { GivenChoice } from './filter-options.js';
 
 const TRANSFER_PACKAGE = /\.tar$/i;
 const DEFAULT_DESTINATION = 'default';
@@ -16,6 +20,15 @@ const DEFAULT_DESTINATION = 'default';
 export function isTransferPackage(path: string): boolean {
   return TRANSFER_PACKAGE.test(path);
 }
+
+/** `--since` of `export` and `plan export`, which may name a package to build on. */
+export const SINCE_OPTION = {
+  type: 'string',
+  value: 'date|age|package',
+  completes: 'file',
+  description:
+    'Updates created on or after this date (2026-10-01) or within this time (30d, 12h, 6w); .tar: or only what the place lacks that holds this package, the path of a volume of it or of its manifest.json',
+} as const;
 
 /** Options of `export` and `plan export` that are for transfer packages only. */
 export const TRANSFER_EXPORT_OPTIONS = {
@@ -32,7 +45,8 @@ export const TRANSFER_EXPORT_OPTIONS = {
   'since-manifest': {
     type: 'string',
     value: 'SHA-256',
-    description: '.tar: only what the place lacks that holds the package with this manifest',
+    description:
+      '.tar: only what the place lacks that holds the package with this manifest; --since takes the path of one',
   },
   'bridge-from': {
     type: 'string',
@@ -53,10 +67,29 @@ export const TRANSFER_EXPORT_OPTIONS = {
     value: 'size',
     description: '.tar: volumes of at most this size, e.g. 4300M, dvd, bd25, fat32, usb64',
   },
+  'created-at': {
+    type: 'string',
+    value: 'time',
+    description:
+      '.tar: the time it says it was made, e.g. 2026-11-21T08:00:00Z (default: now); the same store, options and time give the same bytes',
+  },
+  'sign-with': {
+    type: 'strings',
+    value: 'key',
+    description: '.tar: sign it with this key of "wsusutil keys"; several keys sign one after the other',
+  },
+  'announce-key': {
+    type: 'string',
+    value: 'key',
+    description:
+      '.tar: say that this key of "wsusutil keys" will sign later packages; the present one vouches for it',
+  },
 } as const;
 
 export interface TransferExportOptions {
   readonly destination: string | undefined;
+  /** a date or age, or the path of a package */
+  readonly since: string | undefined;
   readonly 'since-last': boolean;
   readonly 'since-manifest': string | undefined;
   readonly 'bridge-from': string | undefined;
@@ -64,13 +97,22 @@ export interface TransferExportOptions {
   readonly 'metadata-only': boolean;
   readonly 'no-express': boolean;
   readonly 'volume-size': string | undefined;
+  readonly 'created-at': string | undefined;
+  readonly 'sign-with': readonly string[];
+  readonly 'announce-key': string | undefined;
 }
 
 /** @throws WsusutilError `USAGE` */
-export function checkTransferOptions(options: TransferExportOptions): void {
+export function checkTransferOptions(options: TransferExportOptions, now: Date): void {
   destinationOf(options);
-  baseOf(options);
+  checkBase(options, now);
   volumeSizeOf(options);
+  createdAtOf(options, now);
+  if (options['announce-key'] !== undefined && options['sign-with'].length === 0) {
+    throw new WsusutilError('USAGE', '--announce-key needs --sign-with', {
+      hint: 'Only a key that is trusted already can vouch for a new one.',
+    });
+  }
   if (options.need !== undefined && options['metadata-only']) throw exclude('need', 'metadata-only');
 }
 
@@ -79,22 +121,66 @@ export function destinationOf({ destination }: Pick<TransferExportOptions, 'dest
 }
 
 /** @throws WsusutilError `USAGE` */
-export function baseOf(options: TransferExportOptions): BaseChoice {
+function checkBase(options: TransferExportOptions, now: Date): void {
   const given = (['since-last', 'since-manifest', 'bridge-from'] as const).filter(
     (name) => options[name] !== undefined && options[name] !== false,
   );
-  const [first, second] = given;
+  const all = sincePathOf(options, now) === undefined ? given : ['since', ...given];
+  const [first, second] = all;
   if (first !== undefined && second !== undefined) throw exclude(first, second);
   const digest = options['since-manifest'];
-  if (digest !== undefined) {
-    if (/^[0-9a-f]{64}$/i.test(digest)) return { kind: 'manifest', digest: digest.toUpperCase() };
+  if (digest !== undefined && !/^[0-9a-f]{64}$/i.test(digest)) {
     throw new WsusutilError('USAGE', `"${digest}" is not the SHA-256 of a manifest`, {
-      hint: 'Give its 64 hex digits, as "wsusutil inspect" shows them.',
+      hint: 'Give its 64 hex digits, as "wsusutil inspect" shows them, or --since and the path of the package.',
     });
   }
+  if (options['bridge-from'] !== undefined) packageNumber(options['bridge-from']);
+}
+
+/**
+ * What the package is to build on.
+ *
+ * @throws WsusutilError as `readManifestDigest`, for the file that --since names
+ */
+export async function baseOf(
+  options: TransferExportOptions,
+  { now, signal }: Pick<CommandContext, 'now' | 'signal'>,
+): Promise<BaseChoice> {
+  const path = sincePathOf(options, now());
+  if (path !== undefined) return { kind: 'manifest', digest: await digestOf(path, signal) };
+  const digest = options['since-manifest'];
+  if (digest !== undefined) return { kind: 'manifest', digest: digest.toUpperCase() };
   const number = options['bridge-from'];
   if (number !== undefined) return { kind: 'sequence', sequence: packageNumber(number) };
   return { kind: options['since-last'] ? 'last' : 'full' };
+}
+
+async function digestOf(path: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await readManifestDigest(resolve(path), signal);
+  } catch (error) {
+    if (!isWsusutilError(error, 'INPUT_NOT_FOUND')) throw error;
+    throw new WsusutilError('INPUT_NOT_FOUND', `"${path}" is neither a date nor an age, nor a file`, {
+      hint: '--since takes a date (2026-10-01), an age (30d), or the path of a package or its manifest.json to build on.',
+      cause: error,
+    });
+  }
+}
+
+/** What --since names if it is no date and no age: the path of a package to build on, or of its manifest. */
+function sincePathOf({ since }: Pick<TransferExportOptions, 'since'>, now: Date): string | undefined {
+  if (since === undefined) return undefined;
+  try {
+    parseSince(since, now);
+    return undefined;
+  } catch {
+    return since;
+  }
+}
+
+/** The options by which a transfer package chooses updates: without --since where that names a package. */
+export function choiceOf<T extends GivenChoice & TransferExportOptions>(options: T, now: Date): T {
+  return sincePathOf(options, now) === undefined ? options : { ...options, since: undefined };
 }
 
 /** @throws WsusutilError `USAGE` */
@@ -113,6 +199,29 @@ export function volumeSizeOf(options: Pick<TransferExportOptions, 'volume-size'>
   return Object.hasOwn(VOLUME_PRESETS, name)
     ? VOLUME_PRESETS[name as keyof typeof VOLUME_PRESETS]
     : parseSize(given);
+}
+
+/**
+ * @returns undefined: none was given
+ * @throws WsusutilError `USAGE`, also for a time to come
+ */
+export function createdAtOf(
+  { 'created-at': given }: Pick<TransferExportOptions, 'created-at'>,
+  now: Date,
+): Date | undefined {
+  if (given === undefined) return undefined;
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(given);
+  const time = new Date(isTime ? given : Number.NaN);
+  const text = Number.isNaN(time.getTime()) ? '' : time.toISOString();
+  if (text.replace('.000Z', 'Z') !== given || time.getTime() < 0) {
+    throw new WsusutilError('USAGE', `"${given}" is not a time`, {
+      hint: 'Write it in UTC and whole seconds, as 2026-11-21T08:00:00Z.',
+    });
+  }
+  if (time <= now) return time;
+  throw new WsusutilError('USAGE', `--created-at ${given} is in the future, going by the clock here`, {
+    hint: 'Give the time that "wsusutil plan export --checksums" has printed, or leave it out.',
+  });
 }
 
 export function kindsOf(options: TransferExportOptions): readonly ContentFileKind[] {

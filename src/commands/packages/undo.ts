@@ -5,6 +5,7 @@ import { formatAmount } from '../content/content-report.js';
 import { defineCommand } from '../declaration.js';
 import type { Outcome } from '../outcome.js';
 import { formatInstant, formatQuantity, isoInstant } from '../quantities.js';
+import { checkNetwork, NETWORK_OPTION } from './network-option.js';
 
 export const undo = defineCommand({
   name: 'undo',
@@ -16,7 +17,13 @@ export const undo = defineCommand({
   inRealTool: false,
   needsDataDirectory: true,
   positionals: [],
-  options: { 'dry-run': { type: 'boolean', description: 'Say what would be taken back; change nothing' } },
+  options: {
+    'dry-run': { type: 'boolean', description: 'Say what would be taken back; change nothing' },
+    network: NETWORK_OPTION,
+  },
+  check({ options }) {
+    checkNetwork(options);
+  },
   notes: [
     'An import can be taken back as long as nothing but imports came after it: what a synchronisation brought builds on what was there.',
   ],

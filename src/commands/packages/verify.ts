@@ -3,6 +3,7 @@ import { countsOf, isComplete } from '../../packages/import-package.js';
 import { verifyPackage } from '../../packages/verify-package.js';
 import { defineCommand } from '../declaration.js';
 import { describeRevisionTypes, formatCount, formatSize } from '../quantities.js';
+import { checkNetwork, NETWORK_OPTION } from './network-option.js';
 import { refuseAddress } from './package-path.js';
 import {
   checkPackageSignatures,
@@ -42,6 +43,7 @@ export const verify = defineCommand({
         'Demand a signature of this key, a .pub file or its one line; the trust list is left out of it',
     },
     volume: VOLUME_OPTION,
+    network: NETWORK_OPTION,
     strict: { type: 'boolean', description: 'Fail if something that an update needs is not in the package' },
   },
   examples: ['wsusutil verify export.cab', 'wsusutil verify export.xml.gz --json'],
@@ -50,6 +52,7 @@ export const verify = defineCommand({
   ],
   check({ positionals, options }) {
     refuseAddress('verify', positionals.package);
+    checkNetwork(options);
     checkSignatureOptions(options, options['public-key']);
     if (!isTransferPackage(positionals.package)) refuseTransferOptions(options, ['volume']);
   },

@@ -31,40 +31,158 @@ import {
 import { measureVolumes } from './volume-size.js';
 
 /**
- * Reads `manifest.json`, and checks all that can be checked without the entries themselves: every field, the names,
- * that counts, parts and the sizes of volumes add up to what the entries say, and that the bytes are those this
- * program would write.
+ * Reads `manifest.json` as it comes, line by line, so that its text is never held as a whole; and checks all that can
+ * be checked without the entries themselves: every field, the names, that counts, parts and the sizes of volumes add up
+ * to what the entries say, and that the bytes are those this program would write.
  *
- * @throws WsusutilError `TRANSFER_MALFORMED`; `TRANSFER_UNSUPPORTED` for another version or a critical kind that is
- *   not known; `TRANSFER_INCOMPLETE` for one that is cut off; `TRANSFER_MISMATCH` if sums differ; `LIMIT_EXCEEDED`;
- *   `PACKAGE_LINE_ENDINGS`; `NOT_A_PACKAGE` for any other JSON
+ * Both methods throw WsusutilError `TRANSFER_MALFORMED`; `TRANSFER_UNSUPPORTED` for another version or a critical kind
+ * that is not known; `TRANSFER_INCOMPLETE` for one that is cut off; `TRANSFER_MISMATCH` if sums differ;
+ * `LIMIT_EXCEEDED`; `PACKAGE_LINE_ENDINGS`; `NOT_A_PACKAGE` for any other JSON.
  */
-export function parseManifest(bytes: Buffer, limits: TransferLimits = TRANSFER_LIMITS): TransferManifest {
-  if (bytes.length > limits.manifestSize) throw tooMuch('bytes', bytes.length, limits.manifestSize);
-  checkVersion(bytes);
-  if (bytes.includes(0x0d)) {
-    throw new WsusutilError(
-      'PACKAGE_LINE_ENDINGS',
-      'The manifest has line endings that were changed on the way',
-      {
-        hint: 'Transfer the package again in binary mode.',
-      },
-    );
+export class ManifestParser {
+  readonly #limits: TransferLimits;
+  /** bytes that came */
+  #size = 0;
+  /** the first bytes, until there are enough to tell the version; undefined: it was told */
+  #start: Buffer | undefined = Buffer.alloc(0);
+  /** of a line whose end has not come */
+  #pieces: Buffer[] = [];
+  #piecesSize = 0;
+  /** lines up to the one that opens the list of entries */
+  readonly #headLines: string[] = [];
+  #headSize = 0;
+  #head: Omit<TransferManifest, 'entries'> | undefined;
+  readonly #entries: TransferEntry[] = [];
+  /** the last entry came: what follows is the end of the manifest */
+  #isLast = false;
+  #isEnded = false;
+
+  constructor(limits: TransferLimits = TRANSFER_LIMITS) {
+    this.#limits = limits;
   }
-  if (!isUtf8(bytes)) throw malformed('The manifest is not UTF-8');
-  if (bytes.at(-1) !== 0x0a) throw incomplete('The manifest is cut off: its last line has no end');
-  const entriesAt = bytes.indexOf(`\n${ENTRIES_LINE}`);
-  if (entriesAt < 0) throw malformed('The manifest has no list of entries');
-  const headSize = entriesAt + 1 + ENTRIES_LINE.length;
-  if (headSize > MAX_MANIFEST_HEAD_SIZE) {
-    throw tooMuch('bytes before its entries', headSize, MAX_MANIFEST_HEAD_SIZE);
+
+  /** @param chunk is read at once, and may change afterwards */
+  write(chunk: Uint8Array): void {
+    let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#size += bytes.length;
+    if (this.#size > this.#limits.manifestSize) {
+      throw tooMuch('bytes', this.#size, this.#limits.manifestSize);
+    }
+    if (this.#start !== undefined) {
+      if (this.#start.length > 0 || bytes.length < START_SIZE) bytes = Buffer.concat([this.#start, bytes]);
+      this.#start = bytes;
+      if (bytes.length < START_SIZE) return;
+      this.#checkStart(bytes);
+    }
+    this.#takeLines(bytes);
   }
-  const head = parseHead(bytes.toString('utf8', 0, headSize), limits);
-  const entries = parseEntries(bytes, headSize, limits);
-  const manifest: TransferManifest = { ...head, entries };
-  checkEntries(manifest);
-  checkSums(manifest, bytes.length);
-  return manifest;
+
+  end(): TransferManifest {
+    if (this.#start !== undefined) {
+      const bytes = this.#start;
+      this.#checkStart(bytes);
+      this.#takeLines(bytes);
+    }
+    if (this.#piecesSize > 0) throw incomplete('The manifest is cut off: its last line has no end');
+    if (this.#head === undefined) throw malformed('The manifest has no list of entries');
+    if (!this.#isEnded) {
+      throw incomplete(`The manifest is cut off ${this.#isLast ? 'behind its' : 'in its list of'} entries`);
+    }
+    const manifest: TransferManifest = { ...this.#head, entries: this.#entries };
+    checkEntries(manifest);
+    checkSums(manifest, this.#size);
+    return manifest;
+  }
+
+  #checkStart(bytes: Buffer): void {
+    checkVersion(bytes);
+    this.#start = undefined;
+  }
+
+  #takeLines(bytes: Buffer): void {
+    if (bytes.includes(CARRIAGE_RETURN)) {
+      throw new WsusutilError(
+        'PACKAGE_LINE_ENDINGS',
+        'The manifest has line endings that were changed on the way',
+        { hint: 'Transfer the package again in binary mode.' },
+      );
+    }
+    let position = 0;
+    for (;;) {
+      const end = bytes.indexOf(LINE_FEED, position);
+      const piece = bytes.subarray(position, end < 0 ? bytes.length : end);
+      this.#checkLineSize(piece.length);
+      if (end < 0) {
+        if (piece.length === 0) return;
+        this.#pieces.push(Buffer.from(piece)); // a copy: the source may use its memory again
+        this.#piecesSize += piece.length;
+        return;
+      }
+      if (this.#piecesSize === 0) this.#takeLine(piece);
+      else {
+        const line = Buffer.concat([...this.#pieces, piece]);
+        this.#pieces = [];
+        this.#piecesSize = 0;
+        this.#takeLine(line);
+      }
+      position = end + 1;
+    }
+  }
+
+  /** @param more bytes of the line that have come now */
+  #checkLineSize(more: number): void {
+    const size = this.#piecesSize + more;
+    if (this.#head === undefined) {
+      if (this.#headSize + size > MAX_MANIFEST_HEAD_SIZE) {
+        throw tooMuch('bytes before its entries', this.#headSize + size, MAX_MANIFEST_HEAD_SIZE);
+      }
+    } else if (size > MAX_MANIFEST_LINE_SIZE) {
+      throw tooMuch(`bytes for entry ${this.#entries.length + 1}`, size, MAX_MANIFEST_LINE_SIZE);
+    }
+  }
+
+  /** @param line without its line feed */
+  #takeLine(line: Buffer): void {
+    if (!isUtf8(line)) throw malformed('The manifest is not UTF-8');
+    if (this.#isLast) {
+      if (this.#isEnded || `${line.toString()}\n` !== MANIFEST_END) {
+        throw malformed('The manifest goes on behind its entries');
+      }
+      this.#isEnded = true;
+    } else if (this.#head === undefined) {
+      const text = `${line.toString()}\n`;
+      this.#headLines.push(text);
+      this.#headSize += line.length + 1;
+      if (text === ENTRIES_LINE) this.#head = parseHead(this.#headLines.join(''), this.#limits);
+    } else this.#takeEntry(line);
+  }
+
+  #takeEntry(line: Buffer): void {
+    const number = this.#entries.length + 1;
+    if (number > this.#limits.entries) throw tooMuch('entries and more', number, this.#limits.entries);
+    this.#isLast = line.at(-1) !== COMMA;
+    const text = line.toString('utf8', 0, this.#isLast ? line.length : line.length - 1);
+    const entry = parseEntry(text, `entry ${number}`);
+    if (serializeEntry(entry) !== text) {
+      throw malformed(
+        `Entry ${number} of the manifest, ${quoted(entry.path)}, is not written as wsusutil writes it`,
+      );
+    }
+    this.#entries.push(entry);
+  }
+}
+
+/** Enough bytes to hold format and version, and not more than any manifest has. */
+const START_SIZE = 100;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const COMMA = 0x2c;
+
+/** Reads a manifest that is in memory. @throws WsusutilError as {@link ManifestParser} */
+export function parseManifest(bytes: Uint8Array, limits: TransferLimits = TRANSFER_LIMITS): TransferManifest {
+  const parser = new ManifestParser(limits);
+  parser.write(bytes);
+  return parser.end();
 }
 
 function tooMuch(what: string, count: number, limit: number): WsusutilError {
@@ -75,7 +193,7 @@ function tooMuch(what: string, count: number, limit: number): WsusutilError {
 
 /** Before anything else: what a later version wrote may look different from here on. */
 function checkVersion(bytes: Buffer): void {
-  const start = bytes.toString('latin1', 0, 100);
+  const start = bytes.toString('latin1', 0, START_SIZE);
   const match = /^\{"format":"wsusutil-transfer",\r?\n"formatVersion":([1-9]\d{0,8}),\r?\n/.exec(start);
   if (match === null) {
     throw new WsusutilError('NOT_A_PACKAGE', 'Its manifest.json is not that of a transfer package', {
@@ -138,37 +256,6 @@ function parseHead(text: string, limits: TransferLimits): Omit<TransferManifest,
   return head;
 }
 
-function parseEntries(bytes: Buffer, start: number, limits: TransferLimits): TransferEntry[] {
-  const entries: TransferEntry[] = [];
-  let position = start;
-  for (;;) {
-    const end = bytes.indexOf(0x0a, position);
-    if (end < 0) throw incomplete('The manifest is cut off in its list of entries');
-    const number = entries.length + 1;
-    if (end - position > MAX_MANIFEST_LINE_SIZE) {
-      throw tooMuch(`bytes for entry ${number}`, end - position, MAX_MANIFEST_LINE_SIZE);
-    }
-    if (number > limits.entries) throw tooMuch('entries and more', number, limits.entries);
-    const isLast = bytes[end - 1] !== COMMA;
-    const line = bytes.toString('utf8', position, isLast ? end : end - 1);
-    const entry = parseEntry(line, `entry ${number}`);
-    if (serializeEntry(entry) !== line) {
-      throw malformed(
-        `Entry ${number} of the manifest, ${quoted(entry.path)}, is not written as wsusutil writes it`,
-      );
-    }
-    entries.push(entry);
-    position = end + 1;
-    if (!isLast) continue;
-    const rest = bytes.subarray(position);
-    if (rest.equals(Buffer.from(MANIFEST_END))) return entries;
-    if (rest.length < MANIFEST_END.length) throw incomplete('The manifest is cut off behind its entries');
-    throw malformed('The manifest goes on behind its entries');
-  }
-}
-
-const COMMA = 0x2c;
-
 function parseEntry(line: string, what: string): TransferEntry {
   const fields = record(parseJson(line, `at ${what}`), what);
   const path = text(fields.path, `${what}, path`);
@@ -179,13 +266,16 @@ function parseEntry(line: string, what: string): TransferEntry {
       'Do not unpack the package; ask for one from wsusutil.',
     );
   }
+  const sha1 = fields.sha1 === undefined ? undefined : digest(fields.sha1, 40, `${path}, sha1`);
+  const named = sha1OfPath(path);
   const parts = fields.parts === undefined ? undefined : list(fields.parts, `${path}, parts`, entryPart);
   return {
     path,
     kind: kindName(fields.kind, `${path}, kind`),
     size: integer(fields.size, `${path}, size`, 0),
     sha256: digest(fields.sha256, 64, `${path}, sha256`),
-    ...(fields.sha1 === undefined ? {} : { sha1: digest(fields.sha1, 40, `${path}, sha1`) }),
+    // The digest in the name, where it is the same: that is a part of the name's text, and takes no room of its own.
+    ...(sha1 === undefined ? {} : { sha1: sha1 === named ? named : sha1 }),
     volume: integer(fields.volume, `${path}, volume`, 1),
     ...(parts === undefined ? {} : { parts }),
   };
@@ -193,19 +283,12 @@ function parseEntry(line: string, what: string): TransferEntry {
 
 /** What entries may not be, alone and together. */
 function checkEntries({ entries, criticalKinds, volumes }: TransferManifest): void {
-  const taken = new Map<string, string>();
+  const taken = new Set<string>();
   const claim = (name: string) => {
-    const key = collisionKey(name);
-    const other = taken.get(key);
-    if (other !== undefined) {
-      throw malformed(
-        other === name
-          ? `The manifest names ${quoted(name)} twice`
-          : `The manifest names ${quoted(other)} and ${quoted(name)}, which are one file on some systems`,
-        'Do not unpack the package; ask for one from wsusutil.',
-      );
-    }
-    taken.set(key, name);
+    // Content has one spelling only, and no other name is spelled like it: it is its own key, and takes no room.
+    const key = sha1OfPath(name) === undefined ? collisionKey(name) : name;
+    if (taken.has(key)) throw collision(name, key, entries);
+    taken.add(key);
   };
   for (const entry of entries) {
     const { path, kind, size, sha1, volume, parts } = entry;
@@ -241,6 +324,20 @@ function checkEntries({ entries, criticalKinds, volumes }: TransferManifest): vo
       throw mismatch(`The parts of ${path} have ${sum} bytes, and the whole ${size}`);
     }
   }
+}
+
+function collision(name: string, key: string, entries: readonly TransferEntry[]): WsusutilError {
+  const names = entries.flatMap(({ path, parts }) => [
+    path,
+    ...(parts ?? []).map((_, index) => partName(path, index + 1)),
+  ]);
+  const other = names.find((each) => each !== name && collisionKey(each) === collisionKey(key));
+  return malformed(
+    other === undefined
+      ? `The manifest names ${quoted(name)} twice`
+      : `The manifest names ${quoted(other)} and ${quoted(name)}, which are one file on some systems`,
+    'Do not unpack the package; ask for one from wsusutil.',
+  );
 }
 
 function placeOf(path: string): EntryKind | undefined {

@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { throwIfInterrupted, WsusutilError } from '../../errors.js';
 import type { Sha256Hex } from '../../model/digest.js';
 import { groupDigits } from '../group-digits.js';
+import { createContentHash } from '../minisign/signature.js';
 import { ByteQueue } from './byte-queue.js';
 import { MANIFEST_NAME, partName, signatureName, VOLUME_NAME } from './entry-names.js';
 import { incomplete, malformed, mismatch, quoted } from './errors.js';
@@ -21,12 +22,11 @@ import {
   type EntryPiece,
   isKnownKind,
   listPieces,
-  manifestDigest,
   manifestTime,
   type TransferEntry,
   type TransferManifest,
 } from './manifest.js';
-import { parseManifest } from './parse-manifest.js';
+import { ManifestParser } from './parse-manifest.js';
 import {
   BLOCK_SIZE,
   describeTarHeader,
@@ -60,8 +60,9 @@ export interface KnownManifest {
 export type VolumePart =
   | {
       readonly type: 'manifest';
-      readonly bytes: Buffer;
       readonly digest: Sha256Hex;
+      /** BLAKE2b-512 of its bytes, which is what signatures are for */
+      readonly signedDigest: Uint8Array;
       readonly manifest: TransferManifest;
     }
   /** not checked here; `number` is from 1 */
@@ -89,7 +90,7 @@ export type VolumePart =
  *
  * @throws WsusutilError `NOT_A_PACKAGE`; `TRANSFER_MALFORMED` for anything at another place or of another kind than
  *   the manifest says; `TRANSFER_INCOMPLETE` where it is cut off; `TRANSFER_MISMATCH` for a digest, or a volume of
- *   another set than `known`; those of {@link parseManifest}; `INTERRUPTED`
+ *   another set than `known`; those of {@link ManifestParser}; `INTERRUPTED`
  */
 export async function* readVolume(
   chunks: AsyncIterable<Uint8Array>,
@@ -119,13 +120,12 @@ class VolumeReader {
   }
 
   async *read(): AsyncGenerator<VolumePart, void, undefined> {
-    const { bytes, mtime } = await this.#readManifestFile();
-    const digest = manifestDigest(bytes);
-    const manifest = this.#parse(bytes, digest);
+    const { size, mtime } = await this.#readManifestHeader();
+    const { digest, signedDigest, manifest } = await this.#readManifest(size);
     if (mtime !== manifestTime(manifest)) {
       throw malformed(`${this.#name}: the time of ${MANIFEST_NAME} is not the one it states`);
     }
-    yield { type: 'manifest', bytes, digest, manifest };
+    yield { type: 'manifest', digest, signedDigest, manifest };
 
     let header = await this.#block(`the files behind ${MANIFEST_NAME}`);
     for (let number = 1; describeTarHeader(header).name === signatureName(number); number++) {
@@ -160,8 +160,8 @@ class VolumeReader {
     await this.#checkEnd();
   }
 
-  /** The first file, of which nothing is known but its name. */
-  async #readManifestFile(): Promise<{ bytes: Buffer; mtime: number }> {
+  /** Of the first file, of which nothing is known but its name. */
+  async #readManifestHeader(): Promise<{ size: number; mtime: number }> {
     const limit = (this.#options.limits ?? TRANSFER_LIMITS).manifestSize;
     const header = await this.#bytes.take(BLOCK_SIZE);
     if (header.length === 0) {
@@ -192,23 +192,43 @@ class VolumeReader {
         `${this.#name} has a manifest of ${groupDigits(size)} bytes; at most ${groupDigits(limit)} are read`,
       );
     }
-    return { bytes: await this.#content(MANIFEST_NAME, size), mtime };
+    return { size, mtime };
   }
 
-  #parse(bytes: Buffer, digest: Sha256Hex): TransferManifest {
+  /** @param size bytes, of the file whose content comes next */
+  async #readManifest(
+    size: number,
+  ): Promise<{ digest: Sha256Hex; signedDigest: Uint8Array; manifest: TransferManifest }> {
     const { known, limits, name } = this.#options;
-    if (known === undefined) {
+    const sha256 = createHash('sha256');
+    const signed = createContentHash();
+    const parser = known === undefined ? new ManifestParser(limits) : undefined;
+    const parsing = <T>(step: () => T): T => {
       try {
-        return parseManifest(bytes, limits);
+        return step();
       } catch (error) {
         throw naming(name, error);
       }
+    };
+    for (let left = size; left > 0; ) {
+      throwIfInterrupted(this.#options.signal, `reading ${name}`);
+      const bytes = await this.#bytes.some(left);
+      if (bytes === undefined) throw this.#cutOff(MANIFEST_NAME);
+      left -= bytes.length;
+      sha256.update(bytes);
+      signed.update(bytes);
+      if (parser !== undefined) parsing(() => parser.write(bytes));
     }
-    if (known.digest === digest) return known.manifest;
-    throw mismatch(
-      `${name} belongs to another package: its manifest is ${digest}, that of the other volumes ${known.digest}`,
-      'Give the volumes of one package only.',
-    );
+    await this.#stepOverPadding(MANIFEST_NAME, size);
+    const digest = sha256.digest('hex').toUpperCase();
+    if (known !== undefined && known.digest !== digest) {
+      throw mismatch(
+        `${name} belongs to another package: its manifest is ${digest}, that of the other volumes ${known.digest}`,
+        'Give the volumes of one package only.',
+      );
+    }
+    const manifest = known?.manifest ?? parsing(() => (parser as ManifestParser).end());
+    return { digest, signedDigest: signed.digest(), manifest };
   }
 
   #parseVolumeJson(
@@ -329,10 +349,13 @@ class VolumeReader {
     throwIfInterrupted(this.#options.signal, `reading ${this.#name}`);
     const bytes = await this.#bytes.take(size);
     if (bytes.length < size) throw this.#cutOff(name);
-    if (!(await checkPadding(this.#bytes, size, this.#name, name))) {
-      throw malformed(`${this.#name} holds bytes behind ${name} that belong to nothing`);
-    }
+    await this.#stepOverPadding(name, size);
     return bytes;
+  }
+
+  async #stepOverPadding(name: string, size: number): Promise<void> {
+    if (await checkPadding(this.#bytes, size, this.#name, name)) return;
+    throw malformed(`${this.#name} holds bytes behind ${name} that belong to nothing`);
   }
 
   async #block(before: string): Promise<Buffer> {
