@@ -95,7 +95,7 @@ export function judgeLink(
   if (last !== undefined && sequence <= last.sequence) {
     throw broken(
       `${name} is older than what is here: package ${last.sequence} was imported, and there is no way back`,
-      `Import the packages behind ${last.sequence}; outside, "wsusutil export --bridge-from ${last.sequence}" makes one of all that is newer.`,
+      `Import those that were made after package ${last.sequence}; outside, "wsusutil export --bridge-from ${last.sequence}" makes one of all that is newer.`,
     );
   }
   const isGap =

@@ -353,7 +353,7 @@ class TransferImport {
     const what = [volumes, files].filter((each) => each !== '').join(' and ');
     throw new WsusutilError(
       'TRANSFER_INCOMPLETE',
-      `Of package ${set.manifest.sequence} for ${set.manifest.destination}, ${what} of ${set.manifest.volumes.length} volumes are missing (${groupDigits(again.size)} bytes); its metadata was not imported`,
+      `Of package ${set.manifest.sequence} for ${set.manifest.destination} (${groupDigits(set.manifest.volumes.length)} ${set.manifest.volumes.length === 1 ? 'volume' : 'volumes'}) this is missing: ${what} (${groupDigits(again.size)} bytes); its metadata was not imported`,
       {
         hint: `Run import with the missing volumes; what was read is kept. If they are lost, "wsusutil export --only-volumes ${again.volumes.join(',') || '<numbers>'}" outside makes them again.`,
         details: { volumes: again.volumes, files: again.files.slice(0, 1000), bytes: again.size },
@@ -438,12 +438,18 @@ class TransferImport {
     for (const message of differences) report({ type: 'warning', code: 'SETTINGS_DIFFER', message });
     const missing = await this.#lacking(theirs);
     if (missing.files > 0) {
+      const { files: licenceCount } = missing.licences;
+      const isOne = missing.files === 1;
       const licences =
-        missing.licences.files === 0 ? '' : `, ${groupDigits(missing.licences.files)} of them licence texts`;
+        licenceCount === 0
+          ? ''
+          : isOne
+            ? ', a licence text'
+            : `, ${groupDigits(licenceCount)} of them ${licenceCount === 1 ? 'a licence text' : 'licence texts'}`;
       report({
         type: 'warning',
         code: 'CONTENT_NOT_HELD',
-        message: `${groupDigits(missing.files)} files of wanted updates (${groupDigits(missing.bytes)} bytes${licences}) are neither in the package nor here`,
+        message: `${groupDigits(missing.files)} ${isOne ? 'file' : 'files'} of wanted updates (${groupDigits(missing.bytes)} bytes${licences}) ${isOne ? 'is' : 'are'} neither in the package nor here`,
       });
     }
     const given = new Set(set.volumes.map(({ number }) => number));

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { VolumeLayout } from '../formats/transfer-package/layout.js';
 import type { TransferManifest } from '../formats/transfer-package/manifest.js';
 import type { Sha256Hex } from '../model/digest.js';
 import { type AssembleOptions, assembleTransfer, volumeChunks, volumePath } from './export-transfer.js';
@@ -28,6 +29,7 @@ export interface PlannedChecksums {
   /** ids of the keys that will sign */
   readonly signers: readonly string[];
   readonly volumes: readonly PlannedVolume[];
+  readonly layout: Pick<VolumeLayout, 'manifest' | 'volumes'>;
 }
 
 /**
@@ -71,6 +73,7 @@ export async function planChecksums(path: string, options: AssembleOptions): Pro
       digest,
       signers: signers.map(({ publicKey }) => publicKey.keyId),
       volumes,
+      layout: { manifest: set.manifest, volumes: layout },
     };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import type { Amount } from '../content/content-tally.js';
 import { freeSpaceAt } from '../content/free-space.js';
 import { entrySize } from '../formats/export-package/package-xml-writer.js';
 import { METADATA_FOLDER, SETTINGS_NAME } from '../formats/transfer-package/entry-names.js';
-import { layOutVolumes, MAX_FAT32_FILE_SIZE } from '../formats/transfer-package/layout.js';
+import { layOutVolumes, MAX_FAT32_FILE_SIZE, type VolumeLayout } from '../formats/transfer-package/layout.js';
 import type { TransferManifest } from '../formats/transfer-package/manifest.js';
 import { METADATA_NAME, PACKAGE_XML_NAME } from '../packages/member-files.js';
 import { volumePath } from './export-transfer.js';
@@ -98,41 +98,66 @@ export async function planTransfer(options: PlanTransferOptions): Promise<Transf
         signal,
       },
     );
-    const size = layout.volumes.reduce((sum, { fileSize }) => sum + fileSize, 0);
-    const largestVolume = layout.volumes.reduce((most, { fileSize }) => Math.max(most, fileSize), 0);
-    const largestIn = new Map<number, number>();
-    let largestFile: TransferPlan['largestFile'];
-    for (const { path: name, size: each, volume, parts } of layout.manifest.entries) {
-      for (const piece of parts ?? [{ volume, size: each }]) {
-        largestIn.set(piece.volume, Math.max(largestIn.get(piece.volume) ?? 0, piece.size));
-      }
-      if (each > (largestFile?.size ?? -1)) largestFile = { path: name, size: each };
-    }
     const free = await freeSpaceAt(dirname(path));
-    const { counts } = layout.manifest;
     return {
-      manifest: layout.manifest,
-      volumes: layout.volumes.map(({ number, fileSize, pieces }) => ({
-        path: volumePath(path, number, layout.volumes.length),
-        size: fileSize,
-        files: pieces,
-        largestFile: largestIn.get(number) ?? 0,
-      })),
-      largestFile,
-      size,
-      seconds: speed === undefined ? undefined : Math.ceil(size / speed),
+      ...figuresOf(layout, path, speed, free),
       free,
-      fits: free === undefined || size <= free,
-      neededThere: {
-        content: counts.contentSize + counts.licenceSize,
-        // staged while it is imported, then about as large in the store
-        metadata: 2 * counts.metadataSize,
-      },
-      largestVolume,
-      fitsFat32: largestVolume <= MAX_FAT32_FILE_SIZE,
       held: content.held,
       missing: content.missing,
       leftOut: content.leftOut,
     };
   });
+}
+
+/**
+ * The plan with the figures of volumes that were laid out with everything in its real size.
+ *
+ * @param path of the package that would be written
+ * @param speed as for {@link planTransfer}
+ */
+export function withExactFigures(
+  plan: TransferPlan,
+  layout: Pick<VolumeLayout, 'manifest' | 'volumes'>,
+  { path, speed }: Pick<PlanTransferOptions, 'path' | 'speed'>,
+): TransferPlan {
+  return { ...plan, ...figuresOf(layout, path, speed, plan.free) };
+}
+
+function figuresOf(
+  { manifest, volumes }: Pick<VolumeLayout, 'manifest' | 'volumes'>,
+  path: string,
+  speed: number | undefined,
+  free: number | undefined,
+): Omit<TransferPlan, 'free' | 'held' | 'missing' | 'leftOut'> {
+  const size = volumes.reduce((sum, { fileSize }) => sum + fileSize, 0);
+  const largestVolume = volumes.reduce((most, { fileSize }) => Math.max(most, fileSize), 0);
+  const largestIn = new Map<number, number>();
+  let largestFile: TransferPlan['largestFile'];
+  for (const { path: name, size: each, volume, parts } of manifest.entries) {
+    for (const piece of parts ?? [{ volume, size: each }]) {
+      largestIn.set(piece.volume, Math.max(largestIn.get(piece.volume) ?? 0, piece.size));
+    }
+    if (each > (largestFile?.size ?? -1)) largestFile = { path: name, size: each };
+  }
+  const { counts } = manifest;
+  return {
+    manifest,
+    volumes: volumes.map(({ number, fileSize, pieces }) => ({
+      path: volumePath(path, number, volumes.length),
+      size: fileSize,
+      files: pieces,
+      largestFile: largestIn.get(number) ?? 0,
+    })),
+    largestFile,
+    size,
+    seconds: speed === undefined ? undefined : Math.ceil(size / speed),
+    fits: free === undefined || size <= free,
+    neededThere: {
+      content: counts.contentSize + counts.licenceSize,
+      // staged while it is imported, then about as large in the store
+      metadata: 2 * counts.metadataSize,
+    },
+    largestVolume,
+    fitsFat32: largestVolume <= MAX_FAT32_FILE_SIZE,
+  };
 }

@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { isTemporaryName } from '../content/content-tree.js';
 import { freeSpaceAt, nearestFolder } from '../content/free-space.js';
 import { OWN_FOLDER } from '../content/layout.js';
-import { errorText, isWsusutilError, throwIfInterrupted, type WsusutilError } from '../errors.js';
+import {
+  type ErrorCode,
+  errorText,
+  isWsusutilError,
+  throwIfInterrupted,
+  type WsusutilError,
+} from '../errors.js';
 import { groupDigits } from '../formats/group-digits.js';
 import type { ContentFileKind } from '../model/content-file.js';
 import { readLockState } from '../platform/writer-lock.js';
@@ -20,7 +26,7 @@ import {
 } from '../settings/health-monitoring.js';
 import type { Settings } from '../settings/settings.js';
 import type { StateTotals } from '../store/content-index.js';
-import type { MetadataStore, RevisionKey } from '../store/metadata-store.js';
+import type { HistoryEntry, MetadataStore, RevisionKey } from '../store/metadata-store.js';
 
 const MEGABYTE = 1_000_000;
 const DAY_MS = 86_400_000;
@@ -195,16 +201,47 @@ async function checkSettings({ settings, directory }: Facts): Promise<Finding> {
   return ok(isThere ? `${directory.settingsPath} is valid` : 'none; the defaults apply');
 }
 
+/** Packages that are refused with these leave the catalogue as it is, and importing them again does not help. */
+const REFUSALS: readonly string[] = [
+  'CHAIN_BROKEN',
+  'SIGNATURE_INVALID',
+  'SIGNATURE_MISSING',
+  'SIGNER_UNTRUSTED',
+] satisfies ErrorCode[];
+const MAX_RUNS_SEEN = 1_000;
+
+/** The last import or synchronisation that counts: no refusal, and not taken back by "undo". */
+async function lastOfCatalogue(store: WithStore['store']): Promise<LastRun> {
+  const imports = await store.listHistory(MAX_RUNS_SEEN, 'import');
+  const undos = await store.listHistory(MAX_RUNS_SEEN, 'undo');
+  const undone = new Set(undos.map(({ details }) => details.importedAt));
+  const isRefusal = ({ outcome }: HistoryEntry) => REFUSALS.includes(outcome);
+  const kept = imports.find((run) => !isRefusal(run) && !undone.has(new Date(run.finishedAt).toISOString()));
+  const [lastSync] = await store.listHistory(1, 'sync');
+  const isSync = lastSync !== undefined && lastSync.finishedAt > (kept?.finishedAt ?? 0);
+  const last = isSync ? lastSync : kept;
+  const refused = imports.find(isRefusal);
+  return {
+    last,
+    refused: refused !== undefined && refused.finishedAt >= (last?.finishedAt ?? 0) ? refused : undefined,
+  };
+}
+
+interface LastRun {
+  readonly last: HistoryEntry | undefined;
+  /** the newest refusal since then */
+  readonly refused: HistoryEntry | undefined;
+}
+
 /** What was imported or synchronised last, whichever came later. */
 async function checkCatalogue({ store, monitoring, now }: WithStore): Promise<Finding> {
-  const { lastImport, lastSync } = await store.status();
-  const last = [lastImport, lastSync]
-    .filter((entry) => entry !== undefined)
-    .sort((a, b) => b.finishedAt - a.finishedAt)[0];
-  if (last === undefined) return problem('nothing was ever imported or synchronised', IMPORT);
+  const { last, refused } = await lastOfCatalogue(store);
+  if (last === undefined) return problem('nothing is here that was imported or synchronised', IMPORT);
   const isSync = last.action === 'sync';
   const { finishedAt, outcome } = last;
-  const said = `${isSync ? 'synchronised' : 'imported'} ${formatMinute(finishedAt)}, ${last.package}: ${outcome}`;
+  const since =
+    refused === undefined ? '' : `; ${refused.package} was refused since then: ${refused.outcome}`;
+  const said = `${isSync ? 'synchronised' : 'imported'} ${formatMinute(finishedAt)}, ${last.package}: ${outcome}${since}`;
   if (outcome !== 'complete' && outcome !== 'incomplete') {
     return problem(
       said,

@@ -44,7 +44,7 @@ export function openSecretInput({ input, prompt, env, signal }: SecretInputOptio
       const isTerminal = input.isTTY === true && input.setRawMode !== undefined;
       return isTerminal
         ? askUnseen(input, question, prompt, signal)
-        : onlyLine(await readToEnd(input, signal), 'Standard input');
+        : onlyLine(await readToEnd(input, signal), `${question.replace(/ \(.*\)$/, '')}: standard input`);
     },
     fromVariable(name) {
       const value = env[name];

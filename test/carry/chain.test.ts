@@ -57,6 +57,15 @@ test('the wrong link names what is here, what it builds on, and what closes the 
   expect(inside.content()).toEqual(outside.content());
 });
 
+test('an older package is refused, and the hint names those that can still come', async () => {
+  const { path } = await threePackages();
+  const inside = await openSite('inside');
+  await importInto(inside, [path(2)], { acceptGap: 'the first disk was lost' });
+  const error = await failureOf(() => importInto(inside, [path(1)]));
+  expect(error.message).toContain('is older than what is here');
+  expect(error.hint).toContain('Import those that were made after package 2');
+});
+
 test('a package of which nothing before is here is refused, and taken with a reason', async () => {
   const { path } = await threePackages();
   const inside = await openSite('inside');

@@ -89,7 +89,7 @@ test('licence texts that are missing are counted on their own', async () => {
     },
   });
   expect(messages).toEqual([
-    '1 files of wanted updates (300 bytes, 1 of them licence texts) are neither in the package nor here',
+    '1 file of wanted updates (300 bytes, a licence text) is neither in the package nor here',
   ]);
 });
 

@@ -78,7 +78,7 @@ test('a volume that is missing is named, and nothing but its files has to come a
     ),
   );
   expect(error.code).toBe('TRANSFER_INCOMPLETE');
-  expect(error.message).toContain('volume 2');
+  expect(error.message).toContain('this is missing: volume 2 (');
   expect(error.details).toMatchObject({ volumes: [2] });
   expect(error.hint).toContain('--only-volumes 2');
   await importInto(inside, [paths[1] as string]);

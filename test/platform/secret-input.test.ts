@@ -125,6 +125,13 @@ describe('from a pipe', () => {
     expect(error).toMatchObject({ code: 'USAGE' });
   });
 
+  test('that is empty, the error says what was to come out of it', async () => {
+    const { secrets, pipe: stream } = openPipe();
+    stream.end();
+    const error = await failureOf(() => secrets.ask('Password of the key default (not shown)'));
+    expect(error.message).toBe('Password of the key default: standard input is empty');
+  });
+
   test('a flood is not read to its end', async () => {
     const { secrets, pipe: stream } = openPipe();
     const failure = failureOf(() => secrets.ask('Password'));

@@ -27,7 +27,7 @@ export const keysList = defineCommand({
           { title: 'Name' },
           { title: 'Key id' },
           { title: 'Password' },
-          { title: 'Words', flexible: true },
+          { title: 'Words', secondary: true },
         ],
         rows: keys.map(({ name, publicKey, isProtected }) => [
           name,

@@ -27,7 +27,7 @@ export const trustList = defineCommand({
             { title: 'Name' },
             { title: 'Key id' },
             { title: 'Added' },
-            { title: 'Words', flexible: true },
+            { title: 'Words', secondary: true },
           ],
           rows: keys.map(({ name, publicKey, addedAt }) => [
             name,

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { findVolumes } from '../../carry/find-volumes.js';
 import { inspectTransfer, type TransferInspection } from '../../carry/inspect-transfer.js';
 import { describeFilters, saveInspectionPage } from '../../carry/inspection-page.js';
 import { WsusutilError } from '../../errors.js';
@@ -30,7 +31,8 @@ export const inspect = defineCommand({
   positionals: [
     {
       name: 'package',
-      description: 'Path of the package: .cab, .xml.gz, or all volumes of one .tar set that are at hand',
+      description:
+        'Path of the package: .cab, .xml.gz, or .tar; volumes that lie beside it are found, others are given too',
       required: true,
       variadic: true,
       kind: 'file',
@@ -72,7 +74,7 @@ export const inspect = defineCommand({
     if (first === undefined) throw new Error('no package was given');
     if (!TRANSFER_PACKAGE.test(first)) return inspectExport(first, context);
     const htmlPath = options.html === undefined ? undefined : resolve(options.html);
-    const inspection = await inspectTransfer(paths, context);
+    const inspection = await inspectTransfer(await findVolumes(first, paths.slice(1)), context);
     if (htmlPath !== undefined) {
       await saveInspectionPage(htmlPath, inspection, context.toolVersion);
     }

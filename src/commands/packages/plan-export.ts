@@ -1,6 +1,11 @@
 import { basename, resolve } from 'node:path';
 import { type PlannedChecksums, planChecksums } from '../../carry/plan-checksums.js';
-import { MAX_FAT32_FILE_SIZE, planTransfer, type TransferPlan } from '../../carry/plan-transfer.js';
+import {
+  MAX_FAT32_FILE_SIZE,
+  planTransfer,
+  type TransferPlan,
+  withExactFigures,
+} from '../../carry/plan-transfer.js';
 import { openContentRunner } from '../../content/content-runner.js';
 import { hasContentFolder } from '../../content/content-tree.js';
 import { WsusutilError } from '../../errors.js';
@@ -120,7 +125,9 @@ export const planExport = defineCommand({
             nextKey: await announcedKey(options, context),
           })
         : undefined;
-      return outcomeOf(plan, checksums, speed);
+      const exact =
+        checksums === undefined ? plan : withExactFigures(plan, checksums.layout, { path, speed });
+      return outcomeOf(exact, checksums, speed);
     } finally {
       await runner.close();
       await store.close();
@@ -209,7 +216,10 @@ function outcomeOf(plan: TransferPlan, checksums: PlannedChecksums | undefined, 
             'Left out',
             leftOut.files === 0 ? undefined : `${formatAmount(leftOut)} that wanted updates call for`,
           ],
-          ['In all', `${formatQuantity(volumes.length, 'volume')}, about ${formatSize(size)}`],
+          [
+            'In all',
+            `${formatQuantity(volumes.length, 'volume')}, ${checksums === undefined ? 'about ' : ''}${formatSize(size)}`,
+          ],
           [
             'Copying takes',
             seconds === undefined

@@ -2,7 +2,7 @@ import { WsusutilError } from '../../errors.js';
 import type { HistoryEntry, HistoryMessage } from '../../store/metadata-store.js';
 import type { CommandContext } from '../context.js';
 import { type CommandInput, defineCommand } from '../declaration.js';
-import type { Outcome, TableView } from '../outcome.js';
+import type { FieldsView, Outcome, TableView } from '../outcome.js';
 import { formatCount, formatSize, isoInstant } from '../quantities.js';
 import {
   countsOf,
@@ -18,7 +18,7 @@ const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100_000;
 
 const POSITIONALS = [
-  { name: 'id', description: 'Number of one run: everything it said', required: false, kind: 'text' },
+  { name: 'id', description: 'Number of one run: all that is known of it', required: false, kind: 'text' },
 ] as const;
 
 const OPTIONS = {
@@ -37,7 +37,7 @@ export const history = defineCommand({
   name: 'history',
   summary: 'List what was imported, exported and synchronised, or tell all about one run',
   description: [
-    'Lists the runs that changed the store or the content directory, or wrote a package; the newest comes first. With the id of one it shows its facts and everything it said.',
+    'Lists the runs that changed the store or the content directory, or wrote a package; the newest comes first. With the id of one it shows its facts, and of a synchronisation everything it said.',
   ],
   inRealTool: false,
   needsDataDirectory: true,
@@ -234,6 +234,7 @@ async function showRun(context: CommandContext, id: number): Promise<Outcome> {
             ['Type', run.action === 'sync' ? typeOf(run) : undefined],
             ['Result', resultOf(run)],
             ['Reason', textFact(run, 'message')],
+            ...packageFields(run),
             ...countsOf(run.details).map(({ words, value }) => [capitalized(words), value] as const),
           ],
         },
@@ -241,7 +242,11 @@ async function showRun(context: CommandContext, id: number): Promise<Outcome> {
           kind: 'lines',
           lines:
             messages.length === 0
-              ? ['It left no messages.']
+              ? [
+                  run.action === 'sync'
+                    ? 'It left no messages.'
+                    : 'Messages are kept here of synchronisations; those of other runs are in their logs.',
+                ]
               : messages.map((message) => lineOf(message, run.startedAt)),
         },
       ],
@@ -249,6 +254,21 @@ async function showRun(context: CommandContext, id: number): Promise<Outcome> {
   } finally {
     await store.close();
   }
+}
+
+/** What is known of the transfer package a run was about; empty if it was about none. */
+function packageFields(run: HistoryEntry): FieldsView['fields'] {
+  const { signers } = run.details;
+  const signedBy = Array.isArray(signers)
+    ? signers.map((keyId) => `key ${keyId}`).join(', ') || 'nobody'
+    : undefined;
+  const fields = [
+    ['For', textFact(run, 'destination')],
+    ['Manifest', textFact(run, 'manifest')],
+    ['Signed by', signedBy],
+    ['Gap accepted', textFact(run, 'gapReason')],
+  ] as const;
+  return fields.filter(([, value]) => value !== undefined);
 }
 
 function resultOf(run: HistoryEntry): string {

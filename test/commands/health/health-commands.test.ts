@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { reset } from '../../../src/commands/content/reset.js';
 import { checkhealth } from '../../../src/commands/health/checkhealth.js';
 import { healthmonitoring } from '../../../src/commands/health/healthmonitoring.js';
+import { undo } from '../../../src/commands/packages/undo.js';
 import { acquireWriterLock } from '../../../src/platform/writer-lock.js';
 import { defaultSettings, parseSettings, writeSettings } from '../../../src/settings/settings.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
@@ -62,6 +63,29 @@ describe('checkhealth', () => {
       'Wanted files': 'error',
       'Damaged files': 'ok',
     });
+  });
+
+  test('a package that was refused, or taken back, leaves the catalogue as it was', async () => {
+    const { storePath } = await setUp();
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    const at = now().getTime();
+    const about = { startedAt: at, finishedAt: at + 1000, details: {} };
+    for (const [index, outcome] of ['SIGNER_UNTRUSTED', 'CHAIN_BROKEN'].entries()) {
+      await store.addHistory({ ...about, action: 'import', package: `/media/${index}.tar`, outcome });
+    }
+    await store.close();
+    const catalogue = async () => {
+      const { result } = await runCommand(checkhealth, storePath);
+      const checks = result.checks as readonly { name: string; level: string; says: string }[];
+      return checks.find(({ name }) => name === 'Catalogue');
+    };
+    expect(await catalogue()).toMatchObject({
+      level: 'ok',
+      says: expect.stringContaining(': complete; /media/1.tar was refused since then: CHAIN_BROKEN'),
+    });
+
+    await runCommand(undo, storePath);
+    expect((await catalogue())?.level).toBe('error');
   });
 
   test('files that were never looked for are a warning', async () => {

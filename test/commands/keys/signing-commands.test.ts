@@ -15,7 +15,8 @@ import { trustThreshold } from '../../../src/commands/keys/trust-threshold.js';
 import { importCommand } from '../../../src/commands/packages/import.js';
 import { verify } from '../../../src/commands/packages/verify.js';
 import { serializePublicKey } from '../../../src/formats/minisign/public-key.js';
-import { createSigningKey, keysPathOf } from '../../../src/settings/signing-keys.js';
+import { createSigningKey, describePublicKey, keysPathOf } from '../../../src/settings/signing-keys.js';
+import { runMain } from '../../cli/fake-process.js';
 import { failureOf } from '../../helpers/package-builder.js';
 import { CHEAP, placeSignature, testKey } from '../../helpers/signing.js';
 import { makeUpdate, NOW, testFolder, writeUpdates } from '../../store/update-builder.js';
@@ -285,4 +286,18 @@ test('a package that is refused for its signature leaves no store behind', async
   const path = await signedPackage(1);
   await failureOf(() => side.run(as(importCommand), { positionals: { package: path } }));
   expect(existsSync(join(side.folder, 'metadata.sqlite'))).toBe(false);
+});
+
+test('the words of a key are not cut on a terminal of 80 columns', async () => {
+  const side = newSide();
+  const { publicKey } = await createSigningKey(side.keysPath, 'default', { password: undefined, signal });
+  await add(side, join(side.keysPath, 'default.pub'), 'Somebody with a long name');
+  const { words } = describePublicKey(publicKey);
+  for (const args of [
+    ['keys', 'list'],
+    ['trust', 'list'],
+  ]) {
+    const { stdout } = await runMain(args, side.folder, { terminal: true, columns: 80 });
+    expect(stdout).toContain(words);
+  }
 });

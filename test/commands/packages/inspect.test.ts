@@ -143,6 +143,24 @@ describe('of a transfer package', () => {
     expect(fieldsOf(patch).get('Volumes')).toContain(`with some of its files only: ${paths.length}`);
   });
 
+  test('of one volume, it finds those beside it', async () => {
+    const built = await buildPackage({
+      metadata: METADATA,
+      sizes: [30_000, 30_000, 30_000],
+      volumeSize: 45_000,
+    });
+    const folder = testFolder();
+    const paths = built.volumes.map((bytes, index) => {
+      const path = join(folder, `carry.part${index + 1}of${built.volumes.length}.tar`);
+      writeFileSync(path, bytes);
+      return path;
+    });
+    expect(paths.length).toBeGreaterThan(1);
+    const { status, result } = await run(paths.slice(-1));
+    expect([status, result.missingVolumes]).toEqual(['complete', []]);
+    expect(result.fixes).not.toBeNull();
+  });
+
   test('update documents that are cut over volumes are read from all of them', async () => {
     const random = seededRandom(3);
     const many = Array.from({ length: 120 }, (_, n) =>

@@ -56,6 +56,10 @@ test('the sheet of checksums is that of the package which is exported then, in v
     expect(held()).toEqual(before);
     expect(filesBelow(dirname(path))).toEqual([]);
     const checksums = result.checksums as Checksums;
+    const sizesOf = (volumes: Checksums['volumes']) =>
+      volumes.map(({ path: volume, size }) => [volume, size]);
+    expect(sizesOf(result.volumes as Checksums['volumes'])).toEqual(sizesOf(checksums.volumes));
+    expect(result.size).toBe(checksums.volumes.reduce((sum, { size }) => sum + size, 0));
     expect(checksums.createdAt).toBe(NOW.toISOString().replace('.000', ''));
     const text = JSON.stringify(view);
     for (const { path: volume, sha256 } of checksums.volumes) {

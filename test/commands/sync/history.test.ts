@@ -78,6 +78,37 @@ test('history lists all runs, the newest first, with what each counted', async (
   ]);
 });
 
+test('of a transfer package history <id> tells the place, the manifest, who signed and why a gap was taken', async () => {
+  const path = await storeWith({
+    action: 'import',
+    package: '/media/carry.tar',
+    startedAt: at('21T09:00:00'),
+    finishedAt: at('21T09:30:00'),
+    outcome: 'complete',
+    details: {
+      revisions: 1,
+      destination: 'ship',
+      sequence: 3,
+      manifest: 'AB'.repeat(32),
+      signers: ['5F950F8FF8EEC0FE'],
+      gapReason: 'the second disk was lost',
+    },
+  });
+  const { view } = await runCommand(history, path, { positionals: { id: '2' } });
+  expect(view).toMatchObject([
+    {
+      fields: expect.arrayContaining([
+        ['For', 'ship'],
+        ['Manifest', 'AB'.repeat(32)],
+        ['Signed by', 'key 5F950F8FF8EEC0FE'],
+        ['Gap accepted', 'the second disk was lost'],
+      ]),
+    },
+    // Its warnings are not in the store, so nothing may be said of them.
+    { lines: [expect.stringContaining('in their logs')] },
+  ]);
+});
+
 test('history --syncs has the columns of the console and fits into 80 of a terminal', async () => {
   const path = await storeWith(GOOD, FAILED, sync('INTERRUPTED', '22', { trigger: 'manual' }));
   const { view } = await runCommand(history, path, { options: { syncs: true } });
