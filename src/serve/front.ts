@@ -77,6 +77,8 @@ export class Front {
   readonly #sockets = new Set<Socket>();
   /** open connections of each address */
   readonly #byAddress = new Map<string, number>();
+  /** of each connection, those that are not sent yet */
+  readonly #responses = new WeakMap<Socket, Set<ServerResponse>>();
   #isStopping = false;
 
   constructor(options: FrontOptions) {
@@ -146,6 +148,7 @@ export class Front {
     server.timeout = limits.idleMs;
     server.on('connection', (socket: Socket) => this.#countConnection(socket));
     const handle = (request: IncomingMessage, response: ServerResponse) => {
+      this.#closeWith(request.socket, response);
       const run = this.#handle(request, response, role).finally(() => this.#running.delete(run));
       this.#running.add(run);
     };
@@ -175,6 +178,29 @@ export class Front {
       if (left === 0) this.#byAddress.delete(address);
       else this.#byAddress.set(address, left);
     });
+  }
+
+  /**
+   * Has `response` end with its connection. Node.js tells so only the one that is being sent, not those of further requests
+   * that wait for their turn behind it: they would be held for ever.
+   */
+  #closeWith(socket: Socket, response: ServerResponse): void {
+    let responses = this.#responses.get(socket);
+    if (responses === undefined) {
+      const open = new Set<ServerResponse>();
+      const closeAll = () => {
+        for (const each of open) {
+          each.destroy();
+          each.emit('close');
+        }
+      };
+      socket.once('close', () => queueMicrotask(closeAll)); // behind what Node.js does itself
+      this.#responses.set(socket, open);
+      responses = open;
+    }
+    const open = responses;
+    open.add(response);
+    response.once('close', () => open.delete(response));
   }
 
   /**

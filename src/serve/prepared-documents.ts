@@ -74,6 +74,8 @@ interface OpenedFile {
 }
 
 interface Place {
+  readonly key: RevisionKey;
+  readonly check: number;
   readonly file: OpenedFile;
   readonly offset: number;
   readonly size: number;
@@ -96,6 +98,7 @@ export class PreparedDocuments {
   readonly #files: OpenedFile[] = [];
   readonly #maxKeptSize: number;
   #keptSize = 0;
+  #newestKey: RevisionKey = 0;
   readonly #keeping = new Set<Promise<void>>();
   #isClosed = false;
   /** for reading; used again and again */
@@ -142,6 +145,24 @@ export class PreparedDocuments {
   /** bytes of files that are kept in memory */
   get keptSize(): number {
     return this.#keptSize;
+  }
+
+  /** of all that is prepared; 0: nothing is */
+  get newestKey(): RevisionKey {
+    return this.#newestKey;
+  }
+
+  /**
+   * Forgets what the store does not have any more. Its bytes stay in the file until the server starts again.
+   *
+   * @param checks of every revision in the store
+   */
+  keepOnly(checks: ReadonlyMap<RevisionKey, number>): void {
+    this.#newestKey = 0;
+    for (const [name, { key, check }] of this.#places) {
+      if (checks.get(key) !== check) this.#places.delete(name);
+      else this.#newestKey = Math.max(this.#newestKey, key);
+    }
   }
 
   has(identity: UpdateIdentity): boolean {
@@ -366,7 +387,10 @@ export class PreparedDocuments {
       position += RECORD_SIZE + fileCount * SHA1_SIZE;
       const name = formatIdentity({ updateId, revisionNumber });
       if (checks.get(key) === check && !this.#places.has(name) && offset + size <= fileSize) {
+        this.#newestKey = Math.max(this.#newestKey, key);
         this.#places.set(name, {
+          key,
+          check,
           file,
           offset,
           size,

@@ -6,7 +6,7 @@ import { buildBlobCabinet } from '../formats/cab/blob-cabinet.js';
 import { writeFileUrl, writeUpdateData } from '../formats/server-sync/replies.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
-import type { StoredDocument } from '../store/metadata-store.js';
+import type { RevisionKey, StoredDocument } from '../store/metadata-store.js';
 import type { FoundRevision, ServeView } from '../store/serve-view.js';
 import type { KeptItem, PreparedDocuments, PreparedItem } from './prepared-documents.js';
 
@@ -36,8 +36,8 @@ interface Item {
 
 /** Elements of `fileUrls` that are kept. */
 const MAX_FILE_URLS = 100_000;
-/** Between two looks whether the store has changed. An address that has changed is told that much later. */
-const URL_LIFE_MS = 1_000;
+/** Between two looks whether the store has changed. What has changed is told that much later. */
+const LOOK_INTERVAL_MS = 1_000;
 
 export interface UpdateData {
   /** pieces of the inside of `updates` */
@@ -50,8 +50,8 @@ export interface UpdateData {
 
 /** An answer whose pieces all stay in memory. */
 interface Plan extends Omit<UpdateData, 'release'> {
-  /** how often addresses had been forgotten when it was made */
-  readonly urlsAge: number;
+  /** how often something had been forgotten when it was made */
+  readonly age: number;
 }
 
 /** Bytes of addresses with which an answer is remembered. */
@@ -69,9 +69,13 @@ export class UpdateDataSource {
   #size = 0;
   /** elements of `fileUrls`, as long as nothing is committed to the store */
   readonly #urls = new Map<Sha1Hex, string>();
-  #urlsVersion: number | undefined;
-  #urlsLookedAt = Number.NEGATIVE_INFINITY;
-  #urlsAge = 0;
+  #version: number | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #age = 0;
+  /** of what was built */
+  #newestKey: RevisionKey = 0;
+  /** of all that is kept, when the store had it for certain */
+  #newestSeen: RevisionKey = 0;
   #prepared: PreparedDocuments | undefined;
   /** by the list that was asked for, as long as that is remembered (`KnownParts`) */
   readonly #plans = new WeakMap<readonly UpdateIdentity[], Plan>();
@@ -93,6 +97,7 @@ export class UpdateDataSource {
     identities: readonly UpdateIdentity[],
     signal: AbortSignal,
   ): Promise<number> {
+    await this.#look();
     const missing = identities.filter((identity) => !prepared.has(identity));
     if (missing.length === 0) return 0;
     const checks = await this.#view.documentChecks();
@@ -140,9 +145,10 @@ export class UpdateDataSource {
    * @returns undefined if one of them is not in the store
    */
   async read(identities: readonly UpdateIdentity[]): Promise<UpdateData | undefined> {
-    this.#forgetOldUrls();
+    if (performance.now() - this.#lookedAt > LOOK_INTERVAL_MS) await this.#look();
     const plan = this.#plans.get(identities);
-    if (plan?.urlsAge === this.#urlsAge) return { ...plan, release() {} };
+    const age = this.#age;
+    if (plan?.age === age) return { ...plan, release() {} };
     const names = identities.map(formatIdentity);
     const releases: (() => void)[] = [];
     const items = names.map((name) => this.#prepared?.find(name) ?? this.#take(name));
@@ -162,10 +168,9 @@ export class UpdateDataSource {
       for (const sha1 of item.fileSha1s) sha1s.add(sha1);
     }
     const updates = pieces.finish();
-    const urlsAge = this.#urlsAge;
     const fileUrls = Buffer.from(await this.#fileUrls(sha1s), 'utf8');
     if (isKept && fileUrls.length <= MAX_PLAN_SIZE) {
-      this.#plans.set(identities, { updates, fileUrls, urlsAge });
+      this.#plans.set(identities, { updates, fileUrls, age });
     }
     return {
       updates,
@@ -213,21 +218,36 @@ export class UpdateDataSource {
       }
       if (unknown.length === 0) return urls;
       // Another call may empty the map meanwhile; what is missing then is looked up again.
+      const age = this.#age;
       const locations = await this.#documents.fileLocations(unknown);
+      if (age !== this.#age) continue; // and may be old by now
       for (const sha1 of unknown) this.#urls.set(sha1, writeFileUrl(sha1, locations.get(sha1)));
     }
   }
 
-  #forgetOldUrls(): void {
-    const now = performance.now();
-    if (now - this.#urlsLookedAt <= URL_LIFE_MS) return;
+  /** Forgets what may be another in the store by now: addresses, and documents of an import that was taken back. */
+  async #look(): Promise<void> {
     const version = this.#view.version();
-    if (version !== this.#urlsVersion || this.#urls.size > MAX_FILE_URLS) {
+    this.#lookedAt = performance.now(); // who comes meanwhile does not wait
+    const isChanged = version !== this.#version;
+    if (isChanged || this.#urls.size > MAX_FILE_URLS) {
       this.#urls.clear();
-      this.#urlsAge++;
+      this.#age++;
     }
-    this.#urlsVersion = version;
-    this.#urlsLookedAt = now;
+    const newest = Math.max(this.#newestKey, this.#prepared?.newestKey ?? 0);
+    if (newest > 0 && (isChanged || newest !== this.#newestSeen)) {
+      // Keys rise and are never given out again, so the newest goes whenever something goes.
+      if ((await this.#view.documentDigest(newest)) === undefined) {
+        const checks = await this.#view.documentChecks();
+        this.#items.clear();
+        this.#size = 0;
+        this.#newestKey = 0;
+        this.#prepared?.keepOnly(checks);
+        this.#age++;
+      }
+      this.#newestSeen = newest;
+    }
+    this.#version = version;
   }
 
   async *#build(
@@ -241,6 +261,7 @@ export class UpdateDataSource {
         const { identity, fileSha1s } = byKey.get(key) as FoundRevision;
         const item = { bytes: serializeItem(identity, fileSha1s, document), fileSha1s };
         const name = formatIdentity(identity);
+        this.#newestKey = Math.max(this.#newestKey, key);
         this.#keep(name, item);
         yield [name, item];
       }

@@ -208,3 +208,40 @@ test('documents asked for often are sent from memory, within its bound, and are 
     await prepared.close();
   }
 });
+
+test.each([false, true])(
+  'a running server forgets documents of an import that is taken back (prepared: %s)',
+  async (isPrepared) => {
+    const { path, store } = await openTestStore();
+    await importUpdates(store, UPDATES.slice(1, 5));
+    const wrong = makeUpdate(1, { comment: 'the wrong one' });
+    await importUpdates(store, [wrong]);
+    const server = await startServer(path);
+    const stop = new AbortController();
+    if (isPrepared) {
+      const prepared = await openPrepared(testFolder(), store);
+      const preparing = server.front.prepare(prepared, stop.signal, 10);
+      onTestFinished(async () => {
+        stop.abort();
+        await preparing;
+      });
+      await expect.poll(() => prepared.count).toBe(5);
+    }
+    // A cookie of before is refused afterwards.
+    const ask = async () =>
+      (await post(server, writeGetUpdateData(await cookieFrom(server), [wrong.identity]).body)).text;
+    // so often that the answer is remembered
+    for (let n = 0; n < 40; n++) expect(await ask()).toContain('the wrong one');
+    await store.undoImport((facts) => ({
+      action: 'undo',
+      package: facts.package,
+      startedAt: 0,
+      finishedAt: 1,
+      outcome: 'complete',
+      details: {},
+    }));
+    await expect.poll(ask, { timeout: 5_000 }).toContain('<ErrorCode>InternalServerError</ErrorCode>');
+    await importUpdates(store, [makeUpdate(1, { comment: 'the right one' })]);
+    await expect.poll(ask, { timeout: 5_000 }).toContain('the right one');
+  },
+);

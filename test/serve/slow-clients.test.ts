@@ -162,6 +162,21 @@ test('who does not read its answer is cut off, and until then others hear that t
   expect(server.accesses.map(({ problem }) => problem)).toContain('slow');
 });
 
+test('who asks several times in a row and hangs up leaves no answers behind', async () => {
+  const { server, body, ask } = await startLarge({ maxRepliesSize: 60_000_000, graceMs: 100 });
+  const socket = ask();
+  for (let n = 0; n < 3; n++) {
+    socket.write(`POST ${SERVICE} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  }
+  await expect
+    .poll(async () => (await post(server, body)).text)
+    .toContain('<ErrorCode>ServerBusy</ErrorCode>');
+  socket.resetAndDestroy();
+  await expect.poll(() => server.front.runningCount, { timeout: 5_000 }).toBe(0);
+  expect((await post(server, body)).status).toBe(200);
+  await server.front.stop();
+});
+
 test('a client that reads slowly gets all of its answer', async () => {
   const { server, body, ask } = await startLarge({});
   const whole = await post(server, body);

@@ -117,6 +117,7 @@ export class PlainElementReader {
       at = textEnd;
     } else {
       while (at + 1 < end && codes[at + 1] !== SLASH) {
+        if (name.local === unchecked) return undefined; // only its text is looked at
         const child = this.#readElement(at, depth + 1, undefined);
         if (child === undefined) return undefined;
         if (children === NO_CHILDREN) children = [child];

@@ -34,6 +34,8 @@ const MAX_ATTRIBUTES = 64;
 const MAX_UPDATE_IDS = 1_000;
 /** Lists that are remembered, about 25 KB each: those of a first synchronisation of 25,000 revisions. */
 const MAX_KNOWN_LISTS = 256;
+/** characters; real ones have 12,700 at most, which are 100 items */
+const MAX_KNOWN_LIST_SIZE = 16 * 1024;
 /** Requests that are remembered without their lists. */
 const MAX_KNOWN_CALLS = 64;
 /** characters; real ones have 800 */
@@ -143,13 +145,20 @@ function takeUpdateIds(
   if (end < 0 || text.includes(LIST_START, inside)) return undefined;
   const list = text.slice(inside, end);
   const updateIds =
-    known === undefined ? readPlainIds(list) : known.lists.take(digestOf(list), () => readPlainIds(list));
+    known === undefined || list.length > MAX_KNOWN_LIST_SIZE
+      ? readPlainIds(list)
+      : known.lists.take(digestOf(list), () => readPlainIds(copyOf(list)));
   return updateIds === undefined ? undefined : { rest: text.slice(0, inside) + text.slice(end), updateIds };
 }
 
 /** A list has 12 KB: too long to be kept as a name. */
 function digestOf(text: string): string {
   return createHash('sha256').update(text, 'latin1').digest('base64');
+}
+
+/** In memory of its own: a part of a string keeps the whole of it alive, which is a request of megabytes here. */
+function copyOf(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** Undefined: it is not written as usual, or too long to say so here. */

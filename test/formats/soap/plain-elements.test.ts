@@ -19,6 +19,7 @@ const field = fc.constantFrom(
   '<a />',
   '<a></a>',
   '<blob>AAEC</blob>',
+  '<blob><c/></blob>',
   '<blob>A&#65;\r\n</blob>',
   '<blob>]]>\u0001</blob>',
   '<a>1 &amp; 2</a>',

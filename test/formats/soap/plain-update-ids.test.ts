@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { readUpdateIds } from '../../../src/formats/server-sync/requests.js';
 import { KnownParts, readSoapCall } from '../../../src/formats/soap/request-reader.js';
@@ -65,4 +67,22 @@ test('what is remembered is the same array for the same list, and never changes 
   for (let n = 0; n < 1_000; n++)
     readSoapCall(call(`<updateIds>${one(ID, String(n))}</updateIds><n>${n}</n>`), known);
   expect([known.lists.size, known.calls.size]).toEqual([256, 64]);
+});
+
+test.each<[string, (n: number) => string]>([
+  ['in long requests', (n) => `<updateIds>${one(ID, String(n))}</updateIds><n>${'x'.repeat(500_000)}</n>`],
+  ['of many items', (n) => `<updateIds>${one(ID, String(n)).repeat(1_000)}</updateIds>`],
+])('lists %s are remembered in little memory', (_what, list) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const usedSize = () => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const known = new KnownParts();
+  const before = usedSize();
+  for (let n = 0; n < 256; n++) readSoapCall(call(list(n)), known);
+  expect(usedSize() - before).toBeLessThan(30_000_000); // requests of 128 MB and 32 MB
+  expect(known.lists.size).toBeLessThanOrEqual(256);
 });
