@@ -4,11 +4,11 @@ export const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 export const GROUP = 5;
 const LOOKALIKES: Readonly<Record<string, string>> = { I: '1', L: '1', O: '0', U: 'V' };
 
-/** What was typed, without blanks and hyphens, in upper case. It may hold what is no letter of receipts. */
+/** What was typed in upper case, without blanks, dashes and what cannot be seen. It may hold what is no letter of receipts. */
 export function readLetters(typed: string): string {
   return typed
     .toUpperCase()
-    .replaceAll(/[\s-]/g, '')
+    .replaceAll(/[\s\p{Pd}\p{Cf}\u2212]/gu, '')
     .replaceAll(/[ILOU]/g, (letter) => LOOKALIKES[letter] ?? letter);
 }
 
