@@ -226,7 +226,11 @@ async function listLeftOut({
   return { ...amount, licences: NONE, list };
 }
 
-async function wantedScopes(
+/**
+ * The files that a client could ask for: licence texts of newest revisions that are not expired, other files of those
+ * that are not superseded either, with all they need.
+ */
+export async function wantedScopes(
   store: MetadataStore,
   scope: ContentScope,
   wantsExpress: boolean,

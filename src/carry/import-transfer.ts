@@ -7,10 +7,11 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ContentRunner } from '../content/content-runner.js';
-import type { Amount } from '../content/content-tally.js';
+import { type Amount, NONE } from '../content/content-tally.js';
 import { openContentTree } from '../content/content-tree.js';
 import { CopyJournal } from '../content/copy-journal.js';
 import { freeSpaceAt } from '../content/free-space.js';
+import { missingFilesOf } from '../content/missing-files.js';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { groupDigits } from '../formats/group-digits.js';
@@ -27,7 +28,7 @@ import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import { recordFailure } from '../store/record-failure.js';
 import { judgeAge, judgeLink, type LinkVerdict, type PackageAge } from './chain.js';
-import type { MissingFile } from './gather-content.js';
+import { type MissingFile, wantedScopes } from './gather-content.js';
 import { judgeSet, type OpenSet, openVolumes, readParts, requireSetSigners } from './open-volumes.js';
 import { type ContentEntry, ContentReceiver, countLacking, isContentEntry } from './receive-content.js';
 import { isEntry, Staging } from './staging.js';
@@ -487,30 +488,70 @@ class TransferImport {
     return parseSettings(await readFile(path));
   }
 
-  /** Of what wanted updates call for and the package lacks, what is not here either. */
+  /**
+   * What wanted updates call for and neither the package nor this place has: of its own updates as the exporter tells
+   * it, of those that were imported before as the last check of this place found it.
+   */
   async #lacking(theirs: TransferSettings | undefined): Promise<Preflight['missing']> {
-    let [files, bytes] = [0, 0];
-    let licences = { files: 0, bytes: 0 };
-    for (const part of theirs === undefined ? [] : [theirs.missing, theirs.leftOut]) {
-      files += part.files;
-      bytes += part.bytes;
-      licences = { files: licences.files + part.licences.files, bytes: licences.bytes + part.licences.bytes };
-      for (const { size, kind } of await this.#listHere(part.list)) {
-        files--;
-        bytes -= size;
-        if (kind === 'licence') licences = { files: licences.files - 1, bytes: licences.bytes - size };
+    let missing: Amount = NONE;
+    let licences: Amount = NONE;
+    const add = (sign: 1 | -1, { files, bytes }: Amount, ofLicences: Amount) => {
+      missing = { files: missing.files + sign * files, bytes: missing.bytes + sign * bytes };
+      licences = {
+        files: licences.files + sign * ofLicences.files,
+        bytes: licences.bytes + sign * ofLicences.bytes,
+      };
+    };
+    const addFile = (sign: 1 | -1, { size, kind }: Pick<MissingFile, 'size' | 'kind'>) => {
+      const one = { files: 1, bytes: size };
+      add(sign, one, kind === 'licence' ? one : NONE);
+    };
+    const parts = theirs === undefined ? [] : [theirs.missing, theirs.leftOut];
+    for (const part of parts) {
+      add(1, part, part.licences);
+      for (const file of await this.#listHere(part.list)) addFile(-1, file);
+    }
+    const told = new Set(parts.flatMap(({ list }) => list.map(({ sha1 }) => sha1)));
+    for await (const file of this.#listLost()) if (!told.has(file.sha1)) addFile(1, file);
+    return { ...missing, licences };
+  }
+
+  /** What the updates that are here already call for, and is neither here nor on its way. */
+  async *#listLost(): AsyncGenerator<MissingFile> {
+    const { store, settings, signal } = this.#options;
+    const index = this.#index as ContentIndex;
+    let coming: Set<Sha1Hex> | undefined; // most often nothing is missing, and it is not needed
+    for (const scope of await wantedScopes(store, {}, settings.expressFiles)) {
+      const selection = await index.select(scope);
+      try {
+        for await (const page of missingFilesOf(selection)) {
+          throwIfInterrupted(signal, 'looking for content files');
+          coming ??= new Set(
+            this.#judged.set.manifest.entries.filter(isContentEntry).map(({ sha1 }) => sha1),
+          );
+          const lacking = page.filter(({ sha1 }) => coming?.has(sha1) === false);
+          const here = new Set(await this.#listHere(lacking));
+          for (const file of lacking) {
+            if (here.has(file)) continue;
+            coming.add(file.sha1); // each file once, whatever calls for it
+            yield file;
+          }
+        }
+      } finally {
+        await selection.close();
       }
     }
-    return { files, bytes, licences };
   }
 
   /** Which of these are here: known to be, or in their place in their size, where no metadata calls for them yet. */
-  async #listHere(files: readonly MissingFile[]): Promise<readonly MissingFile[]> {
+  async #listHere<File extends Pick<MissingFile, 'sha1' | 'size'>>(
+    files: readonly File[],
+  ): Promise<readonly File[]> {
     const { contentFolder, runner, signal } = this.#options;
     const known = await (this.#index as ContentIndex).find(files.map(({ sha1 }) => sha1));
     const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
-    const byFolder = new Map<number, MissingFile[]>();
-    const here: MissingFile[] = [];
+    const byFolder = new Map<number, File[]>();
+    const here: File[] = [];
     for (const file of files) {
       const state = known.get(file.sha1)?.record?.state;
       if (state === 'verified' || state === 'unverified') here.push(file);

@@ -1,6 +1,6 @@
 /** What is said of a transfer package before anything changes. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serializeManifest } from '../../src/formats/transfer-package/manifest.js';
@@ -64,6 +64,32 @@ test('files that were left out are missed, unless they are here, by whatever way
   expect(warnings).toContain('CONTENT_NOT_HELD');
   placeFile(inside.contentFolder, one);
   expect((await look()).warnings).not.toContain('CONTENT_NOT_HELD');
+});
+
+test('a file that came before and was lost since is missed, unless the package brings it again', async () => {
+  const outside = await openSite('outside');
+  const [one, two] = [makeFile('one', 5_000), makeFile('two', 7_000)];
+  await feed(outside, [updateWith(1, [one])], [one]);
+  const full = join(testFolder(), 'full.tar');
+  await exportFrom(outside, full);
+  const inside = await openSite('inside');
+  await importInto(inside, [full]);
+
+  await feed(outside, [updateWith(2, [two])], [two]);
+  const next = join(testFolder(), 'next.tar');
+  await exportFrom(outside, next, { base: { kind: 'last' } });
+  const look = async (path: string) => (await importInto(inside, [path], { dryRun: true })).preflight.missing;
+  expect(await look(next)).toMatchObject({ files: 0 });
+
+  rmSync(join(inside.contentFolder, one.path));
+  const index = await inside.store.contentIndex();
+  await index.record([
+    { sha1: one.sha1, record: { state: 'absent', problem: 'lost', checkedAt: 1, stamp: undefined } },
+  ]);
+  expect(await look(next)).toMatchObject({ files: 1, bytes: 5_000 });
+  const again = join(testFolder(), 'again.tar');
+  await exportFrom(outside, again);
+  expect(await look(again)).toMatchObject({ files: 0 });
 });
 
 test('files of updates that nobody wants any more are not missed', async () => {
