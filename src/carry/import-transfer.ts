@@ -39,7 +39,7 @@ import {
   parseSettings,
   type TransferSettings,
 } from './transfer-settings.js';
-import { removeStaging, stagingPathOf } from './work-folder.js';
+import { dryRunPathOf, removeAbandoned, removeStaging, stagingPathOf } from './work-folder.js';
 
 /** Records written at once. */
 const RECORDS_PER_WRITE = 4096;
@@ -190,13 +190,16 @@ class TransferImport {
     this.#options = options;
     this.#judged = judged;
     this.#seen = new TransferSet(judged.set.manifest);
-    const path = stagingPathOf(options.carryPath, judged.set.digest);
-    this.#stagingPath = options.dryRun ? `${path}.dry-run-${process.pid}` : path;
+    const pathOf = options.dryRun ? dryRunPathOf : stagingPathOf;
+    this.#stagingPath = pathOf(options.carryPath, judged.set.digest);
   }
 
   async perform(): Promise<ImportTransferSummary> {
     const { dryRun, contentFolder, journalsPath, store, runner, carryPath } = this.#options;
     const { set, verdict, link } = this.#judged;
+    await removeAbandoned(carryPath);
+    // A process of the same number may have been killed.
+    if (dryRun) await rm(this.#stagingPath, { recursive: true, force: true });
     this.#staging = await Staging.open(this.#stagingPath);
     this.#index = await store.contentIndex();
     if (!dryRun) {

@@ -110,15 +110,17 @@ export class ContentReceiver {
    */
   async write(entry: ContentEntry, body: AsyncIterable<Uint8Array>): Promise<void> {
     const temporary = join(this.#partialFolder, temporaryNameOf(entry.sha1));
+    const place = await this.#placeOf(entry);
     if (entry.size <= SMALL_SIZE) {
       const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(SMALL_SIZE);
-      const bytes = buffer.subarray(0, await fill(buffer, body));
-      const written = async () => {
-        const handle = await create(temporary, (opened) => writeFully(opened, bytes, 0));
-        this.#spare.push(buffer);
-        return handle;
-      };
-      await this.#publish(entry, temporary, written);
+      const giveBack = () => this.#spare.push(buffer);
+      const size = await fill(buffer, body).catch((error: unknown) => {
+        giveBack();
+        throw error;
+      });
+      const bytes = buffer.subarray(0, size);
+      const written = () => create(temporary, (opened) => writeFully(opened, bytes, 0)).finally(giveBack);
+      await this.#publish(entry, temporary, place, written);
       return;
     }
     const handle = await create(temporary, async (opened) => {
@@ -130,7 +132,7 @@ export class ContentReceiver {
         await writing.settle();
       }
     });
-    await this.#publish(entry, temporary, async () => handle);
+    await this.#publish(entry, temporary, place, async () => handle);
   }
 
   /** Where the parts of a cut file are put together. @param name tells it from that of another package */
@@ -144,6 +146,7 @@ export class ContentReceiver {
    * @throws WsusutilError `TRANSFER_MISMATCH` if it is not what the manifest says; it is removed then
    */
   async adopt(entry: ContentEntry, temporary: string): Promise<void> {
+    const place = await this.#placeOf(entry);
     const [reading] = await this.#options.runner.read([{ path: temporary, size: entry.size }]);
     const isRight =
       reading?.outcome === 'read' && reading.sha1 === entry.sha1 && reading.sha256 === entry.sha256;
@@ -155,7 +158,7 @@ export class ContentReceiver {
         { hint: 'Import the package again; if it happens again, have it exported again.' },
       );
     }
-    await this.#publish(entry, temporary, () => open(temporary, 'r+'));
+    await this.#publish(entry, temporary, place, () => open(temporary, 'r+'));
   }
 
   /** Waits until all that was written has its name and is on the disk. */
@@ -173,15 +176,22 @@ export class ContentReceiver {
     await this.#note();
   }
 
+  /** Where the file is to lie: in the place of one of its name, if there is one. Asked before anything is made. */
+  async #placeOf(entry: ContentEntry): Promise<string> {
+    const { sha1, path } = entry;
+    const known = await this.#find(sha1); // here, where files come folder by folder
+    return known?.path ?? pathOf(this.#options.contentFolder, { sha1, fileName: basename(path) });
+  }
+
   /** @param openWritten the file; it is closed here */
   async #publish(
     entry: ContentEntry,
     temporary: string,
+    place: string,
     openWritten: () => Promise<FileHandle>,
   ): Promise<void> {
     this.#begun.add(entry.sha1);
-    const known = await this.#find(entry.sha1); // here, where files come folder by folder
-    const task = this.#name(entry, temporary, openWritten, known?.path)
+    const task = this.#name(entry, temporary, place, openWritten)
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
@@ -194,12 +204,10 @@ export class ContentReceiver {
   async #name(
     entry: ContentEntry,
     temporary: string,
+    place: string,
     openWritten: () => Promise<FileHandle>,
-    knownPath: string | undefined,
   ): Promise<void> {
-    const { contentFolder } = this.#options;
     const { sha1, size } = entry;
-    const place = knownPath ?? pathOf(contentFolder, { sha1, fileName: basename(entry.path) });
     const folder = dirname(place);
     try {
       const handle = await openWritten();
@@ -214,7 +222,7 @@ export class ContentReceiver {
       }
       await giveName(temporary, place);
     } catch (error) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => {});
       throw writeError(error, place);
     }
     const stamp = stampOf(await lstat(place));
@@ -285,8 +293,8 @@ async function create(path: string, write: (handle: FileHandle) => Promise<void>
     await write(handle);
     return handle;
   } catch (error) {
-    await handle?.close();
-    if (handle !== undefined) await rm(path, { force: true });
+    await handle?.close().catch(() => {});
+    if (handle !== undefined) await rm(path, { force: true }).catch(() => {});
     throw writeError(error, path);
   }
 }

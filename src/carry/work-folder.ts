@@ -6,6 +6,7 @@
  *         sent-<manifest>/        of the last package for each destination: its manifest, signatures and metadata, so that
  *                                 volumes and files of it can be made again
  *         in-<manifest>/          of a package that is being imported: metadata and notes, until all volumes were seen
+ *         in-<manifest>.dry-run-<pid>/    the same of a dry run, which keeps nothing
  *
  * Removing any of it loses no update: a package is made or read again then.
  */
@@ -15,7 +16,8 @@ import { join } from 'node:path';
 import type { Sha256Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
 
-const OUT = /^out-(\d{1,10})-[0-9a-f]{8}$/;
+/** Of one run only: of no use to anyone when that is no more. */
+const OF_ONE_RUN = /^(?:out-(?<out>\d{1,10})-[0-9a-f]{8}|in-[0-9A-F]{64}\.dry-run-(?<dry>\d{1,10}))$/;
 const KEPT = /^sent-([0-9A-F]{64})$/;
 const STAGED = /^in-[0-9A-F]{64}$/;
 
@@ -31,6 +33,11 @@ export function stagingPathOf(carryPath: string, digest: Sha256Hex): string {
   return join(carryPath, `in-${digest}`);
 }
 
+/** Where a dry run of this process looks at a package. */
+export function dryRunPathOf(carryPath: string, digest: Sha256Hex): string {
+  return `${stagingPathOf(carryPath, digest)}.dry-run-${process.pid}`;
+}
+
 /**
  * Makes a folder of this run's own, and removes those of runs that are no more.
  *
@@ -40,11 +47,7 @@ export async function makeWorkFolder(carryPath: string): Promise<string> {
   const path = join(carryPath, `out-${process.pid}-${randomBytes(4).toString('hex')}`);
   try {
     await mkdir(carryPath, { recursive: true });
-    for (const name of await readdir(carryPath)) {
-      const pid = Number(OUT.exec(name)?.[1] ?? Number.NaN);
-      if (Number.isNaN(pid) || isRunning(pid)) continue;
-      await rm(join(carryPath, name), { recursive: true, force: true });
-    }
+    await removeAbandoned(carryPath);
     await mkdir(path);
   } catch (error) {
     throw writeError(error, path);
@@ -75,6 +78,15 @@ export async function keepWorkFolder(
     }
   } catch (error) {
     throw writeError(error, path);
+  }
+}
+
+/** Removes the folders of runs that are no more. Never throws: one that cannot be removed is in nobody's way. */
+export async function removeAbandoned(carryPath: string): Promise<void> {
+  for (const name of await readdir(carryPath).catch(() => [])) {
+    const groups = OF_ONE_RUN.exec(name)?.groups;
+    if (groups === undefined || isRunning(Number(groups.out ?? groups.dry))) continue;
+    await rm(join(carryPath, name), { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -104,6 +104,7 @@ export async function createAtomicFile(
       } catch (error) {
         await close().catch(() => {});
         await rm(temporaryPath, { force: true }).catch(() => {});
+        unfinishedPaths.delete(temporaryPath);
         throw writeError(error, path);
       }
     },

@@ -1,7 +1,12 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createAtomicFile, writeError, writeFileAtomically } from '../../src/platform/atomic-file.js';
+import {
+  createAtomicFile,
+  removeUnfinishedFiles,
+  writeError,
+  writeFileAtomically,
+} from '../../src/platform/atomic-file.js';
 import { temporaryFolder } from '../helpers/program.js';
 
 function newFolder(): string {
@@ -38,4 +43,17 @@ test('an error names the target and not the temporary file', async () => {
   expect(String(failure)).toContain(path);
   expect(String(failure)).not.toContain('.tmp');
   expect(writeError(new Error('no idea'), path).message).toBe(`Cannot write ${path}: no idea`);
+});
+
+test('a file that could not get its name is no longer one to remove when the process ends', async () => {
+  const folder = newFolder();
+  const path = join(folder, 'target');
+  const file = await createAtomicFile(path, { replace: false });
+  const temporary = join(folder, readdirSync(folder)[0] as string);
+  writeFileSync(path, 'of another');
+  await expect(file.commit()).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
+  expect(existsSync(temporary)).toBe(false);
+  writeFileSync(temporary, 'of another');
+  removeUnfinishedFiles();
+  expect(existsSync(temporary)).toBe(true);
 });
