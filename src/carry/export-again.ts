@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContentRunner } from '../content/content-runner.js';
 import { openContentTree } from '../content/content-tree.js';
+import { folderOfDigest } from '../content/layout.js';
 import { WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { signatureName } from '../formats/transfer-package/entry-names.js';
@@ -163,7 +164,7 @@ async function findSources(
       (number) => wanted.has(number) && (wanted.get(number)?.has(entry.path) ?? true),
     );
     if (!isWanted) continue;
-    const number = Number.parseInt(entry.sha1.slice(-2), 16);
+    const number = folderOfDigest(entry.sha1);
     byFolder.set(number, [...(byFolder.get(number) ?? []), { path: entry.path, sha1: entry.sha1 }]);
   }
   for (const [number, entries] of byFolder) {

@@ -5,7 +5,7 @@ import type { ContentRunner } from '../content/content-runner.js';
 import { stampOf } from '../content/content-tasks.js';
 import { type ContentTree, openContentTree, type TreeFile } from '../content/content-tree.js';
 import type { CopyJournal } from '../content/copy-journal.js';
-import { pathOf } from '../content/layout.js';
+import { folderOfDigest, pathOf } from '../content/layout.js';
 import { makeRealFolder } from '../content/own-folder.js';
 import { preparePartialFolder, temporaryNameOf } from '../content/partial-folder.js';
 import { giveName } from '../content/publish-file.js';
@@ -244,7 +244,7 @@ export class ContentReceiver {
   }
 
   async #find(sha1: Sha1Hex): Promise<TreeFile | undefined> {
-    const number = Number.parseInt(sha1.slice(-2), 16);
+    const number = folderOfDigest(sha1);
     // Entries come folder by folder.
     if (this.#folder?.number !== number) {
       this.#folder = { number, files: (await this.#tree.readFolder(number)).files };
@@ -271,7 +271,7 @@ export async function countLacking(
   let bytes = 0;
   let folder: { readonly number: number; readonly files: ReadonlyMap<Sha1Hex, TreeFile> } | undefined;
   for (const { sha1, size } of entries) {
-    const number = Number.parseInt(sha1.slice(-2), 16);
+    const number = folderOfDigest(sha1);
     // Entries come folder by folder.
     if (tree !== undefined && folder?.number !== number) {
       folder = { number, files: (await tree.readFolder(number)).files };

@@ -33,6 +33,11 @@ export function folderOf(name: string): number | undefined {
   return FOLDER_NAME.test(name) ? Number.parseInt(name, 16) : undefined;
 }
 
+/** The folder, 0 … 255, in which a file of that SHA-1 lies: its last byte. */
+export function folderOfDigest(sha1: Sha1Hex): number {
+  return Number.parseInt(sha1.slice(-2), 16);
+}
+
 /** 10 → `0A` */
 export function folderName(folder: number): string {
   return folder.toString(16).toUpperCase().padStart(2, '0');

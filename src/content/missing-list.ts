@@ -15,6 +15,7 @@ import { WsusutilError } from '../errors.js';
 import { type ContentFileKind, contentPath, type WantedFile } from '../model/content-file.js';
 import { createAtomicFile, writeError } from '../platform/atomic-file.js';
 import { openFileSource } from '../platform/file-source.js';
+import { folderOfDigest } from './layout.js';
 
 const KIND = 'wsusutil-missing-content';
 const FORMAT_VERSION = 1;
@@ -199,7 +200,7 @@ export function wantedOf(files: readonly ListedFile[]): {
   const folders = new Map<number, Map<string, ListedFile>>();
   const totals = { files: 0, bytes: 0 };
   for (const file of files) {
-    const folder = Number.parseInt(file.sha1.slice(-2), 16);
+    const folder = folderOfDigest(file.sha1);
     const there = folders.get(folder) ?? new Map<string, ListedFile>();
     folders.set(folder, there);
     if (there.has(file.sha1)) continue;

@@ -19,7 +19,7 @@ import type { ContentRunner } from './content-runner.js';
 import { type Amount, ContentTally, MAX_LISTED, NONE, plus, type TallySummary } from './content-tally.js';
 import { stampOf } from './content-tasks.js';
 import { type ContentTree, hasContentFolder, openContentTree } from './content-tree.js';
-import { downloadOf, pathOf } from './layout.js';
+import { downloadOf, folderOfDigest, pathOf } from './layout.js';
 import { describeMissing, missingFilesOf } from './missing-files.js';
 import { type MissingFile, writeMissingList } from './missing-list.js';
 import { makeOwnFolder, makeRealFolder } from './own-folder.js';
@@ -257,7 +257,7 @@ class Reset {
       for (const file of batch) {
         if (file.record?.state !== 'corrupt') continue;
         throwIfInterrupted(signal, 'moving damaged files aside');
-        const { files, notFiles } = await tree.readFolder(Number.parseInt(file.sha1.slice(-2), 16));
+        const { files, notFiles } = await tree.readFolder(folderOfDigest(file.sha1));
         const path = files.get(file.sha1)?.path ?? notFiles.get(file.sha1)?.path;
         if (path === undefined) continue;
         const place = await makeOwnFolder(contentFolder, 'quarantine');

@@ -6,7 +6,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stampOf } from '../content/content-tasks.js';
-import { folderName, pathOf, sha1Of } from '../content/layout.js';
+import { folderName, folderOfDigest, pathOf, sha1Of } from '../content/layout.js';
 import { sameStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import type { ServedFile, ServeView } from '../store/serve-view.js';
@@ -90,7 +90,7 @@ export class ContentFiles {
   async #openFile(sha1: Sha1Hex, fileName: string): Promise<FileHandle | undefined> {
     const usual = await openIfThere(pathOf(this.#folder, { sha1, fileName }));
     if (usual !== undefined) return usual;
-    const folder = folderName(Number.parseInt(sha1.slice(-2), 16));
+    const folder = folderName(folderOfDigest(sha1));
     for (const name of new Set([
       folder,
       folder.toLowerCase(),
