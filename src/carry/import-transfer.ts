@@ -8,9 +8,10 @@ import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ContentRunner } from '../content/content-runner.js';
 import { type Amount, NONE } from '../content/content-tally.js';
-import { openContentTree } from '../content/content-tree.js';
+import { type ContentTree, openContentTree } from '../content/content-tree.js';
 import { CopyJournal } from '../content/copy-journal.js';
 import { freeSpaceAt } from '../content/free-space.js';
+import { folderOfDigest } from '../content/layout.js';
 import { missingFilesOf } from '../content/missing-files.js';
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
@@ -23,6 +24,7 @@ import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 import type { SignatureTrust, SignatureVerdict } from '../packages/check-signatures.js';
 import { type ImportSummary, importPackage } from '../packages/import-package.js';
 import { METADATA_NAME, memberPathsIn, PACKAGE_XML_NAME } from '../packages/member-files.js';
+import { exists } from '../platform/atomic-file.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ContentIndex } from '../store/content-index.js';
 import type { MetadataStore } from '../store/metadata-store.js';
@@ -181,6 +183,8 @@ class TransferImport {
   #journal: CopyJournal | undefined;
   #receiver: ContentReceiver | undefined;
   #index: ContentIndex | undefined;
+  /** the content folder as it is when the preflight first looks into it */
+  #tree: ContentTree | 'none' | undefined;
   #preflight: Preflight | undefined;
   #present: Amount = { files: 0, bytes: 0 };
   /** what fails from here on stands in the history already */
@@ -473,10 +477,16 @@ class TransferImport {
 
   /** bytes; a dry run looks at the content folder as it is, if there is one */
   async #countToWrite(entries: readonly ContentEntry[]): Promise<number> {
-    const { contentFolder, runner } = this.#options;
     if (this.#receiver !== undefined) return this.#receiver.countLacking(entries);
-    const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
+    const tree = await this.#contentTree();
     return countLacking(tree, entries);
+  }
+
+  /** undefined: there is no content folder yet */
+  async #contentTree(): Promise<ContentTree | undefined> {
+    const { contentFolder, runner } = this.#options;
+    this.#tree ??= (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : 'none';
+    return this.#tree === 'none' ? undefined : this.#tree;
   }
 
   async #readSettings(): Promise<TransferSettings | undefined> {
@@ -533,7 +543,8 @@ class TransferImport {
             this.#judged.set.manifest.entries.filter(isContentEntry).map(({ sha1 }) => sha1),
           );
           const lacking = page.filter(({ sha1 }) => coming?.has(sha1) === false);
-          const here = new Set(await this.#listHere(lacking));
+          const there = await this.#listInPlace(lacking.filter(({ record }) => record?.state !== 'corrupt'));
+          const here = new Set(there);
           for (const file of lacking) {
             if (here.has(file)) continue;
             coming.add(file.sha1); // each file once, whatever calls for it
@@ -546,31 +557,33 @@ class TransferImport {
     }
   }
 
-  /** Which of these are here: known to be, or in their place in their size, where no metadata calls for them yet. */
-  async #listHere<File extends Pick<MissingFile, 'sha1' | 'size'>>(
-    files: readonly File[],
-  ): Promise<readonly File[]> {
-    const { contentFolder, runner, signal } = this.#options;
+  /** Which of these are here: known to be, or in their place where no metadata calls for them yet. */
+  async #listHere(files: readonly MissingFile[]): Promise<readonly MissingFile[]> {
     const known = await (this.#index as ContentIndex).find(files.map(({ sha1 }) => sha1));
-    const tree = (await exists(contentFolder)) ? await openContentTree(contentFolder, runner) : undefined;
+    const stateOf = ({ sha1 }: MissingFile) => known.get(sha1)?.record?.state;
+    const isKnown = (file: MissingFile) => ['verified', 'unverified'].includes(stateOf(file) ?? '');
+    const unknown = files.filter((file) => !isKnown(file) && stateOf(file) !== 'corrupt');
+    return [...files.filter(isKnown), ...(await this.#listInPlace(unknown))];
+  }
+
+  /** Which of these lie in their place in their size. */
+  async #listInPlace<File extends MissingFile>(files: readonly File[]): Promise<readonly File[]> {
+    const tree = files.length === 0 ? undefined : await this.#contentTree();
+    if (tree === undefined) return [];
     const byFolder = new Map<number, File[]>();
-    const here: File[] = [];
     for (const file of files) {
-      const state = known.get(file.sha1)?.record?.state;
-      if (state === 'verified' || state === 'unverified') here.push(file);
-      else if (state !== 'corrupt') {
-        const folder = Number.parseInt(file.sha1.slice(-2), 16);
-        const others = byFolder.get(folder);
-        if (others === undefined) byFolder.set(folder, [file]);
-        else others.push(file);
-      }
+      const folder = folderOfDigest(file.sha1);
+      const others = byFolder.get(folder);
+      if (others === undefined) byFolder.set(folder, [file]);
+      else others.push(file);
     }
-    for (const [folder, those] of tree === undefined ? [] : byFolder) {
-      throwIfInterrupted(signal, 'looking for content files');
-      const there = (await tree?.readFolder(folder))?.files;
-      here.push(...those.filter(({ sha1, size }) => there?.get(sha1)?.stamp.size === size));
+    const found: File[] = [];
+    for (const [folder, those] of byFolder) {
+      throwIfInterrupted(this.#options.signal, 'looking for content files');
+      const there = (await tree.readFolder(folder)).files;
+      found.push(...those.filter(({ sha1, size }) => there.get(sha1)?.stamp.size === size));
     }
-    return here;
+    return found;
   }
 
   /** Where an entry that is no content is kept until the end; undefined: it is not. */
@@ -592,11 +605,4 @@ class TransferImport {
 
 async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of body);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

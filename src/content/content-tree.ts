@@ -4,6 +4,7 @@ import { basename, dirname, join, sep } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
+import { exists } from '../platform/atomic-file.js';
 import type { ContentRunner } from './content-runner.js';
 import type { EntryKind, FolderListing } from './content-tasks.js';
 import {
@@ -12,6 +13,7 @@ import {
   FOLDER_COUNT,
   folderName,
   folderOf,
+  folderOfDigest,
   isContentFolderName,
   OWN_FOLDER,
   sha1Of,
@@ -215,7 +217,7 @@ function sortEntries(
       into.strays.push(strayOf(place, listing, index, 'foreign-name'));
     } else if (listing.kinds[index] !== 'file') {
       into.notFiles.set(sha1, strayOf(place, listing, index, 'foreign-name'));
-    } else if (Number.parseInt(sha1.slice(-2), 16) !== folder) {
+    } else if (folderOfDigest(sha1) !== folder) {
       into.strays.push(strayOf(place, listing, index, 'wrong-folder'));
     } else if (into.files.has(sha1)) {
       into.strays.push(strayOf(place, listing, index, 'duplicate'));
@@ -271,13 +273,6 @@ async function list(path: string, runner: ContentRunner): Promise<FolderListing>
     });
   }
   return listing;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function notFound(path: string, error: unknown): WsusutilError {

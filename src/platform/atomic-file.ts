@@ -209,7 +209,8 @@ async function refuseLongName(path: string): Promise<void> {
   });
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether something of any kind has that name, a link without a target too. */
+export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
     () => false,

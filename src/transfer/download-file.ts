@@ -9,6 +9,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import { errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Sha1Hex, Sha256Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
+import { writeFully } from '../platform/write-behind.js';
 import { type HttpClient, type HttpReply, printableUrl } from './http-client.js';
 
 /** Tries without a byte of progress before a file is given up. */
@@ -325,11 +326,7 @@ class PartialFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     try {
-      let written = 0;
-      // The file is open for appending, which needs no position.
-      while (written < bytes.length) {
-        written += (await this.#handle.write(bytes, written, bytes.length - written)).bytesWritten;
-      }
+      await writeFully(this.#handle, bytes, undefined); // open for appending, which needs no position
     } catch (error) {
       throw writeError(error, this.#request.targetPath);
     }
