@@ -55,8 +55,11 @@ export interface ProcessLike {
 }
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** The store takes results on one thread: more workers than two wait for it, at 60 MB each. */
-const MAX_THREADS = 2;
+/**
+ * The store takes results on one thread: more workers than two wait for it, at 60 MB each. Two are worth it on two
+ * processors too: that thread is idle half of the time.
+ */
+const THREADS = 2;
 
 /** What a second Ctrl-C has to do, at once and without waiting for anything to load. */
 interface LastResort {
@@ -463,7 +466,7 @@ function createContext(
     now,
     report,
     toolVersion,
-    threads: Math.min(MAX_THREADS, processors - 1),
+    threads: processors > 1 ? THREADS : 0,
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,

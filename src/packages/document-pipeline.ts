@@ -18,10 +18,6 @@ import { openPackageRunner, type PackageRunner } from './package-runner.js';
 export const MAX_LISTED = 100;
 /** Bytes of documents after which threads are worth starting. */
 const INLINE_SIZE = 24 << 20;
-/** Deflate level of what is stored; 6 takes twice the time for an eighth less. */
-const STORED_LEVEL = 3;
-/** What is thrown away again is packed in a hurry. */
-const DISCARDED_LEVEL = 1;
 
 export interface RevisionConflict {
   readonly identity: UpdateIdentity;
@@ -100,7 +96,7 @@ export class DocumentPipeline {
     const known = await transaction.findRevisions(batch.records.map((record) => record.identity));
     const task = createDocumentTask(batch, known, {
       firstRecord: this.dispatched + 1,
-      level: isKept ? STORED_LEVEL : DISCARDED_LEVEL,
+      effort: isKept ? 'stored' : 'discarded',
       extent,
       source: this.#options.source,
       passesOverUnreadable: onUnreadable !== undefined,

@@ -3,7 +3,6 @@
  * batch, compare them with what the store knows, read the facts of new ones, and pack them into blocks.
  */
 import { hash } from 'node:crypto';
-import { deflateRawSync } from 'node:zlib';
 import { type ErrorCode, errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
 import { type ParseExtent, parseUpdateDocument } from '../formats/update-xml/parse-update.js';
@@ -11,6 +10,7 @@ import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import { type PackingEffort, packBlock } from '../store/document-block.js';
 import type { KnownRevision } from '../store/metadata-store.js';
 import {
   DIGEST_SIZE,
@@ -39,8 +39,8 @@ export interface DocumentTask {
   readonly firstRecord: number;
   /** what the store has under each record's identity: SHA-256 of the document, 32 bytes each; zeros for nothing */
   readonly known: Uint8Array | undefined;
-  /** deflate level of the blocks */
-  readonly level: number;
+  /** how hard to pack the blocks */
+  readonly effort: PackingEffort;
   readonly extent: ParseExtent;
   /** for messages: `package` or `upstream` */
   readonly source: string;
@@ -51,7 +51,7 @@ export interface DocumentTask {
 export function createDocumentTask(
   batch: RecordBatch,
   known: readonly (KnownRevision | undefined)[],
-  rest: Pick<DocumentTask, 'firstRecord' | 'level' | 'extent' | 'source' | 'passesOverUnreadable'>,
+  rest: Pick<DocumentTask, 'firstRecord' | 'effort' | 'extent' | 'source' | 'passesOverUnreadable'>,
 ): DocumentTask {
   const spans = new Uint32Array(batch.records.length * 3);
   let updateIds = '';
@@ -117,8 +117,8 @@ export interface DocumentResult {
  * each naming the record
  */
 export function processDocuments(task: DocumentTask): DocumentResult {
-  const { bytes, encoding, updateIds, spans, known, level } = task;
-  const blocks = new BlockPacker(level);
+  const { bytes, encoding, updateIds, spans, known, effort } = task;
+  const blocks = new BlockPacker(effort);
   const revisions = new RevisionPacker();
   const verdicts: DocumentVerdict[] = [];
   const secured: number[] = [];
@@ -164,14 +164,14 @@ export function processDocuments(task: DocumentTask): DocumentResult {
 }
 
 class BlockPacker {
-  readonly #level: number;
+  readonly #effort: PackingEffort;
   readonly #blocks: DocumentBlock[] = [];
   #documents: Uint8Array[] = [];
   #titles: Record<string, Record<string, string>> = {};
   #size = 0;
 
-  constructor(level: number) {
-    this.#level = level;
+  constructor(effort: PackingEffort) {
+    this.#effort = effort;
   }
 
   add(document: Uint8Array, facts: RevisionFacts, title: string): DocumentPlace {
@@ -192,9 +192,9 @@ class BlockPacker {
   #close(): void {
     const hasTitles = Object.keys(this.#titles).length > 0;
     this.#blocks.push({
-      data: deflateRawSync(Buffer.concat(this.#documents, this.#size), { level: this.#level, memLevel: 9 }),
+      data: packBlock(Buffer.concat(this.#documents, this.#size), this.#effort),
       size: this.#size,
-      titles: hasTitles ? deflateRawSync(JSON.stringify(this.#titles), { level: this.#level }) : undefined,
+      titles: hasTitles ? packBlock(Buffer.from(JSON.stringify(this.#titles)), this.#effort) : undefined,
     });
     this.#documents = [];
     this.#titles = {};

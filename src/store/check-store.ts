@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { errorText, throwIfInterrupted } from '../errors.js';
 import { formatIdentity, updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase } from '../platform/sqlite.js';
-import { inflateBlock } from './document-reader.js';
+import { unpackBlock } from './document-block.js';
 import type { StoreProblem } from './metadata-store.js';
 import { bytesOf, numberOf } from './rows.js';
 import { UPDATE_TYPE_CODES } from './schema.js';
@@ -118,7 +118,7 @@ function* checkDocuments(
 ): Generator<StoreProblem> {
   const check = 'every document is there and matches its digest';
   const total = numberOf(database.prepare('SELECT count(*) AS revisions FROM revisions').get()?.revisions);
-  const loadBlock = database.prepare('SELECT size, data FROM document_blocks WHERE block_key = ?');
+  const loadBlock = database.prepare('SELECT codec, size, data FROM document_blocks WHERE block_key = ?');
   const rows = database.prepare(`
     SELECT r.block_key, r.block_offset, r.document_size, r.document_digest, r.revision_number, u.update_id
     FROM revisions r JOIN updates u ON u.update_key = r.update_key ORDER BY r.block_key, r.block_offset`);
@@ -134,7 +134,7 @@ function* checkDocuments(
       if (block === undefined) yield { check, message: `document block ${blockKey} is missing` };
       else {
         try {
-          bytes = inflateBlock(bytesOf(block.data), numberOf(block.size));
+          bytes = unpackBlock(numberOf(block.codec), bytesOf(block.data), numberOf(block.size));
         } catch (error) {
           yield { check, message: `document block ${blockKey} ${errorText(error)}` };
         }

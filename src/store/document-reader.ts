@@ -1,7 +1,7 @@
-import { inflateRawSync } from 'node:zlib';
 import { errorText, WsusutilError } from '../errors.js';
 import { updateIdFromBytes } from '../model/update-identity.js';
 import type { SqlDatabase, SqlStatement } from '../platform/sqlite.js';
+import { unpackBlock } from './document-block.js';
 import type { RevisionKey, StoredDocument } from './metadata-store.js';
 import { bytesOf, jsonKeys, numberOf } from './rows.js';
 
@@ -9,7 +9,7 @@ const KEYS_PER_QUERY = 512;
 /** Documents handed out at once, bytes. */
 const BATCH_SIZE = 1 << 20;
 
-/** Reads documents out of their blocks; the block last used stays inflated. */
+/** Reads documents out of their blocks; the block last used stays unpacked. */
 export class DocumentReader {
   readonly #database: SqlDatabase;
   readonly #path: string;
@@ -20,7 +20,7 @@ export class DocumentReader {
   constructor(database: SqlDatabase, path: string) {
     this.#database = database;
     this.#path = path;
-    this.#block = database.prepare('SELECT size, data FROM document_blocks WHERE block_key = ?');
+    this.#block = database.prepare('SELECT codec, size, data FROM document_blocks WHERE block_key = ?');
   }
 
   /** In rising order of key within each run of {@link KEYS_PER_QUERY}; ask in rising order for the order asked. */
@@ -77,7 +77,7 @@ export class DocumentReader {
   /** A part of a block, whoever it belongs to. */
   readSlice(blockKey: number, offset: number, size: number): Uint8Array {
     if (blockKey !== this.#blockKey) {
-      this.#blockBytes = this.#inflate(blockKey);
+      this.#blockBytes = this.#unpack(blockKey);
       this.#blockKey = blockKey;
     }
     if (offset + size > this.#blockBytes.length)
@@ -85,11 +85,11 @@ export class DocumentReader {
     return this.#blockBytes.subarray(offset, offset + size);
   }
 
-  #inflate(blockKey: number): Uint8Array {
+  #unpack(blockKey: number): Uint8Array {
     const row = this.#block.get(blockKey);
     if (row === undefined) throw this.#corrupt(blockKey, 'is missing');
     try {
-      return inflateBlock(bytesOf(row.data), numberOf(row.size));
+      return unpackBlock(numberOf(row.codec), bytesOf(row.data), numberOf(row.size));
     } catch (cause) {
       throw this.#corrupt(blockKey, errorText(cause), cause);
     }
@@ -105,28 +105,6 @@ export class DocumentReader {
       },
     );
   }
-}
-
-/**
- * The plain bytes of a document block.
- *
- * @param size plain bytes, as the store says
- * @throws Error with a predicate for a message about the block, e.g. `does not inflate to its size (32,768 bytes)`
- */
-export function inflateBlock(data: Uint8Array, size: number): Uint8Array {
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = inflateRawSync(data, { maxOutputLength: size });
-  } catch (cause) {
-    // What Node says of output that grows too large is about its own buffers.
-    if (!isTooLarge(cause)) throw new Error(`does not inflate: ${errorText(cause)}`, { cause });
-  }
-  if (bytes?.length === size) return bytes;
-  throw new Error(`does not inflate to its size (${size.toLocaleString('en-US')} bytes)`);
-}
-
-function isTooLarge(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
 }
 
 export function* runsOf<T>(items: Iterable<T>, length: number): Generator<T[]> {

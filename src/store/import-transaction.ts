@@ -12,6 +12,7 @@ import {
 import type { SqlDatabase, SqlRow, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
 import type { AcceptedPackage } from './carry-state.js';
+import { CODECS } from './document-block.js';
 import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
 import type {
@@ -123,8 +124,10 @@ export class SqliteImportTransaction implements ImportTransaction {
       'UPDATE updates SET awaited_by = ? WHERE update_key = ? AND awaited_by IS NULL AND newest_revision_key IS NULL',
     );
     this.#setNewest = prepare('UPDATE updates SET newest_revision_key = ? WHERE update_key = ?');
-    this.#insertBlock = prepare('INSERT INTO document_blocks VALUES (?, ?, ?)');
-    this.#insertTitles = prepare('INSERT INTO localized_titles VALUES (?, ?)');
+    this.#insertBlock = prepare(
+      'INSERT INTO document_blocks (block_key, size, data, codec) VALUES (?, ?, ?, ?)',
+    );
+    this.#insertTitles = prepare('INSERT INTO localized_titles (block_key, titles, codec) VALUES (?, ?, ?)');
     this.#newUpdates = new BulkInsert(database, 'updates', [
       'update_key',
       'update_id',
@@ -243,8 +246,10 @@ export class SqliteImportTransaction implements ImportTransaction {
     return this.#guard(() => {
       const firstBlockKey = this.#nextBlockKey;
       for (const block of batch.blocks) {
-        this.#insertBlock.run(this.#nextBlockKey, block.size, block.data);
-        if (block.titles !== undefined) this.#insertTitles.run(this.#nextBlockKey, block.titles);
+        this.#insertBlock.run(this.#nextBlockKey, block.size, block.data, CODECS.brotli);
+        if (block.titles !== undefined) {
+          this.#insertTitles.run(this.#nextBlockKey, block.titles, CODECS.brotli);
+        }
         this.#nextBlockKey++;
       }
       this.#boundIndex();

@@ -16,11 +16,11 @@ export const FILE_DIGESTS_SIZE = SHA1_SIZE + DIGEST_SIZE;
 
 /** A compressed run of documents, about 256 KiB of them. */
 export interface DocumentBlock {
-  /** raw deflate */
+  /** packed by `packBlock` */
   readonly data: Uint8Array;
-  /** bytes when inflated */
+  /** bytes when unpacked */
   readonly size: number;
-  /** raw deflate of JSON: offset of the document → language → title, where it differs from the default title */
+  /** packed JSON: offset of the document → language → title, where it differs from the default title */
   readonly titles: Uint8Array | undefined;
 }
 
@@ -223,7 +223,7 @@ export function fileDigestsOf(
   return { sha1: bytes.subarray(0, SHA1_SIZE), sha256: file.hasSha256 ? bytes.subarray(SHA1_SIZE) : null };
 }
 
-/** Buffers of a batch that can move to another thread; zlib's small results may share Node's pool, which must not. */
+/** Buffers of a batch that can move to another thread; small ones may share Node's pool, which must not. */
 export function movableBuffersOf(batch: RevisionBatch): ArrayBuffer[] {
   return [
     batch.updateIds,

@@ -10,10 +10,10 @@
  *                       as a prerequisite or bundled it before any revision of it was there
  * - `revisions`         one row per (update, revision number); keys grow in order of arrival, which is the order of
  *                       an export. `document_digest` is SHA-256 of the document's bytes
- * - `document_blocks`   documents, concatenated to about 256 KiB and deflated: XML of this kind shrinks to a tenth
- *                       that way, against a third one document at a time. A document is
+ * - `document_blocks`   documents, concatenated to about 256 KiB and packed (`codec`, see document-block.ts): XML of this kind
+ *                       shrinks to a twelfth that way, against a third one document at a time. A document is
  *                       `document_size` bytes at `block_offset` of its block
- * - `localized_titles`  beside each block: deflated JSON, block offset → language → title where it is not the default title
+ * - `localized_titles`  beside each block: packed JSON, block offset → language → title where it is not the default title
  * - `prerequisites`     JSON, a clause `[kind, update_key, …]` each; kind 0: must be there, 1: AtLeastOne, 2: AtLeastOne
  *                       with IsCategory. One row a revision: clauses are walked from the revision on only, and a
  *                       row for each of a driver's forty languages took a third of the time of an import
@@ -130,6 +130,10 @@ export const MIGRATIONS: readonly string[] = [
     last_revision INTEGER NOT NULL, languages TEXT
   );
   INSERT INTO store_info VALUES ('revision_keys_to', '0');
+  `,
+  `
+  ALTER TABLE document_blocks ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE localized_titles ADD COLUMN codec INTEGER NOT NULL DEFAULT 0;
   `,
 ];
 

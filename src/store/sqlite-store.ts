@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { inflateRawSync } from 'node:zlib';
 import type { Sha1Hex } from '../model/digest.js';
 import type { PackageFile } from '../model/export-package.js';
 import type { PackageLanguage } from '../model/language.js';
@@ -13,6 +12,7 @@ import {
 import type { SqlDatabase, SqlValue } from '../platform/sqlite.js';
 import type { CarryState, UndoneImport } from './carry-state.js';
 import type { ContentIndex } from './content-index.js';
+import { unpackAtMost } from './document-block.js';
 import { DocumentReader, runsOf } from './document-reader.js';
 import { findHistory, insertHistory, readHistory } from './history.js';
 import type {
@@ -500,18 +500,20 @@ export class SqliteStore implements MetadataStore {
     const places = this.#database.prepare(`
       SELECT r.revision_key, r.block_key, r.block_offset FROM revisions r
       WHERE r.revision_key IN (SELECT value FROM json_each(?)) ORDER BY r.block_key`);
-    const load = this.#database.prepare('SELECT titles FROM localized_titles WHERE block_key = ?');
+    const load = this.#database.prepare('SELECT codec, titles FROM localized_titles WHERE block_key = ?');
     let blockKey = -1;
     let titles: Record<string, Record<string, string>> = {};
     for (const row of places.all(jsonKeys(keys))) {
       if (numberOf(row.block_key) !== blockKey) {
         blockKey = numberOf(row.block_key);
-        const packed = load.get(blockKey)?.titles;
+        const packed = load.get(blockKey);
         titles =
           packed === undefined
             ? {}
             : JSON.parse(
-                inflateRawSync(bytesOf(packed), { maxOutputLength: MAX_TITLES_SIZE }).toString('utf8'),
+                unpackAtMost(numberOf(packed.codec), bytesOf(packed.titles), MAX_TITLES_SIZE).toString(
+                  'utf8',
+                ),
               );
       }
       const title = titles[String(row.block_offset)]?.[wanted];

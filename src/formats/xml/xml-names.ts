@@ -45,6 +45,10 @@ export interface XmlName {
   readonly next: XmlName | undefined;
   /** number of the last tag that had an attribute of this name: finds duplicates without comparing */
   seenInTag: number;
+  /** Of an element: the start tag that came next, last time. To compare with it is faster than to look names up. */
+  nextElement: XmlName | undefined;
+  /** of an element or an attribute: the attribute that came next, last time */
+  nextAttribute: XmlName | undefined;
 }
 
 /** The names of one document. */
@@ -103,6 +107,8 @@ export class XmlNames {
       hash,
       next: this.buckets[bucket],
       seenInTag: 0,
+      nextElement: undefined,
+      nextAttribute: undefined,
     };
     this.buckets[bucket] = name;
     this.count++;
@@ -123,18 +129,24 @@ export class XmlNames {
     return this.bindings.get(prefix)?.uri;
   }
 
-  /** Forgets names if there are too many. Only between tags: inside one the same name must stay one object. */
-  trim(): void {
-    if (this.count <= MAX_CACHED_NAMES && !this.isCrowded) return;
+  /**
+   * Forgets names if there are too many. Only between tags: inside one the same name must stay one object.
+   *
+   * @returns true if it did: no name given out before may be compared with
+   */
+  trim(): boolean {
+    if (this.count <= MAX_CACHED_NAMES && !this.isCrowded) return false;
     this.buckets = new Array<XmlName | undefined>(BUCKETS).fill(undefined);
     this.count = 0;
     this.isCrowded = false;
     // Looking through all of them is worth it only when they have doubled.
-    if (this.bindings.size <= 2 * this.keptBindings + MAX_CACHED_NAMES) return;
-    for (const [prefix, binding] of this.bindings) {
-      if (binding.uri === undefined) this.bindings.delete(prefix);
+    if (this.bindings.size > 2 * this.keptBindings + MAX_CACHED_NAMES) {
+      for (const [prefix, binding] of this.bindings) {
+        if (binding.uri === undefined) this.bindings.delete(prefix);
+      }
+      this.keptBindings = this.bindings.size;
     }
-    this.keptBindings = this.bindings.size;
+    return true;
   }
 }
 

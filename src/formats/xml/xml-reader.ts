@@ -287,6 +287,8 @@ export class XmlReader {
   private rawDepth = 0;
   private rawFrom = 0;
   private tagNumber = 0;
+  /** name of the last start tag */
+  private previous: XmlName | undefined;
 
   /** an incomplete start tag waits in `buffer`; its quote so far (0: outside a value) */
   private tagPending = false;
@@ -621,21 +623,11 @@ export class XmlReader {
     const tag = this.tag;
     const classes = this.attributeClasses;
     const tagNumber = ++this.tagNumber;
-    this.names.trim();
-
-    let i = at + 1;
-    let hash = 0;
-    let code = 0;
-    for (; i < length; i++) {
-      code = codes[i] as number;
-      if (code < 128 && NAME_ENDS[code] === 1) break;
-      hash = (Math.imul(hash, 31) + code) | 0;
-    }
-    if (i === length) {
-      this.checkNameLength(at + 1, i);
-      return INCOMPLETE;
-    }
-    const name = this.nameAt(at + 1, i, hash);
+    const name = this.elementNameAt(at + 1, length);
+    if (name === undefined) return INCOMPLETE;
+    let i = at + 1 + name.codes.length;
+    let code = codes[i] as number;
+    let before = name;
 
     let count = 0;
     let declarations = 0;
@@ -663,17 +655,15 @@ export class XmlReader {
 
       // name
       const nameStart = i;
-      hash = 0;
-      for (; i < length; i++) {
-        code = codes[i] as number;
-        if (code < 128 && NAME_ENDS[code] === 1) break;
-        hash = (Math.imul(hash, 31) + code) | 0;
+      let attribute = before.nextAttribute;
+      if (attribute === undefined || !this.isWholeNameAt(attribute, i, length)) {
+        attribute = this.nameAt(i, length);
+        if (attribute === undefined) return INCOMPLETE;
+        before.nextAttribute = attribute;
       }
-      if (i === length) {
-        this.checkNameLength(nameStart, i);
-        return INCOMPLETE;
-      }
-      const attribute = this.nameAt(nameStart, i, hash);
+      before = attribute;
+      i += attribute.codes.length;
+      code = codes[i] as number;
       if (attribute.seenInTag === tagNumber) {
         throw this.malformed(nameStart, `<${name.text}>: attribute ${attribute.text} occurs twice`);
       }
@@ -801,19 +791,12 @@ export class XmlReader {
   private readRawStartTag(at: number): number {
     const { codes } = this;
     const { length } = this.buffer;
-    this.names.trim();
-    let i = at + 1;
-    let hash = 0;
-    let code = 0;
-    for (; i < length; i++) {
-      code = codes[i] as number;
-      if (code < 128 && NAME_ENDS[code] === 1) break;
-      hash = (Math.imul(hash, 31) + code) | 0;
-    }
-    const nameEnd = i;
+    const name = this.elementNameAt(at + 1, length);
+    if (name === undefined) return INCOMPLETE;
+    let i = at + 1 + name.codes.length;
     let quote = 0;
     for (; i < length; i++) {
-      code = codes[i] as number;
+      const code = codes[i] as number;
       if (quote !== 0) {
         if (code === quote) quote = 0;
       } else if (code === GT) break;
@@ -821,7 +804,6 @@ export class XmlReader {
     }
     if (i >= length) return INCOMPLETE;
     this.checkTokenLength(at, i + 1);
-    const name = this.nameAt(at + 1, nameEnd, hash);
     this.openElement(at, name);
     if ((codes[i - 1] as number) === SLASH) this.depth--;
     return i + 1;
@@ -938,9 +920,42 @@ export class XmlReader {
     }
   }
 
-  private nameAt(start: number, end: number, hash: number): XmlName {
+  /** The name of a start tag: mostly the one that followed the same element before. Undefined: it is cut off. */
+  private elementNameAt(start: number, length: number): XmlName | undefined {
+    if (this.names.trim()) this.previous = undefined; // whatever it leads to was forgotten
+    const { previous } = this;
+    const expected = previous?.nextElement;
+    if (expected !== undefined && this.isWholeNameAt(expected, start, length)) {
+      this.previous = expected;
+      return expected;
+    }
+    const name = this.nameAt(start, length);
+    if (name === undefined) return undefined;
+    if (previous !== undefined) previous.nextElement = name;
+    this.previous = name;
+    return name;
+  }
+
+  private isWholeNameAt(name: XmlName, start: number, length: number): boolean {
+    const end = start + name.codes.length;
+    if (end >= length) return false;
+    const code = this.codes[end] as number;
+    return code < 128 && NAME_ENDS[code] === 1 && isNameAt(name, this.codes, start);
+  }
+
+  /** The name that begins at `start`; undefined if it is cut off at `length`. */
+  private nameAt(start: number, length: number): XmlName | undefined {
+    const { codes } = this;
+    let hash = 0;
+    let end = start;
+    for (; end < length; end++) {
+      const code = codes[end] as number;
+      if (code < 128 && NAME_ENDS[code] === 1) break;
+      hash = (Math.imul(hash, 31) + code) | 0;
+    }
     this.checkNameLength(start, end);
-    const name = this.names.lookUp(this.buffer, this.codes, start, end, hash);
+    if (end === length) return undefined;
+    const name = this.names.lookUp(this.buffer, codes, start, end, hash);
     if (name === undefined) throw this.malformed(start, `"${this.shown(start, end)}" is not a name`);
     return name;
   }
