@@ -18,6 +18,8 @@ import { openPackageRunner, type PackageRunner } from './package-runner.js';
 export const MAX_LISTED = 100;
 /** Bytes of documents after which threads are worth starting. */
 const INLINE_SIZE = 24 << 20;
+/** Bytes of new documents that one thread is enough for; what is known needs hashing only. */
+const ONE_THREAD_SIZE = 4 << 20;
 
 export interface RevisionConflict {
   readonly identity: UpdateIdentity;
@@ -66,6 +68,8 @@ export class DocumentPipeline {
     done: Promise<DocumentResult>;
   }[] = [];
   #dispatchedBytes = 0;
+  /** bytes of batches with something new in them */
+  #newBytes = 0;
   readonly counts: PipelineCounts = { newUpdates: 0, newRevisions: 0, present: 0, conflicts: 0 };
   readonly newByType: Record<UpdateType, number> = { Category: 0, Detectoid: 0, Software: 0, Driver: 0 };
   /** the first {@link MAX_LISTED} */
@@ -85,7 +89,7 @@ export class DocumentPipeline {
   async startThreads(): Promise<void> {
     if (this.#isThreaded || this.#options.threads === 0) return;
     await this.drain();
-    this.#runner = openPackageRunner(this.#options.threads);
+    this.#runner = openPackageRunner(this.#options.threads, 'one');
     this.#isThreaded = true;
   }
 
@@ -94,6 +98,11 @@ export class DocumentPipeline {
     if (this.#dispatchedBytes > INLINE_SIZE) await this.startThreads();
     const { transaction, isKept, extent, onUnreadable } = this.#options;
     const known = await transaction.findRevisions(batch.records.map((record) => record.identity));
+    const size = batch.records.reduce((sum, record) => sum + record.end - record.start, 0);
+    if (known.includes(undefined)) {
+      this.#newBytes += size;
+      if (this.#newBytes > ONE_THREAD_SIZE) this.#runner.startAll();
+    }
     const task = createDocumentTask(batch, known, {
       firstRecord: this.dispatched + 1,
       effort: isKept ? 'stored' : 'discarded',
@@ -109,7 +118,7 @@ export class DocumentPipeline {
       });
     done.catch(() => {}); // taken up in #applyOldest; a rejection must not count as unhandled until then
     this.dispatched += batch.records.length;
-    this.#dispatchedBytes += batch.records.reduce((sum, record) => sum + record.end - record.start, 0);
+    this.#dispatchedBytes += size;
     this.#underWay.push({ records: batch.records, known, done });
     while (this.#underWay.length >= this.#runner.concurrency) await this.#applyOldest();
   }

@@ -3,9 +3,12 @@ import { type PackageTask, type PackageTaskResult, performTask } from './package
 
 export type PackageRunner = TaskRunner<PackageTask, PackageTaskResult>;
 
-/** @param threads 0: everything on the calling thread */
-export function openPackageRunner(threads: number): PackageRunner {
+/**
+ * @param threads 0: everything on the calling thread
+ * @param start threads that run from the beginning
+ */
+export function openPackageRunner(threads: number, start: 'all' | 'one' = 'all'): PackageRunner {
   return threads === 0
     ? createInlineRunner(performTask)
-    : openWorkerPool(new URL('./package-worker.js', import.meta.url), threads);
+    : openWorkerPool(new URL('./package-worker.js', import.meta.url), threads, start);
 }

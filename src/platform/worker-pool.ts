@@ -10,6 +10,8 @@ export interface TaskRunner<Task, Result> {
   readonly concurrency: number;
   /** @param transfer buffers that belong to the task alone; they are gone for the caller afterwards */
   run(task: Task, transfer?: readonly Transferable[]): Promise<Result>;
+  /** Starts the threads that are not running yet: there is work for all of them. */
+  startAll(): void;
   /** Stops the threads. Tasks under way are rejected. */
   close(): Promise<void>;
 }
@@ -27,18 +29,18 @@ type Reply<Result> =
 
 /** Runs each task at once, on the calling thread. */
 export function createInlineRunner<Task, Result>(work: (task: Task) => Result): TaskRunner<Task, Result> {
-  return { concurrency: 1, run: async (task) => work(task), close: async () => {} };
+  return { concurrency: 1, run: async (task) => work(task), startAll: () => {}, close: async () => {} };
 }
 
 /**
  * @param url a module that calls {@link serveTasks}
- * @param start of threads: all of them now, so that they are there when work comes, or one when there is a task that no
- *   idle one could take
+ * @param start of threads: all of them now, so that they are there when work comes; one now, the rest when asked for; or
+ *   one whenever there is a task that no idle one could take
  */
 export function openWorkerPool<Task, Result>(
   url: URL,
   threads: number,
-  start: 'now' | 'on demand' = 'now',
+  start: 'all' | 'one' | 'on demand' = 'all',
 ): TaskRunner<Task, Result> {
   interface Waiting {
     readonly task: Task;
@@ -53,7 +55,7 @@ export function openWorkerPool<Task, Result>(
   let failure: unknown;
 
   const dispatch = () => {
-    while (queue.length > 0 && (idle.length > 0 || workers.length < threads)) {
+    while (queue.length > 0 && (idle.length > 0 || (start === 'on demand' && workers.length < threads))) {
       if (idle.length === 0) startOne();
       const worker = idle.pop() as Worker;
       const waiting = queue.shift() as Waiting;
@@ -87,7 +89,11 @@ export function openWorkerPool<Task, Result>(
     workers.push(worker);
     idle.push(worker);
   };
-  if (start === 'now') while (workers.length < threads) startOne();
+  const startUpTo = (count: number) => {
+    while (workers.length < count) startOne();
+    dispatch();
+  };
+  if (start !== 'on demand') startUpTo(start === 'all' ? threads : 1);
   return {
     concurrency: threads * 2,
     run: (task, transfer = []) =>
@@ -99,6 +105,7 @@ export function openWorkerPool<Task, Result>(
         queue.push({ task, transfer, resolve, reject });
         dispatch();
       }),
+    startAll: () => startUpTo(threads),
     async close() {
       failAll(new WsusutilError('INTERRUPTED', 'Stopped while work was under way'));
       await Promise.all(workers.map((worker) => worker.terminate()));
