@@ -85,11 +85,16 @@ export class DocumentPipeline {
     this.#options = options;
   }
 
-  /** To be called early when many documents are to be expected: threads take a while to start. */
-  async startThreads(): Promise<void> {
-    if (this.#isThreaded || this.#options.threads === 0) return;
+  /**
+   * To be called early when many documents are to be expected: threads take a while to start.
+   *
+   * @param most threads at once; the first starts now, the rest when there are new documents
+   */
+  async startThreads(most = 1): Promise<void> {
+    const threads = Math.min(most, this.#options.threads);
+    if (this.#isThreaded || threads === 0) return;
     await this.drain();
-    this.#runner = openPackageRunner(this.#options.threads, 'one');
+    this.#runner = openPackageRunner(threads, 'one');
     this.#isThreaded = true;
   }
 

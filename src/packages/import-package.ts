@@ -20,6 +20,8 @@ import { type ReadPackageOptions, readPackage } from './read-package.js';
 
 /** Bytes of a package file that will have as many documents: they compress ten to one and better. */
 const LARGE_PACKAGE_SIZE = 4 << 20;
+/** From here on several threads save more time than each of them takes to compile the same program: half a second. */
+const VERY_LARGE_PACKAGE_SIZE = 32 << 20;
 const PROGRESS_INTERVAL = 500;
 
 export interface ImportOptions extends PackageRun {
@@ -180,7 +182,7 @@ class ImportRun {
     for await (const part of parts) {
       switch (part.type) {
         case 'header':
-          if ((this.#totalBytes ?? 0) > LARGE_PACKAGE_SIZE) await this.#pipeline.startThreads(); // they start up meanwhile
+          await this.#startThreads(this.#totalBytes ?? 0);
           await this.#takeHeader(part.header);
           break;
         case 'files':
@@ -200,6 +202,12 @@ class ImportRun {
     this.#reportProgress(true);
     report({ type: 'stage-finished', stage: 'importing', done: this.#pipeline.applied });
     return this.#finish();
+  }
+
+  /** They start up while the package's lists are read. */
+  async #startThreads(packageSize: number): Promise<void> {
+    if (packageSize <= LARGE_PACKAGE_SIZE) return;
+    await this.#pipeline.startThreads(packageSize > VERY_LARGE_PACKAGE_SIZE ? this.#options.threads : 1);
   }
 
   close(): Promise<void> {

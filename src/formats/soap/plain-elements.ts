@@ -23,12 +23,16 @@ const MAX_NAME_LENGTH = 128;
 /** elements in one another; real items have three */
 const MAX_DEPTH = 8;
 
-export interface PlainElements {
-  readonly elements: SoapElement[];
-  /** of them and in them */
+export interface PlainElement {
+  readonly element: SoapElement;
+  /** elements: it and those in it */
   readonly count: number;
   /** characters of text in all of them */
   readonly textLength: number;
+}
+
+export interface PlainElements {
+  readonly elements: readonly PlainElement[];
   /** where the first character stands that does not belong to them */
   readonly end: number;
 }
@@ -48,7 +52,7 @@ export class PlainElementReader {
    *
    * @param source one character per byte of UTF-8
    * @param codes the characters of `source`
-   * @param unchecked name of those whose text may hold characters that XML forbids
+   * @param unchecked name of children whose text may hold characters that XML forbids
    */
   read(
     source: string,
@@ -61,22 +65,18 @@ export class PlainElementReader {
     this.#source = source;
     this.#codes = codes;
     this.#end = end;
-    const elements: SoapElement[] = [];
+    const elements: PlainElement[] = [];
     let at = from;
-    let count = 0;
-    let textLength = 0;
     for (;;) {
       this.#count = 0;
       this.#textLength = 0;
       const element = this.#readElement(at, 1, unchecked);
       if (element === undefined) break;
-      elements.push(element);
+      elements.push({ element, count: this.#count, textLength: this.#textLength });
       at = this.#at;
-      count += this.#count;
-      textLength += this.#textLength;
     }
     this.#source = '';
-    return { elements, count, textLength, end: at };
+    return { elements, end: at };
   }
 
   /** @returns undefined if it is not plain, or not all there */
@@ -106,19 +106,20 @@ export class PlainElementReader {
       return { local: name.local, isNil: false, text: '', children: NO_CHILDREN };
     }
     at++;
+    const isUnchecked = depth === 2 && name.local === unchecked;
     let text = '';
     let children = NO_CHILDREN;
     if (at < end && codes[at] !== LESS_THAN) {
-      const textEnd = name.local === unchecked ? this.#source.indexOf('<', at) : this.#endOfText(at);
+      const textEnd = isUnchecked ? this.#source.indexOf('<', at) : this.#endOfText(at);
       if (textEnd < 0 || textEnd >= end) return undefined;
       text = this.#source.slice(at, textEnd);
-      if (name.local === unchecked && text.includes('&')) return undefined;
+      if (isUnchecked && text.includes('&')) return undefined;
       this.#textLength += text.length;
       at = textEnd;
     } else {
       while (at + 1 < end && codes[at + 1] !== SLASH) {
-        if (name.local === unchecked) return undefined; // only its text is looked at
-        const child = this.#readElement(at, depth + 1, undefined);
+        if (isUnchecked) return undefined; // only its text is looked at
+        const child = this.#readElement(at, depth + 1, unchecked);
         if (child === undefined) return undefined;
         if (children === NO_CHILDREN) children = [child];
         else children.push(child);

@@ -307,17 +307,23 @@ class ReplyReader {
       if (this.#result !== undefined) throw unexpected(`there are two of ${local}`);
     }
     const isSource = depth === ITEM_FIELD && !this.#isFault && local === this.#shape.unchecked;
-    const isItem = this.#open.at(-1)?.itemName === local;
     this.#push(local, isTrue(element.attributeNs(XSI_NAMESPACE, 'nil')), isSource);
-    return isSource ? 'raw' : isItem ? 'ahead' : undefined;
+    if (isSource) return 'raw';
+    return this.#open.at(-1)?.itemName === undefined ? undefined : 'ahead';
   }
 
+  /** Items of the list that is open. */
   #readAhead(source: string, codes: Uint16Array, from: number, end: number): number {
-    const isUnchecked = RESULT + this.#open.length === ITEM_FIELD;
+    const list = this.#open.at(-1) as OpenElement;
+    const isUnchecked = RESULT + this.#open.length + 1 === ITEM_FIELD;
     const plain = this.#plain.read(source, codes, from, end, isUnchecked ? this.#shape.unchecked : undefined);
-    for (const element of plain.elements) this.#open.at(-1)?.children.push(element);
-    this.#countElements(plain.count);
-    this.#countText(plain.textLength);
+    for (const { element, count, textLength } of plain.elements) {
+      this.#countElements(count);
+      this.#countText(textLength);
+      this.#elements -= count;
+      this.#textLength -= textLength;
+      this.#addItem(list, element);
+    }
     return plain.end;
   }
 
@@ -394,11 +400,15 @@ class ReplyReader {
     // An item leaves memory here; anything else in the list is unknown and dropped.
     this.#elements -= countElements(element);
     this.#textLength -= countText(element);
-    if (local !== parent.itemName || isNil) return;
+    this.#addItem(parent, element);
+  }
+
+  #addItem(list: OpenElement, element: SoapElement): void {
+    if (element.local !== list.itemName || element.isNil) return;
     if (++this.#itemCount > MAX_ITEMS_PER_REPLY) {
       throw this.#tooMuch(`more than ${groupDigits(MAX_ITEMS_PER_REPLY)} items`);
     }
-    this.#items.push({ list: parent.local, element });
+    this.#items.push({ list: list.local, element });
   }
 
   /** What the reader makes of the source of a text with references, CDATA or comments. */

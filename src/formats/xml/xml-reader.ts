@@ -87,7 +87,7 @@ export interface XmlElement {
 /**
  * - `skip`: the subtree is checked like any other but causes no callback except this element's `end`
  * - `raw`: the element's content goes to `raw` as it stands; of its markup only nesting is checked
- * - `ahead`: `ahead` may take elements at the beginning of the content itself
+ * - `ahead`: `ahead` may take children of this element itself
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without an opinion returns nothing
 export type StartAction = void | 'skip' | 'raw' | 'ahead';
@@ -104,8 +104,8 @@ export interface XmlHandler {
   /** Source characters of a `raw` element's content, possibly in several pieces; never decoded. */
   raw?(source: string): void;
   /**
-   * Content of an `ahead` element: as much of it as there is, and maybe of what follows. Takes whole elements that are
-   * well-formed by themselves, or none.
+   * Content of an `ahead` element from some child on: as much of it as there is, and maybe of what follows. Takes whole
+   * elements that are well-formed by themselves, or none.
    *
    * @param codes the characters of `source`, to be read between `from` and `end` and not to be kept
    * @returns where the reader goes on
@@ -285,6 +285,8 @@ export class XmlReader {
   private readonly undoFrom: number[] = [];
   private skipDepth = 0;
   private rawDepth = 0;
+  /** depth of the innermost `ahead` element; 0: none */
+  private aheadDepth = 0;
   private rawFrom = 0;
   private tagNumber = 0;
   /** name of the last start tag */
@@ -322,7 +324,14 @@ export class XmlReader {
       this.codes = this.tag.codes = new Uint16Array(0);
       this.codeBytes = Buffer.alloc(0);
     }
-    this.base = this.depth = this.skipDepth = this.rawDepth = this.rawFrom = this.pendingQuote = 0;
+    this.base =
+      this.depth =
+      this.skipDepth =
+      this.rawDepth =
+      this.aheadDepth =
+      this.rawFrom =
+      this.pendingQuote =
+        0;
     this.mode = 'content';
     this.busy = this.rootSeen = this.tagPending = false;
   }
@@ -420,8 +429,10 @@ export class XmlReader {
     while (at < length) {
       let next: number;
       if (this.mode === 'content') {
-        if ((codes[at] as number) === LT) next = this.readMarkup(at);
-        else if (this.depth === 0) next = this.readOutside(at);
+        if ((codes[at] as number) === LT) {
+          next = this.depth === this.aheadDepth ? this.readAhead(at, length) : at;
+          if (next === at) next = this.readMarkup(at);
+        } else if (this.depth === 0) next = this.readOutside(at);
         else if (this.rawDepth > 0) next = this.readRawText(at);
         else next = this.readText(at);
       } else if (this.mode === 'comment') next = this.readComment(at);
@@ -436,6 +447,10 @@ export class XmlReader {
     this.rawFrom = 0;
     this.buffer = at === length ? '' : buffer.slice(at);
     this.base += at;
+  }
+
+  private readAhead(at: number, length: number): number {
+    return this.depth === 0 ? at : (this.handler.ahead?.(this.buffer, this.codes, at, length) ?? at);
   }
 
   private readMarkup(at: number): number {
@@ -581,6 +596,7 @@ export class XmlReader {
     const name = this.open[depth - 1] as XmlName;
     if (this.rawDepth === 0) this.restoreBindings();
     this.depth = depth - 1;
+    if (this.aheadDepth === depth) this.aheadDepth = 0;
     if (this.rawDepth > 0) {
       if (this.rawDepth !== depth) return;
       if (tagStart > this.rawFrom) this.handler.raw?.(this.buffer.slice(this.rawFrom, tagStart));
@@ -746,7 +762,7 @@ export class XmlReader {
         else if (action === 'raw') {
           this.rawDepth = this.depth;
           this.rawFrom = i;
-        } else if (action === 'ahead') i = this.handler.ahead?.(buffer, codes, i, length) ?? i;
+        } else if (action === 'ahead') this.aheadDepth = this.depth;
       }
     }
     if (selfClosing) this.closeElement(at, i);
