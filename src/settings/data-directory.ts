@@ -16,7 +16,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { makeDirectory } from '../platform/make-directory.js';
-import { defaultSettings, readSettings, type Settings, writeSettings } from './settings.js';
+import type { Settings } from './settings.js';
 
 /** Where the things of one data directory lie. Absolute paths. */
 export interface DataDirectory {
@@ -57,8 +57,9 @@ export function logsPathOf(dataDirectoryPath: string): string {
  */
 export async function readDataDirectory(path: string): Promise<DataDirectory> {
   const settingsPath = join(path, 'settings.json');
-  const settings = await readSettings(settingsPath);
-  return locate(path, settings);
+  if (!existsSync(settingsPath)) return locate(path, undefined); // most directories have none: its reader is not loaded
+  const { readSettings } = await import('./settings.js');
+  return locate(path, await readSettings(settingsPath));
 }
 
 /**
@@ -66,8 +67,7 @@ export async function readDataDirectory(path: string): Promise<DataDirectory> {
  * read count as the defaults.
  */
 export async function findDataDirectory(path: string): Promise<DataDirectory> {
-  const settings = await readSettings(join(path, 'settings.json')).catch(() => defaultSettings());
-  return locate(path, settings);
+  return readDataDirectory(path).catch(() => locate(path, undefined));
 }
 
 /**
@@ -83,6 +83,7 @@ export async function setUpContentDirectory(
   contentDirectory: string | undefined,
   contentPath: string,
 ): Promise<DataDirectory> {
+  const { readSettings, writeSettings } = await import('./settings.js');
   const before = await readSettings(directory.settingsPath);
   const settings: Settings = contentDirectory === undefined ? before : { ...before, contentDirectory };
   // The folder first: settings must not point at a place that cannot be made.
@@ -91,12 +92,13 @@ export async function setUpContentDirectory(
   return locate(directory.path, settings);
 }
 
-function locate(path: string, settings: Settings): DataDirectory {
+/** @param settings undefined: the defaults */
+function locate(path: string, settings: Settings | undefined): DataDirectory {
   return {
     path,
     storePath: join(path, 'metadata.sqlite'),
     settingsPath: join(path, 'settings.json'),
-    contentRoot: settings.contentDirectory ?? path,
+    contentRoot: settings?.contentDirectory ?? path,
     logsPath: logsPathOf(path),
     journalsPath: join(path, 'copies'),
     lockPath: join(path, 'writer.lock'),

@@ -14,7 +14,6 @@ import type { CarryState, UndoneImport } from './carry-state.js';
 import type { ContentIndex } from './content-index.js';
 import { unpackAtMost } from './document-block.js';
 import { DocumentReader, runsOf } from './document-reader.js';
-import { findHistory, insertHistory, readHistory } from './history.js';
 import type {
   CategoryRow,
   DependencyGraph,
@@ -48,9 +47,7 @@ import {
 import { FILE_KIND_CODES, readSchemaVersion, UPDATE_TYPE_CODES } from './schema.js';
 import type { ServeView } from './serve-view.js';
 import { storeError } from './sql-errors.js';
-import { insertSent, readAccepted, readCarried, readSent, setAcknowledged } from './sqlite-carry-state.js';
 import type { SqliteContentIndex } from './sqlite-content-index.js';
-import { findDecryptionKeys, readOwed, readSyncValues } from './sqlite-sync-state.js';
 import type { SyncState } from './sync-state.js';
 
 const ROWS_PER_BATCH = 512;
@@ -386,23 +383,48 @@ export class SqliteStore implements MetadataStore {
   }
 
   syncState(): SyncState {
+    const database = this.#database;
+    const load = () => import('./sqlite-sync-state.js');
     return {
-      values: async (upstream) => this.#guard(() => readSyncValues(this.#database, upstream)),
-      owed: async (upstream, pass) => this.#guard(() => readOwed(this.#database, upstream, pass)),
-      withDecryptionKey: async (sha1s) => this.#guard(() => findDecryptionKeys(this.#database, sha1s)),
+      values: async (upstream) => {
+        const { readSyncValues } = await load();
+        return this.#guard(() => readSyncValues(database, upstream));
+      },
+      owed: async (upstream, pass) => {
+        const { readOwed } = await load();
+        return this.#guard(() => readOwed(database, upstream, pass));
+      },
+      withDecryptionKey: async (sha1s) => {
+        const { findDecryptionKeys } = await load();
+        return this.#guard(() => findDecryptionKeys(database, sha1s));
+      },
     };
   }
 
   carryState(): CarryState {
     const database = this.#database;
+    const load = () => import('./sqlite-carry-state.js');
     return {
-      listSent: async (destination) => this.#guard(() => readSent(database, destination)),
-      carriedUpTo: async (destination, sequence) =>
-        this.#guard(() => readCarried(database, destination, sequence)),
-      recordSent: async (sent, carried) => this.#guard(() => insertSent(database, sent, carried)),
-      acknowledge: async (destination, sequence, at) =>
-        this.#guard(() => setAcknowledged(database, destination, sequence, at)),
-      listAccepted: async () => this.#guard(() => readAccepted(database)),
+      listSent: async (destination) => {
+        const { readSent } = await load();
+        return this.#guard(() => readSent(database, destination));
+      },
+      carriedUpTo: async (destination, sequence) => {
+        const { readCarried } = await load();
+        return this.#guard(() => readCarried(database, destination, sequence));
+      },
+      recordSent: async (sent, carried) => {
+        const { insertSent } = await load();
+        this.#guard(() => insertSent(database, sent, carried));
+      },
+      acknowledge: async (destination, sequence, at) => {
+        const { setAcknowledged } = await load();
+        return this.#guard(() => setAcknowledged(database, destination, sequence, at));
+      },
+      listAccepted: async () => {
+        const { readAccepted } = await load();
+        return this.#guard(() => readAccepted(database));
+      },
     };
   }
 
@@ -417,6 +439,7 @@ export class SqliteStore implements MetadataStore {
   }
 
   async addHistory(entry: HistoryRecord): Promise<void> {
+    const { insertHistory } = await import('./history.js');
     this.#guard(() => {
       this.#database.exec('SAVEPOINT history');
       try {
@@ -428,12 +451,14 @@ export class SqliteStore implements MetadataStore {
   }
 
   async listHistory(limit: number, action?: HistoryAction): Promise<readonly HistoryEntry[]> {
+    const { readHistory } = await import('./history.js');
     return this.#guard(() => readHistory(this.#database, limit, action));
   }
 
   async findHistory(
     id: number,
   ): Promise<(HistoryEntry & { readonly messages: readonly HistoryMessage[] }) | undefined> {
+    const { findHistory } = await import('./history.js');
     return this.#guard(() => findHistory(this.#database, id));
   }
 

@@ -8,8 +8,7 @@ import {
   readStoredDocument,
   type UpdateDescription,
 } from '../../query/describe-update.js';
-import { resolveTitleLanguage } from '../../query/resolve-filter.js';
-import type { RevisionSummary } from '../../store/metadata-store.js';
+import type { MetadataStore, RevisionSummary } from '../../store/metadata-store.js';
 import { defineCommand } from '../declaration.js';
 import type { View } from '../outcome.js';
 import { formatCount, formatInstant, formatSize, isoInstant } from '../quantities.js';
@@ -55,7 +54,7 @@ export const update = defineCommand({
         };
       }
       const language =
-        options.language === undefined ? undefined : await resolveTitleLanguage(options.language, store);
+        options.language === undefined ? undefined : await titleLanguageOf(options.language, store);
       const found = await describeUpdate(store, updateId, revisionNumber, language);
       return { status: 'complete', result: resultOf(found), view: viewOf(found) };
     } finally {
@@ -237,4 +236,10 @@ function describeBehavior(behavior: InstallBehavior | undefined): string | undef
     behavior.requiresNetworkConnectivity ? 'needs a network' : undefined,
   ];
   return parts.filter((each) => each !== undefined).join(', ');
+}
+
+/** What it takes to read the option is loaded for those who give it. */
+async function titleLanguageOf(text: string, store: MetadataStore): Promise<string> {
+  const { resolveTitleLanguage } = await import('../../query/resolve-filter.js');
+  return resolveTitleLanguage(text, store);
 }
