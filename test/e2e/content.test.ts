@@ -15,9 +15,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { openDatabase } from '../../src/platform/sqlite.js';
+import { SCHEMA_VERSION } from '../../src/store/schema.js';
 import { type BuiltFile, makeFile, placeFile, updateWith } from '../content/content-builder.js';
 import { startContentOrigin } from '../helpers/content-origin.js';
+import { bringBack } from '../helpers/old-store.js';
 import { finish, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
 import { type SeededRandom, seededRandom } from '../helpers/seeded-random.js';
 import { writeUpdates } from '../store/update-builder.js';
@@ -473,19 +474,11 @@ function crcOf(bytes: Buffer): number {
 test('a store of the first schema version is brought forward, also by a command that only reads', async () => {
   const dataDirectory = home({ content: false });
   const path = join(dataDirectory, 'metadata.sqlite');
-  const database = await openDatabase(path);
-  database.exec(
-    `DROP TABLE content_files; DELETE FROM store_info WHERE name = 'content_files_to';
-     DROP TABLE sync_state; DROP TABLE owed_revisions; DROP TABLE history_messages;
-     DROP TABLE decryption_keys; DROP TABLE driver_sets;
-     DROP TABLE sent_packages; DROP TABLE accepted_packages; DROP TABLE import_marks;
-     DELETE FROM store_info WHERE name = 'revision_keys_to'; PRAGMA user_version = 1`,
-  );
-  database.close();
+  await bringBack(path, 1);
   expect((await json(['content', 'plan'], dataDirectory)).document).toMatchObject({
     wanted: { files: all.length },
   });
-  expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: 4 });
+  expect((await json(['status'], dataDirectory)).document).toMatchObject({ schemaVersion: SCHEMA_VERSION });
 });
 
 test('movecontent writes the log scripts know, with -skipcopy too', async () => {

@@ -4,6 +4,7 @@ import { openDatabase } from '../../src/platform/sqlite.js';
 import { CODECS, packBlock, unpackAtMost, unpackBlock } from '../../src/store/document-block.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { SCHEMA_VERSION } from '../../src/store/schema.js';
+import { bringBack } from '../helpers/old-store.js';
 import { fc } from '../helpers/properties.js';
 import { importUpdates, makeUpdate, now, openTestStore } from './update-builder.js';
 
@@ -41,7 +42,7 @@ test('a store with deflated blocks is read on, and what comes to it is packed as
   const old = [makeUpdate(1, { titles: { de: 'Aktualisierung 1' } }), makeUpdate(2)];
   await importUpdates(store, old);
   await store.close();
-  await makeOld(path);
+  await bringBack(path, 4);
 
   const again = await openMetadataStore(path, { mode: 'write', now });
   const added = makeUpdate(3, { titles: { de: 'Aktualisierung 3' } });
@@ -65,21 +66,3 @@ test('a store with deflated blocks is read on, and what comes to it is packed as
   database.close();
   expect(codecs.map(({ codec }) => codec)).toEqual([CODECS.deflate, CODECS.brotli]);
 });
-
-/** As the version before made it: schema 4, blocks deflated. */
-async function makeOld(path: string): Promise<void> {
-  const database = await openDatabase(path);
-  for (const [table, column] of [
-    ['document_blocks', 'data'],
-    ['localized_titles', 'titles'],
-  ] as const) {
-    const update = database.prepare(`UPDATE ${table} SET ${column} = ? WHERE block_key = ?`);
-    for (const row of database.prepare(`SELECT block_key, ${column} AS packed FROM ${table}`).all()) {
-      const plain = unpackAtMost(CODECS.brotli, row.packed as Uint8Array, 1 << 24);
-      update.run(deflateRawSync(plain), row.block_key as number);
-    }
-    database.exec(`ALTER TABLE ${table} DROP COLUMN codec`);
-  }
-  database.exec('PRAGMA user_version = 4');
-  database.close();
-}
