@@ -55,11 +55,8 @@ export interface ProcessLike {
 }
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/**
- * The store takes results on one thread: more workers than two wait for it, at 60 MB each. Two are worth it on two
- * processors too: that thread is idle half of the time.
- */
-const THREADS = 2;
+/** The store takes results on one thread: more workers than two wait for it, at 60 MB each. */
+const MAX_THREADS = 2;
 
 /** What a second Ctrl-C has to do, at once and without waiting for anything to load. */
 interface LastResort {
@@ -466,7 +463,7 @@ function createContext(
     now,
     report,
     toolVersion,
-    threads: processors > 1 ? THREADS : 0,
+    threads: processors > 1 ? MAX_THREADS : 0,
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,
