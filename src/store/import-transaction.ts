@@ -9,12 +9,13 @@ import {
   updateIdFromBytes,
   updateIdToBytes,
 } from '../model/update-identity.js';
-import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from '../platform/sqlite.js';
+import type { SqlDatabase, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
 import type { AcceptedPackage } from './carry-state.js';
 import { CODECS } from './document-block.js';
-import { DocumentReader, runsOf } from './document-reader.js';
+import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
+import { KnownUpdates } from './known-updates.js';
 import type {
   AddedRevisions,
   HistoryRecord,
@@ -31,7 +32,6 @@ import {
   UPDATE_ID_SIZE,
   unpackRows,
 } from './revision-batch.js';
-import { RevisionLookahead } from './revision-lookahead.js';
 import { bytesOf, clausesOf, numberOf, textOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
@@ -39,7 +39,7 @@ import { insertAccepted } from './sqlite-carry-state.js';
 import { writeSyncChange } from './sqlite-sync-state.js';
 import type { Arrivals, SyncChange } from './sync-state.js';
 import { forgetMarks, type ImportMark, insertMark, KEYS_TO } from './undo-import.js';
-import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
+import { UPDATE_FLAGS, type UpdateIndex } from './update-index.js';
 
 type Writable<T> = {
   -readonly [K in keyof T]: T[K] extends readonly (infer E)[]
@@ -48,19 +48,6 @@ type Writable<T> = {
       ? Writable<T[K]>
       : T[K];
 };
-
-/** Updates kept in memory, about 40 bytes each; beyond that they are looked up in the database again. */
-const MAX_INDEXED_UPDATES = 1_000_000;
-
-/** Looked up by one statement: 64 take 2 µs each where one at a time takes 7. */
-const IDENTITIES_PER_QUERY = 64;
-
-interface SoughtIdentity {
-  /** in the list that was asked about */
-  readonly position: number;
-  readonly id: Uint8Array;
-  readonly revisionNumber: number;
-}
 
 /** A batch while its rows are stored. */
 interface BatchContext {
@@ -76,10 +63,6 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #path: string;
   readonly #documents: DocumentReader;
   readonly #onEnd: () => void;
-  readonly #findUpdate: SqlStatement;
-  readonly #findIdentities: SqlStatement;
-  readonly #lookahead: RevisionLookahead;
-  readonly #findRevision: SqlStatement;
   readonly #awaitUpdate: SqlStatement;
   readonly #setNewest: SqlStatement;
   readonly #insertBlock: SqlStatement;
@@ -103,9 +86,8 @@ export class SqliteImportTransaction implements ImportTransaction {
   #nextKey: RevisionKey;
   #nextUpdateKey: number;
   #nextBlockKey: number;
-  readonly #index = new UpdateIndex();
-  /** the store was empty and the index never overflowed: what is not in it is not in the store */
-  #isAllIndexed: boolean;
+  readonly #known: KnownUpdates;
+  readonly #index: UpdateIndex;
   /** keys of updates that are categories */
   readonly #categoryKeys: Set<number>;
   /** update → newest revision, where that is not the one the row was made with */
@@ -121,20 +103,6 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#onEnd = onEnd;
     this.#documents = new DocumentReader(database, path);
     const prepare = (sql: string) => database.prepare(sql);
-    this.#findUpdate = prepare(`
-      SELECT u.update_key, newest.revision_number AS newest_number FROM updates u
-      LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key WHERE u.update_id = ?`);
-    this.#findIdentities = prepare(`
-      SELECT wanted.column1 AS position, u.update_key, newest.revision_number AS newest_number,
-        r.revision_key, r.document_digest
-      FROM (VALUES ${Array.from({ length: IDENTITIES_PER_QUERY }, (_, n) => `(${n}, ?, ?)`).join(', ')}) AS wanted
-      CROSS JOIN updates u ON u.update_id = wanted.column2
-      LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key
-      LEFT JOIN revisions r ON r.update_key = u.update_key AND r.revision_number = wanted.column3`);
-    this.#lookahead = new RevisionLookahead(database);
-    this.#findRevision = prepare(
-      'SELECT revision_key, document_digest FROM revisions WHERE update_key = ? AND revision_number = ?',
-    );
     this.#awaitUpdate = prepare(
       'UPDATE updates SET awaited_by = ? WHERE update_key = ? AND awaited_by IS NULL AND newest_revision_key IS NULL',
     );
@@ -223,7 +191,11 @@ export class SqliteImportTransaction implements ImportTransaction {
       block: this.#nextBlockKey,
       location: this.#highest('file_locations', 'rowid') + 1,
     };
-    this.#isAllIndexed = this.#nextUpdateKey === 1;
+    this.#known = new KnownUpdates(database, this.#nextUpdateKey === 1, {
+      flushRevisions: () => this.#revisions.flush(),
+      flushAll: () => this.#flush(),
+    });
+    this.#index = this.#known.index;
     this.#categoryKeys = new Set(
       prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
         .all()
@@ -234,47 +206,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   async findRevisions(
     identities: readonly UpdateIdentity[],
   ): Promise<readonly (KnownRevision | undefined)[]> {
-    return this.#guard(() => {
-      this.#boundIndex();
-      const found: (KnownRevision | undefined)[] = [];
-      const unknown: SoughtIdentity[] = [];
-      for (const [position, { updateId, revisionNumber }] of identities.entries()) {
-        const id = updateIdToBytes(updateId);
-        const indexed = this.#index.find(id);
-        const expected = this.#isAllIndexed ? undefined : this.#lookahead.take(id, revisionNumber);
-        if (expected !== undefined) {
-          if (indexed < 0) this.#indexUpdate(id, expected.updateKey, expected.newestNumber);
-          found.push({ key: expected.key, digest: expected.digest });
-          continue;
-        }
-        if (indexed < 0 && !this.#isAllIndexed) unknown.push({ position, id, revisionNumber });
-        found.push(this.#lookUpRevision(indexed, revisionNumber));
-      }
-      if (unknown.length > 0) this.#askFor(unknown, found);
-      return found;
-    });
-  }
-
-  /** Asks the database for updates that the index does not have, and puts them there. */
-  #askFor(sought: readonly SoughtIdentity[], found: (KnownRevision | undefined)[]): void {
-    this.#revisions.flush();
-    const keys: RevisionKey[] = [];
-    for (const run of runsOf(sought, IDENTITIES_PER_QUERY)) {
-      const parameters: SqlValue[] = new Array(2 * IDENTITIES_PER_QUERY).fill(null);
-      for (const [index, { id, revisionNumber }] of run.entries()) {
-        parameters[2 * index] = id;
-        parameters[2 * index + 1] = revisionNumber;
-      }
-      for (const row of this.#findIdentities.all(...parameters)) {
-        const { position, id } = run[numberOf(row.position)] as SoughtIdentity;
-        if (this.#index.find(id) < 0) this.#indexRow(id, row); // a batch may name an update twice
-        if (row.revision_key === null) continue;
-        const known = knownRevisionOf(row);
-        found[position] = known;
-        keys.push(known.key);
-      }
-    }
-    this.#lookahead.follow(keys);
+    return this.#guard(() => this.#known.find(identities));
   }
 
   async readDocument(key: RevisionKey): Promise<Uint8Array> {
@@ -295,10 +227,10 @@ export class SqliteImportTransaction implements ImportTransaction {
         }
         this.#nextBlockKey++;
       }
-      this.#boundIndex();
+      this.#known.bound();
       const updates = new Int32Array(batch.updateIds.length / UPDATE_ID_SIZE);
       for (let position = 0; position < updates.length; position++) {
-        updates[position] = this.#lookUpUpdate(updateIdAt(batch, position));
+        updates[position] = this.#known.findUpdate(updateIdAt(batch, position));
       }
       const context = { batch, updates, firstBlockKey };
       const added: Writable<AddedRevisions> = {
@@ -474,7 +406,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   ): void {
     const { updateType, revisionNumber } = row;
     let update = context.updates[row.update] as number;
-    const known = this.#lookUpRevision(update, revisionNumber);
+    const known = this.#known.findRevision(update, revisionNumber);
     if (known !== undefined) {
       if (this.#isSame(known, row, digest, context.firstBlockKey)) added.present++;
       else added.conflicts.push({ identity: identityOf(context, row), known, digest });
@@ -594,43 +526,6 @@ export class SqliteImportTransaction implements ImportTransaction {
     return update;
   }
 
-  /** Entry of an update in the index, -1 if the store does not know the id. */
-  #lookUpUpdate(id: Uint8Array): number {
-    const indexed = this.#index.find(id);
-    if (indexed >= 0 || this.#isAllIndexed) return indexed;
-    const row = this.#findUpdate.get(id);
-    return row === undefined ? -1 : this.#indexRow(id, row);
-  }
-
-  #indexRow(id: Uint8Array, row: SqlRow): number {
-    const newest = row.newest_number;
-    return this.#indexUpdate(id, numberOf(row.update_key), newest === null ? undefined : numberOf(newest));
-  }
-
-  #indexUpdate(id: Uint8Array, updateKey: number, newestNumber: number | undefined): number {
-    const update = this.#index.add(id, updateKey);
-    if (newestNumber !== undefined) this.#index.setNewest(update, newestNumber);
-    return update;
-  }
-
-  /** Between batches only: entries must stay valid while a batch is stored. */
-  #boundIndex(): void {
-    if (this.#index.size < MAX_INDEXED_UPDATES) return;
-    this.#flush(); // from here on the database is asked
-    this.#index.clear();
-    this.#lookahead.clear(); // knows nothing of newer revisions
-    this.#isAllIndexed = false;
-  }
-
-  #lookUpRevision(update: number, revisionNumber: number): KnownRevision | undefined {
-    const newest = update < 0 ? undefined : this.#index.newestOf(update);
-    if (newest === undefined) return undefined;
-    if (newest !== revisionNumber && this.#index.hasFlag(update, UPDATE_FLAGS.single)) return undefined;
-    this.#revisions.flush();
-    const row = this.#findRevision.get(this.#index.keyOf(update), revisionNumber);
-    return row === undefined ? undefined : knownRevisionOf(row);
-  }
-
   /** A revision met twice in one package: the second must be the first again, line ends apart. */
   #isSame(known: KnownRevision, row: RevisionRow, digest: Uint8Array, firstBlockKey: number): boolean {
     if (Buffer.compare(known.digest, digest) === 0) return true;
@@ -692,10 +587,6 @@ export class SqliteImportTransaction implements ImportTransaction {
       throw storeError(error, this.#path);
     }
   }
-}
-
-function knownRevisionOf(row: SqlRow): KnownRevision {
-  return { key: numberOf(row.revision_key), digest: bytesOf(row.document_digest) };
 }
 
 function updateIdAt({ updateIds }: RevisionBatch, position: number): Uint8Array {
