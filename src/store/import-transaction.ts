@@ -191,7 +191,7 @@ export class SqliteImportTransaction implements ImportTransaction {
       block: this.#nextBlockKey,
       location: this.#highest('file_locations', 'rowid') + 1,
     };
-    this.#known = new KnownUpdates(database, this.#nextUpdateKey === 1, {
+    this.#known = new KnownUpdates(database, this.firstKey, this.#nextUpdateKey === 1, {
       flushRevisions: () => this.#revisions.flush(),
       flushAll: () => this.#flush(),
     });

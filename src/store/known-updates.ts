@@ -36,10 +36,11 @@ export class KnownUpdates {
   /** the store was empty and the index never overflowed: what is not in it is not in the store */
   #isAllIndexed: boolean;
 
-  constructor(database: SqlDatabase, isStoreEmpty: boolean, pending: PendingRows) {
+  /** @param firstKey of the revisions that are being added */
+  constructor(database: SqlDatabase, firstKey: RevisionKey, isStoreEmpty: boolean, pending: PendingRows) {
     this.#pending = pending;
     this.#isAllIndexed = isStoreEmpty;
-    this.#lookahead = new RevisionLookahead(database);
+    this.#lookahead = new RevisionLookahead(database, firstKey);
     this.#findUpdate = database.prepare(`
       SELECT u.update_key, newest.revision_number AS newest_number FROM updates u
       LEFT JOIN revisions newest ON newest.revision_key = u.newest_revision_key WHERE u.update_id = ?`);

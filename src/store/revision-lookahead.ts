@@ -1,4 +1,5 @@
 import type { SqlDatabase, SqlStatement } from '../platform/sqlite.js';
+import type { RevisionKey } from './metadata-store.js';
 import { DIGEST_SIZE, UPDATE_ID_SIZE } from './revision-batch.js';
 import { textOf } from './rows.js';
 
@@ -14,7 +15,7 @@ const BYTES_PER_REVISION = UPDATE_ID_SIZE + DIGEST_SIZE;
 const NUMBERS_PER_REVISION = 4;
 
 export interface ExpectedRevision {
-  readonly key: number;
+  readonly key: RevisionKey;
   /** SHA-256 of the document */
   readonly digest: Uint8Array;
   readonly updateKey: number;
@@ -29,13 +30,19 @@ export interface ExpectedRevision {
  */
 export class RevisionLookahead {
   readonly #load: SqlStatement;
+  readonly #before: RevisionKey;
   #bytes = Buffer.alloc(0);
   /** revision key, revision number, update key and newest revision number of each */
   #numbers: readonly number[] = [];
   #count = 0;
   #at = 0;
 
-  constructor(database: SqlDatabase) {
+  /**
+   * @param before revisions from this key on are not read: they are being stored, and what their updates' newest revision
+   *   is stands in memory only
+   */
+  constructor(database: SqlDatabase, before: RevisionKey) {
+    this.#before = before;
     this.#load = database.prepare(`
       SELECT group_concat(bytes, '') AS bytes, group_concat(numbers, ',') AS numbers FROM (
         SELECT hex(u.update_id) || hex(r.document_digest) AS bytes,
@@ -43,7 +50,7 @@ export class RevisionLookahead {
           CASE u.newest_revision_key WHEN r.revision_key THEN r.revision_number
             ELSE (SELECT revision_number FROM revisions WHERE revision_key = u.newest_revision_key) END AS numbers
         FROM revisions r CROSS JOIN updates u ON u.update_key = r.update_key
-        WHERE r.revision_key > ? ORDER BY r.revision_key LIMIT ${WINDOW_SIZE})`);
+        WHERE r.revision_key > ? AND r.revision_key < ? ORDER BY r.revision_key LIMIT ${WINDOW_SIZE})`);
   }
 
   /** @returns a revision that was expected soon; undefined says nothing about the store */
@@ -65,7 +72,7 @@ export class RevisionLookahead {
   }
 
   /** Goes on behind revisions that had to be looked up, if they lie close together; else reads nothing ahead. */
-  follow(revisionKeys: readonly number[]): void {
+  follow(revisionKeys: readonly RevisionKey[]): void {
     if (revisionKeys.length < MIN_FOUND) return; // a few new ones between those expected change nothing
     this.clear();
     const last = revisionKeys.at(-1) ?? 0;
@@ -78,11 +85,13 @@ export class RevisionLookahead {
     this.#at = 0;
   }
 
-  #read(behind: number): void {
-    const row = this.#load.get(behind);
+  #read(behind: RevisionKey): void {
+    const row = this.#load.get(behind, this.#before);
     this.#bytes = Buffer.from(textOf(row?.bytes) ?? '', 'hex');
     this.#numbers = JSON.parse(`[${textOf(row?.numbers) ?? ''}]`);
-    this.#count = this.#bytes.length / BYTES_PER_REVISION;
+    const count = this.#bytes.length / BYTES_PER_REVISION;
+    // In a damaged store a number may be missing; then nothing is expected, and each revision is looked up.
+    this.#count = this.#numbers.length === count * NUMBERS_PER_REVISION ? count : 0;
     this.#at = 0;
   }
 

@@ -4,7 +4,14 @@ import { formatIdentity, type UpdateIdentity } from '../../src/model/update-iden
 import { openDatabase } from '../../src/platform/sqlite.js';
 import { RevisionLookahead } from '../../src/store/revision-lookahead.js';
 import { fc } from '../helpers/properties.js';
-import { type BuiltUpdate, idOf, importUpdates, makeUpdate, openTestStore } from './update-builder.js';
+import {
+  type BuiltUpdate,
+  idOf,
+  importUpdates,
+  makeUpdate,
+  openTestStore,
+  withDocument,
+} from './update-builder.js';
 
 /** In order of arrival: 700 revisions, every seventh update with several of them, the newest not always last. */
 function catalogue(): readonly BuiltUpdate[] {
@@ -16,6 +23,9 @@ function catalogue(): readonly BuiltUpdate[] {
   }
   return updates;
 }
+
+/** makes batches of what else is few bytes */
+const LONG = 'x'.repeat(30_000);
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -82,7 +92,7 @@ test('revisions asked for in order of arrival are read ahead', async () => {
   const updates = catalogue();
   await importUpdates(store, updates);
   const database = await openDatabase(path, { readOnly: true });
-  const lookahead = new RevisionLookahead(database);
+  const lookahead = new RevisionLookahead(database, 10_000);
   const bytesOf = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
   const take = ({ updateId, revisionNumber }: UpdateIdentity) =>
     lookahead.take(bytesOf(updateId), revisionNumber);
@@ -96,4 +106,24 @@ test('revisions asked for in order of arrival are read ahead', async () => {
   lookahead.follow([1, 100, 200, 300, 400, 500, 600, 690]); // too far apart
   expect(take(identities[690] as UpdateIdentity)).toBeUndefined();
   database.close();
+});
+
+test('what comes twice in one package is found, though others had named it before it came', async () => {
+  const { store } = await openTestStore();
+  const old = Array.from({ length: 120 }, (_, n) => makeUpdate(n + 1, { comment: LONG }));
+  await importUpdates(store, old);
+  const named = Array.from({ length: 5 }, (_, n) => makeUpdate(2000 + n, { title: 'On two\nlines' }));
+  const naming = named.map((_, n) => makeUpdate(1000 + n, { prerequisites: [{ id: idOf(2000 + n) }] }));
+  const others = Array.from({ length: 120 }, (_, n) => makeUpdate(3000 + n, { comment: LONG }));
+  // The second copy has other line ends, so that it is compared with the one that is stored.
+  const again = named.map((each) => withDocument(each, (text) => text.replaceAll('\n', '\r\n')));
+  const result = await importUpdates(store, [
+    ...old.slice(0, 80),
+    ...naming,
+    ...named,
+    ...others,
+    ...old.slice(80),
+    ...again,
+  ]);
+  expect(result).toMatchObject({ conflictCount: 0, newUpdates: 130, present: 125 });
 });
