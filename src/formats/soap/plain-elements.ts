@@ -1,16 +1,29 @@
 /**
- * The short way through a long list: nearly all that a real reply holds is elements without attributes, prefixes,
- * references and comments. Those are read here at once; what is anything else is left to the `XmlReader`, which also
- * says what is wrong with it.
+ * The short way through a long list: nearly all that a real reply holds is elements without attributes, prefixes and
+ * comments. Those are read here at once; what is anything else is left to the `XmlReader`, which also says what is wrong
+ * with it.
  */
 import { type XmlName, XmlNames } from '../xml/xml-names.js';
-import { charClasses, PLAIN } from '../xml/xml-text.js';
+import {
+  AMPERSAND,
+  charClasses,
+  decodeCharacters,
+  HIGH,
+  isAllowedSuspect,
+  LESS_THAN,
+  MAX_REFERENCE_LENGTH,
+  NORMALIZED,
+  PLAIN,
+  resolveReference,
+  SUSPECT,
+} from '../xml/xml-text.js';
 import type { SoapElement } from './soap-element.js';
 
 const SPACE = 0x20;
 const SLASH = 0x2f;
-const LESS_THAN = 0x3c;
-const GREATER_THAN = 0x3e;
+const SEMICOLON = 0x3b;
+const LT = 0x3c;
+const GT = 0x3e;
 
 const CLASSES = charClasses('text', 'utf8-bytes');
 /** 1 for the characters of a plain name */
@@ -34,7 +47,9 @@ export interface PlainElement {
 export interface PlainElements {
   readonly elements: readonly PlainElement[];
   /** where the first character stands that does not belong to them */
-  readonly end: number;
+  readonly next: number;
+  /** what there is of the element behind them is plain, but that is not all of it */
+  readonly isCut: boolean;
 }
 
 export class PlainElementReader {
@@ -46,6 +61,7 @@ export class PlainElementReader {
   #at = 0;
   #count = 0;
   #textLength = 0;
+  #isCut = false;
 
   /**
    * Reads elements that follow each other from `from` on, as far as they are plain and all there.
@@ -65,6 +81,7 @@ export class PlainElementReader {
     this.#source = source;
     this.#codes = codes;
     this.#end = end;
+    this.#isCut = false;
     const elements: PlainElement[] = [];
     let at = from;
     for (;;) {
@@ -76,14 +93,15 @@ export class PlainElementReader {
       at = this.#at;
     }
     this.#source = '';
-    return { elements, end: at };
+    return { elements, next: at, isCut: this.#isCut };
   }
 
   /** @returns undefined if it is not plain, or not all there */
   #readElement(start: number, depth: number, unchecked: string | undefined): SoapElement | undefined {
     const codes = this.#codes;
     const end = this.#end;
-    if (start >= end || codes[start] !== LESS_THAN || depth > MAX_DEPTH) return undefined;
+    if (start >= end) return this.#cut();
+    if (codes[start] !== LT || depth > MAX_DEPTH) return undefined;
     let at = start + 1;
     let hash = 0;
     for (; at < end; at++) {
@@ -91,12 +109,14 @@ export class PlainElementReader {
       if (NAME_CHARS[code] !== 1) break;
       hash = (Math.imul(hash, 31) + code) | 0;
     }
-    if (at >= end || at - start > MAX_NAME_LENGTH) return undefined;
+    if (at - start > MAX_NAME_LENGTH) return undefined;
+    if (at >= end) return this.#cut();
     this.#count++;
-    const isOpen = codes[at] === GREATER_THAN;
+    const isOpen = codes[at] === GT;
     if (!isOpen) {
       if (codes[at] === SPACE) at++;
-      if (at + 1 >= end || codes[at] !== SLASH || codes[at + 1] !== GREATER_THAN) return undefined;
+      if (at + 1 >= end) return this.#cut();
+      if (codes[at] !== SLASH || codes[at + 1] !== GT) return undefined;
     }
     const nameEnd = !isOpen && codes[at - 1] === SPACE ? at - 1 : at;
     const name = this.#names.lookUp(this.#source, codes, start + 1, nameEnd, hash);
@@ -109,13 +129,12 @@ export class PlainElementReader {
     const isUnchecked = depth === 2 && name.local === unchecked;
     let text = '';
     let children = NO_CHILDREN;
-    if (at < end && codes[at] !== LESS_THAN) {
-      const textEnd = isUnchecked ? this.#source.indexOf('<', at) : this.#endOfText(at);
-      if (textEnd < 0 || textEnd >= end) return undefined;
-      text = this.#source.slice(at, textEnd);
-      if (isUnchecked && text.includes('&')) return undefined;
+    if (at < end && codes[at] !== LT) {
+      const read = isUnchecked ? this.#readUnchecked(at) : this.#readText(at);
+      if (read === undefined) return undefined;
+      text = read;
       this.#textLength += text.length;
-      at = textEnd;
+      at = this.#at;
     } else {
       while (at + 1 < end && codes[at + 1] !== SLASH) {
         if (isUnchecked) return undefined; // only its text is looked at
@@ -131,22 +150,64 @@ export class PlainElementReader {
     return { local: name.local, isNil: false, text, children };
   }
 
-  /** @returns the offset of the `<` that follows; −1 if another kind of character comes first */
-  #endOfText(from: number): number {
+  /** @returns undefined, as for an element */
+  #readUnchecked(from: number): string | undefined {
+    const end = this.#source.indexOf('<', from);
+    if (end < 0 || end >= this.#end) return this.#cut();
+    const text = this.#source.slice(from, end);
+    if (text.includes('&')) return undefined;
+    this.#at = end;
+    return text;
+  }
+
+  /** @returns undefined, as for an element */
+  #readText(from: number): string | undefined {
     const codes = this.#codes;
     const end = this.#end;
+    let isEncoded = false;
     let at = from;
-    while (at < end && CLASSES[codes[at] as number] === PLAIN) at++;
-    return at < end && codes[at] === LESS_THAN ? at : -1;
+    for (; at < end; at++) {
+      const kind = CLASSES[codes[at] as number];
+      if (kind === PLAIN) continue;
+      if (kind === LESS_THAN) break;
+      isEncoded = true;
+      if (kind === HIGH || kind === NORMALIZED) continue;
+      if (kind === AMPERSAND) {
+        at = this.#endOfReference(at);
+        if (at < 0) return undefined;
+      } else if (kind !== SUSPECT || !isAllowedSuspect(this.#source, at, 'utf8-bytes')) return undefined;
+    }
+    if (at >= end) return this.#cut();
+    this.#at = at;
+    const source = this.#source.slice(from, at);
+    return isEncoded ? decodeCharacters(source, 'text', 'utf8-bytes') : source;
+  }
+
+  /** @returns the offset of its `;`; −1 if it is none, or cut off */
+  #endOfReference(from: number): number {
+    const end = Math.min(this.#end, from + MAX_REFERENCE_LENGTH);
+    let at = from + 1;
+    while (at < end && this.#codes[at] !== SEMICOLON) at++;
+    if (at < end) return resolveReference(this.#source.slice(from + 1, at)) === undefined ? -1 : at;
+    if (at === this.#end) this.#cut();
+    return -1;
+  }
+
+  #cut(): undefined {
+    this.#isCut = true;
   }
 
   #isEndTag(at: number, name: XmlName): boolean {
     const codes = this.#codes;
     const own = name.codes;
     const close = at + 2 + own.length;
-    if (close >= this.#end || codes[at] !== LESS_THAN || codes[at + 1] !== SLASH) return false;
+    if (close >= this.#end) {
+      this.#cut();
+      return false;
+    }
+    if (codes[at] !== LT || codes[at + 1] !== SLASH) return false;
     for (let i = 0; i < own.length; i++) if (own[i] !== codes[at + 2 + i]) return false;
-    return codes[close] === GREATER_THAN;
+    return codes[close] === GT;
   }
 }
 

@@ -5,7 +5,7 @@
 import { type ErrorCode, isWsusutilError, WsusutilError } from '../../errors.js';
 import { Utf8Checker } from '../export-package/utf8-checker.js';
 import { groupDigits } from '../group-digits.js';
-import { type StartAction, type XmlElement, XmlReader } from '../xml/xml-reader.js';
+import { type StartAction, type TakenAhead, type XmlElement, XmlReader } from '../xml/xml-reader.js';
 import { SOAP_11_NAMESPACE, SOAP_12_NAMESPACE } from './envelope.js';
 import {
   MAX_ELEMENTS_IN_MEMORY,
@@ -313,7 +313,7 @@ class ReplyReader {
   }
 
   /** Items of the list that is open. */
-  #readAhead(source: string, codes: Uint16Array, from: number, end: number): number {
+  #readAhead(source: string, codes: Uint16Array, from: number, end: number): TakenAhead {
     const list = this.#open.at(-1) as OpenElement;
     const isUnchecked = RESULT + this.#open.length + 1 === ITEM_FIELD;
     const plain = this.#plain.read(source, codes, from, end, isUnchecked ? this.#shape.unchecked : undefined);
@@ -324,7 +324,7 @@ class ReplyReader {
       this.#textLength -= textLength;
       this.#addItem(list, element);
     }
-    return plain.end;
+    return plain;
   }
 
   #startResponse(local: string, uri: string): StartAction {

@@ -108,9 +108,15 @@ export interface XmlHandler {
    * elements that are well-formed by themselves, or none.
    *
    * @param codes the characters of `source`, to be read between `from` and `end` and not to be kept
-   * @returns where the reader goes on
    */
-  ahead?(source: string, codes: Uint16Array, from: number, end: number): number;
+  ahead?(source: string, codes: Uint16Array, from: number, end: number): TakenAhead;
+}
+
+export interface TakenAhead {
+  /** where the reader goes on */
+  readonly next: number;
+  /** `end` came in the middle of an element: it is offered once more, when there is more of it */
+  readonly isCut: boolean;
 }
 
 export interface XmlReaderOptions {
@@ -162,6 +168,8 @@ const MAX_KEPT_CODES = 1024 * 1024;
 
 /** A scanning step that needs more input answers this instead of an offset. */
 const INCOMPLETE = -1;
+/** of no element */
+const NO_DEPTH = -1;
 
 type Mode = 'content' | 'comment' | 'cdata';
 
@@ -285,8 +293,10 @@ export class XmlReader {
   private readonly undoFrom: number[] = [];
   private skipDepth = 0;
   private rawDepth = 0;
-  /** depth of the innermost `ahead` element; 0: none */
-  private aheadDepth = 0;
+  /** depth of the innermost `ahead` element */
+  private aheadDepth = NO_DEPTH;
+  /** an element that was cut off when it was offered to `ahead` stands at the beginning of `buffer` */
+  private isOffered = false;
   private rawFrom = 0;
   private tagNumber = 0;
   /** name of the last start tag */
@@ -324,16 +334,10 @@ export class XmlReader {
       this.codes = this.tag.codes = new Uint16Array(0);
       this.codeBytes = Buffer.alloc(0);
     }
-    this.base =
-      this.depth =
-      this.skipDepth =
-      this.rawDepth =
-      this.aheadDepth =
-      this.rawFrom =
-      this.pendingQuote =
-        0;
+    this.base = this.depth = this.skipDepth = this.rawDepth = this.rawFrom = this.pendingQuote = 0;
+    this.aheadDepth = NO_DEPTH;
     this.mode = 'content';
-    this.busy = this.rootSeen = this.tagPending = false;
+    this.busy = this.rootSeen = this.tagPending = this.isOffered = false;
   }
 
   /** Reads the next piece, cut anywhere. */
@@ -355,6 +359,7 @@ export class XmlReader {
       else throw this.malformed(0, 'the document ends inside a character');
     }
     this.enter();
+    while (this.isOffered) this.run(); // nothing more comes
     const offset = this.base + this.buffer.length;
     if (this.depth > 0) {
       const openElements = this.openElements;
@@ -430,7 +435,14 @@ export class XmlReader {
       let next: number;
       if (this.mode === 'content') {
         if ((codes[at] as number) === LT) {
-          next = this.depth === this.aheadDepth ? this.readAhead(at, length) : at;
+          next = at;
+          if (this.depth === this.aheadDepth) {
+            next = this.readAhead(at, length);
+            if (this.isOffered) {
+              at = next;
+              break;
+            }
+          }
           if (next === at) next = this.readMarkup(at);
         } else if (this.depth === 0) next = this.readOutside(at);
         else if (this.rawDepth > 0) next = this.readRawText(at);
@@ -450,7 +462,14 @@ export class XmlReader {
   }
 
   private readAhead(at: number, length: number): number {
-    return this.depth === 0 ? at : (this.handler.ahead?.(this.buffer, this.codes, at, length) ?? at);
+    const wasOffered = this.isOffered;
+    this.isOffered = false;
+    const taken = this.handler.ahead?.(this.buffer, this.codes, at, length);
+    if (taken === undefined) return at;
+    const { next, isCut } = taken;
+    // Once only: input may come in tiny pieces, and an element may be large.
+    this.isOffered = isCut && next < length && !(wasOffered && next === at);
+    return next;
   }
 
   private readMarkup(at: number): number {
@@ -596,7 +615,7 @@ export class XmlReader {
     const name = this.open[depth - 1] as XmlName;
     if (this.rawDepth === 0) this.restoreBindings();
     this.depth = depth - 1;
-    if (this.aheadDepth === depth) this.aheadDepth = 0;
+    if (this.aheadDepth === depth) this.aheadDepth = NO_DEPTH;
     if (this.rawDepth > 0) {
       if (this.rawDepth !== depth) return;
       if (tagStart > this.rawFrom) this.handler.raw?.(this.buffer.slice(this.rawFrom, tagStart));

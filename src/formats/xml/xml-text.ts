@@ -99,23 +99,20 @@ export function decodeCharacters(
   place: 'text' | 'attribute' | 'cdata',
   encoding: XmlEncoding,
 ): string {
-  const plain = (piece: string): string => {
-    let text = piece;
-    if (place === 'attribute') text = text.replaceAll(/\r\n|[\r\n\t]/g, ' ');
-    else if (text.includes('\r')) text = text.replaceAll(/\r\n?/g, '\n');
-    return encoding === 'utf8-bytes' ? decodeUtf8Bytes(text) : text;
-  };
-  if (place === 'cdata') return plain(source);
-  let at = source.indexOf('&');
-  if (at < 0) return plain(source);
+  let plain = source;
+  if (place === 'attribute') plain = plain.replaceAll(/\r\n|[\r\n\t]/g, ' ');
+  else if (plain.includes('\r')) plain = plain.replaceAll(/\r\n?/g, '\n');
+  if (encoding === 'utf8-bytes') plain = decodeUtf8Bytes(plain);
+  let at = place === 'cdata' ? -1 : plain.indexOf('&');
+  if (at < 0) return plain;
+  // Last: what a reference stands for is not normalised (3.3.3).
   let text = '';
   let from = 0;
   while (at >= 0) {
-    const end = source.indexOf(';', at);
-    text += plain(source.slice(from, at));
-    text += resolveReference(source.slice(at + 1, end)) as string;
+    const end = plain.indexOf(';', at);
+    text += plain.slice(from, at) + resolveReference(plain.slice(at + 1, end));
     from = end + 1;
-    at = source.indexOf('&', from);
+    at = plain.indexOf('&', from);
   }
-  return text + plain(source.slice(from));
+  return text + plain.slice(from);
 }

@@ -33,7 +33,7 @@ import type { SoapRequest } from '../../../src/formats/server-sync/service.js';
 import { decodeUpdateBlob } from '../../../src/formats/server-sync/update-blob.js';
 import { withSharedData } from '../../helpers/shared-data.js';
 import { bodyOf } from '../../helpers/soap-tree.js';
-import { all, readBothWays } from '../soap/reply-cases.js';
+import { all, readEveryWay } from '../soap/reply-cases.js';
 
 const COOKIE = {
   expiration: '2026-02-03T13:15:00.4471902Z',
@@ -97,7 +97,7 @@ withSharedData('examples of the protocol reference', (directory) => {
   );
 
   test('GetUpdateData: both forms of documents and the file’s place', async () => {
-    const items = await readBothWays(example('GetUpdateDataResponse'), (chunks) =>
+    const items = await readEveryWay(example('GetUpdateDataResponse'), (chunks) =>
       all(readGetUpdateDataReply(chunks)),
     );
     expect(items.map(({ type }) => type)).toEqual(['update', 'update', 'file-location']);
@@ -111,7 +111,7 @@ withSharedData('examples of the protocol reference', (directory) => {
 
   test('GetUpdateDecryptionData', async () => {
     expect(
-      await readBothWays(example('GetUpdateDecryptionDataResponse'), readGetUpdateDecryptionDataReply),
+      await readEveryWay(example('GetUpdateDecryptionDataResponse'), readGetUpdateDecryptionDataReply),
     ).toEqual([
       {
         identity: { updateId: `${ID}03`, revisionNumber: 100 },
@@ -121,17 +121,17 @@ withSharedData('examples of the protocol reference', (directory) => {
   });
 
   test('DownloadFiles has an empty answer', async () => {
-    await readBothWays(example('DownloadFilesResponse'), readDownloadFilesReply);
+    await readEveryWay(example('DownloadFilesResponse'), readDownloadFilesReply);
   });
 
   test('GetRelatedRevisionsForUpdates', async () => {
     expect(
-      await readBothWays(example('GetRelatedRevisionsForUpdatesResponse'), readGetRelatedRevisionsReply),
+      await readEveryWay(example('GetRelatedRevisionsForUpdatesResponse'), readGetRelatedRevisionsReply),
     ).toEqual([{ updateId: `${ID}01`, revisionNumber: 201 }]);
   });
 
   test('GetDriverIdList', async () => {
-    expect(await readBothWays(example('GetDriverIdListResponse'), readGetDriverIdListReply)).toEqual({
+    expect(await readEveryWay(example('GetDriverIdListResponse'), readGetDriverIdListReply)).toEqual({
       anchor: '2026-02-03 09:15:04.010',
       newRevisions: [{ updateId: `${ID}11`, revisionNumber: 1 }],
       newDriverSets: ['33333333-4444-4555-8666-777777777710'],
@@ -140,13 +140,13 @@ withSharedData('examples of the protocol reference', (directory) => {
   });
 
   test('GetDriverSetData', async () => {
-    expect(await readBothWays(example('GetDriverSetDataResponse'), readGetDriverSetDataReply)).toEqual([
+    expect(await readEveryWay(example('GetDriverSetDataResponse'), readGetDriverSetDataReply)).toEqual([
       { driverSetId: '33333333-4444-4555-8666-777777777710', xml: '<DriverSet/>' },
     ]);
   });
 
   test('Ping', async () => {
-    expect(await readBothWays(example('PingResponse'), readPingReply)).toEqual({
+    expect(await readEveryWay(example('PingResponse'), readPingReply)).toEqual({
       isSuccess: true,
       servicesTime: '2026-02-03T09:15:00Z',
       servicesName: 'ServerSyncWebService',

@@ -30,7 +30,7 @@ import { type ReplyChunks, readFault } from '../../../src/formats/soap/reply-rea
 import { parseUpdateDocument } from '../../../src/formats/update-xml/parse-update.js';
 import { withSharedData } from '../../helpers/shared-data.js';
 import { bodyOf, childNamed, parseTree, type TreeElement } from '../../helpers/soap-tree.js';
-import { all, chunksOf, readBothWays } from '../soap/reply-cases.js';
+import { all, chunksOf, readEveryWay } from '../soap/reply-cases.js';
 import { Recording } from './recorded.js';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -63,16 +63,16 @@ withSharedData('recorded exchanges of a real server', (directory) => {
   });
 
   test('GetAuthConfig names the plug-in and its service', async () => {
-    expect(await readBothWays(recording.response('000001'), readGetAuthConfigReply)).toEqual([
+    expect(await readEveryWay(recording.response('000001'), readGetAuthConfigReply)).toEqual([
       { plugInId: 'DssTargeting', serviceUrl: 'DssAuthWebService/DssAuthWebService.asmx' },
     ]);
   });
 
   test('both cookies come as the independent parser sees them', async () => {
-    const authorization = await readBothWays(recording.response('000002'), readGetAuthorizationCookieReply);
+    const authorization = await readEveryWay(recording.response('000002'), readGetAuthorizationCookieReply);
     const result = bodyOf(recording.response('000002')).children[0];
     expect(authorization).toEqual({ plugInId: 'DssTargeting', cookieData: text(result, 'CookieData') });
-    const cookie = await readBothWays(recording.response('000003'), readGetCookieReply);
+    const cookie = await readEveryWay(recording.response('000003'), readGetCookieReply);
     expect(cookie.expiration).toBe('2026-10-04T20:33:26.65455Z');
     expect(cookie.encryptedData).toBe(
       text(bodyOf(recording.response('000003')).children[0], 'EncryptedData'),
@@ -80,7 +80,7 @@ withSharedData('recorded exchanges of a real server', (directory) => {
   });
 
   test.each(['000004', '000005'])('GetConfigData %s has the values of the manifest', async (number) => {
-    const config = await readBothWays(recording.response(number), readGetConfigDataReply);
+    const config = await readEveryWay(recording.response(number), readGetConfigDataReply);
     const { config: expected, languages } = recording.facts(number);
     expect({
       CatalogOnlySync: String(config.catalogOnlySync),
@@ -109,7 +109,7 @@ withSharedData('recorded exchanges of a real server', (directory) => {
   });
 
   test.each(lists)('GetRevisionIdList %s has the anchor and revisions of the manifest', async (number) => {
-    const { anchor, revisions } = await readBothWays(recording.response(number), revisionIds);
+    const { anchor, revisions } = await readEveryWay(recording.response(number), revisionIds);
     const facts = recording.facts(number);
     expect(anchor).toBe(facts.anchor);
     expect(revisions).toHaveLength(facts.newRevisions as number);
@@ -125,7 +125,7 @@ withSharedData('recorded exchanges of a real server', (directory) => {
   test.each(documents)(
     'GetUpdateData %s gives the document of the manifest, byte for byte',
     async (number) => {
-      const items = await readBothWays(recording.response(number), (chunks) =>
+      const items = await readEveryWay(recording.response(number), (chunks) =>
         all(readGetUpdateDataReply(chunks)),
       );
       const updates = items.flatMap((item) => (item.type === 'update' ? [item.update] : []));
@@ -157,7 +157,7 @@ withSharedData('recorded exchanges of a real server', (directory) => {
   );
 
   test('the recorded fault has the parts of the manifest', async () => {
-    const fault = await readBothWays(recording.response('000019'), (chunks) =>
+    const fault = await readEveryWay(recording.response('000019'), (chunks) =>
       readFault(chunks, 'GetRevisionIdList'),
     );
     const expected = recording.facts('000019').fault;

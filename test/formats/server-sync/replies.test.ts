@@ -22,7 +22,7 @@ import {
   all,
   chunksOf,
   faultReply,
-  readBothWays,
+  readEveryWay,
   reply,
   replyOfMicrosoftUpdate,
 } from '../soap/reply-cases.js';
@@ -79,7 +79,7 @@ test('GetConfigData is read in any order of its fields, with unknown ones betwee
 });
 
 test('the fields that the oldest servers leave out count as 0, and their version as 1.1', async () => {
-  const config = await readBothWays(
+  const config = await readEveryWay(
     reply('GetConfigData', '<CatalogOnlySync>false</CatalogOnlySync>'),
     readGetConfigDataReply,
   );
@@ -125,7 +125,7 @@ test('protocol versions are compared by integers', () => {
 test('a cookie keeps the text of its expiration and is sent back with it', async () => {
   const xml =
     '<EncryptedData> AAEC\n Aw== </EncryptedData><Expiration>2026-10-04T20:33:26.6545512Z</Expiration>';
-  const cookie = await readBothWays(reply('GetCookie', xml), readGetCookieReply);
+  const cookie = await readEveryWay(reply('GetCookie', xml), readGetCookieReply);
   expect(cookie).toEqual({ expiration: '2026-10-04T20:33:26.6545512Z', encryptedData: 'AAECAw==' });
   const request = bodyOf(
     writeGetCookie({
@@ -161,12 +161,12 @@ test('instants without a zone count as UTC, and no digits of a fraction are too 
 test('the plug-in is known by either spelling of its id', async () => {
   const plugIn =
     '<AuthInfo><AuthPlugInInfo><PlugInId>DssTargeting</PlugInId><ServiceUrl>x</ServiceUrl></AuthPlugInInfo><AuthPlugInInfo/></AuthInfo>';
-  expect(await readBothWays(reply('GetAuthConfig', plugIn), readGetAuthConfigReply)).toEqual([
+  expect(await readEveryWay(reply('GetAuthConfig', plugIn), readGetAuthConfigReply)).toEqual([
     { plugInId: 'DssTargeting', serviceUrl: 'x' },
   ]);
   const cookie = '<CookieData>AAAA</CookieData><PlugInID>DssTargeting</PlugInID>';
   expect(
-    await readBothWays(
+    await readEveryWay(
       reply('GetAuthorizationCookie', cookie, DSS_AUTH_NAMESPACE),
       readGetAuthorizationCookieReply,
     ),

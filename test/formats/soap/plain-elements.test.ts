@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { type ReplyItem, readReplyItems } from '../../../src/formats/soap/reply-reader.js';
 import { fc } from '../../helpers/properties.js';
-import { chunksOf, readBothWays, reply, SD } from './reply-cases.js';
+import { chunksOf, readEveryWay, reply, SD } from './reply-cases.js';
 
 const SHAPE = { operation: 'Op', namespace: SD, streamed: { list: 'item' }, unchecked: 'blob' };
 
 /** Byte by byte nothing is ever at hand to be read ahead, so that both ways have to agree. */
 const read = (text: string) =>
-  readBothWays(text, async (chunks) => {
+  readEveryWay(text, async (chunks) => {
     const items: ReplyItem[] = [];
     for await (const some of readReplyItems(chunks, SHAPE)) items.push(...some);
     return items;
@@ -23,6 +23,8 @@ const field = fc.constantFrom(
   '<blob>A&#65;\r\n</blob>',
   '<blob>]]>\u0001</blob>',
   '<a>1 &amp; 2</a>',
+  '<a>&lt;b c=&quot;d&quot;&gt;&#xD;\r\n&#10;&lt;/b&gt;</a>',
+  '<a>\ufeff]]</a>',
   '<a>grün</a>',
   '<a>x]y</a>',
   '<a>\r\n</a>',
@@ -56,7 +58,23 @@ test('items are the same whether they are read ahead or piece by piece', async (
 test('damage is found, and said, the same whether items are read ahead or piece by piece', async () => {
   const damage = fc.tuple(
     fc.nat(),
-    fc.constantFrom('<', '>', '&', '/', '"', ' ', ':', ']', '\u0001', '\r', 'é', ''),
+    fc.constantFrom(
+      '<',
+      '>',
+      '&',
+      '/',
+      '"',
+      ' ',
+      ':',
+      ']',
+      '\u0001',
+      '\r',
+      'é',
+      '\uffff',
+      '&unknown;',
+      '&#0;',
+      '',
+    ),
   );
   await fc.assert(
     fc.asyncProperty(list, fc.array(damage, { minLength: 1, maxLength: 3 }), async (items, damages) => {

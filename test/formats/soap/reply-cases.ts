@@ -37,12 +37,16 @@ export function chunksOf(text: string | Uint8Array, size = 1 << 20): Uint8Array[
   return chunks;
 }
 
-/** What `read` makes of the text, whole and one byte at a time: both must agree. */
-export async function readBothWays<T>(text: string, read: (chunks: ReplyChunks) => Promise<T>): Promise<T> {
+/** Of one byte; of a few, and of more than an item has, so that items are cut here and there. */
+const PIECE_SIZES = [1, 7, 90];
+
+/** What `read` makes of the text, whole, one byte at a time and in larger pieces: all must agree. */
+export async function readEveryWay<T>(text: string, read: (chunks: ReplyChunks) => Promise<T>): Promise<T> {
   const { expect } = await import('vitest');
   const whole = await outcomeOf(() => read(chunksOf(text)));
-  const bytewise = await outcomeOf(() => read(chunksOf(text, 1)));
-  expect(bytewise).toEqual(whole);
+  for (const size of PIECE_SIZES) {
+    expect(await outcomeOf(() => read(chunksOf(text, size))), `pieces of ${size}`).toEqual(whole);
+  }
   if ('error' in whole) throw whole.error;
   return whole.value;
 }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { readFault, readReply } from '../../../src/formats/soap/reply-reader.js';
 import { type SoapFault, showText } from '../../../src/formats/soap/soap-fault.js';
-import { chunksOf, faultReply, readBothWays, reply, SD } from './reply-cases.js';
+import { chunksOf, faultReply, readEveryWay, reply, SD } from './reply-cases.js';
 
 async function faultIn(text: string): Promise<SoapFault> {
-  const fault = await readBothWays(text, (chunks) => readFault(chunks, 'GetUpdateData'));
+  const fault = await readEveryWay(text, (chunks) => readFault(chunks, 'GetUpdateData'));
   if (fault === undefined) throw new Error('no fault');
   return fault;
 }
