@@ -32,7 +32,7 @@ import {
   UPDATE_ID_SIZE,
   unpackRows,
 } from './revision-batch.js';
-import { bytesOf, clausesOf, numberOf, textOf } from './rows.js';
+import { clausesOf, numberOf, textOf } from './rows.js';
 import { CATEGORY_TYPE_CODES, PREREQUISITE_KINDS, UPDATE_TYPE_CODES } from './schema.js';
 import { storeError } from './sql-errors.js';
 import { insertAccepted } from './sqlite-carry-state.js';
@@ -48,6 +48,9 @@ type Writable<T> = {
       ? Writable<T[K]>
       : T[K];
 };
+
+/** Whose files are read at once. */
+const REVISIONS_PER_READ = 256;
 
 /** A batch while its rows are stored. */
 interface BatchContext {
@@ -282,12 +285,15 @@ export class SqliteImportTransaction implements ImportTransaction {
       this.#flush();
       if (urls.size === 0) return;
       const names = new Map<string, string>();
-      const rows = this.#database
-        .prepare('SELECT sha1, file_name FROM revision_files WHERE revision_key >= ?')
-        .iterate(this.#windowKey);
-      for (const row of rows) {
-        const sha1 = Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase();
-        if (urls.has(sha1)) names.set(sha1, textOf(row.file_name) ?? '');
+      // Texts of many files: a row of its own for each takes three times as long.
+      const load = this.#database.prepare(
+        'SELECT json_group_array(json_array(hex(sha1), file_name)) AS files FROM revision_files WHERE revision_key BETWEEN ? AND ?',
+      );
+      for (let first = this.#windowKey; first < this.#nextKey; first += REVISIONS_PER_READ) {
+        const files = textOf(load.get(first, first + REVISIONS_PER_READ - 1)?.files) ?? '[]';
+        for (const [sha1, name] of JSON.parse(files) as [Sha1Hex, string][]) {
+          if (urls.has(sha1)) names.set(sha1, name);
+        }
       }
       for (const [sha1, url] of urls) {
         this.#fileLocations.add(Buffer.from(sha1, 'hex'), names.get(sha1) ?? fileNameOf(url), url);

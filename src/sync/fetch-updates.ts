@@ -50,8 +50,20 @@ const MAX_MALFORMED = 4;
 /** Time-outs after which a batch is halved. */
 const MAX_TIMEOUTS = 2;
 
+/** A revision that is asked for. */
+interface Wanted {
+  readonly identity: UpdateIdentity;
+  /** as {@link formatIdentity} writes it */
+  readonly key: string;
+  /** yielded already; asked for again only for the file locations behind it */
+  isDelivered: boolean;
+  /** in whose answer it was, last */
+  answered: Batch | undefined;
+}
+
 interface Batch {
-  readonly identities: readonly UpdateIdentity[];
+  readonly wanted: readonly Wanted[];
+  readonly byKey: ReadonlyMap<string, Wanted>;
   readonly tries: Tries;
   /** a fault that may mean an unknown revision has been met once already */
   isRepeated: boolean;
@@ -63,17 +75,23 @@ export async function* fetchUpdates(
   identities: Iterable<UpdateIdentity>,
   fetching: UpdateFetching,
 ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
-  const wanted = new Map<string, UpdateIdentity>();
-  for (const identity of identities) wanted.set(formatIdentity(identity), identity);
   const fetcher = new Fetcher(fetching);
-  let batch: UpdateIdentity[] = [];
-  for (const identity of wanted.values()) {
-    batch.push(identity);
-    if (batch.length < fetching.batchSize) continue;
-    yield* fetcher.fetch(batch);
+  for (const batch of batchesOf(identities, fetching.batchSize)) yield* fetcher.fetch(batch);
+}
+
+function* batchesOf(identities: Iterable<UpdateIdentity>, size: number): Generator<readonly Wanted[]> {
+  const seen = new Set<string>();
+  let batch: Wanted[] = [];
+  for (const identity of identities) {
+    const key = formatIdentity(identity);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    batch.push({ identity, key, isDelivered: false, answered: undefined });
+    if (batch.length < size) continue;
+    yield batch;
     batch = [];
   }
-  if (batch.length > 0) yield* fetcher.fetch(batch);
+  if (batch.length > 0) yield batch;
 }
 
 class Fetcher {
@@ -86,74 +104,66 @@ class Fetcher {
     this.#fetching = fetching;
   }
 
-  async *fetch(
-    identities: readonly UpdateIdentity[],
-  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
-    /** yielded already; asked for again only for the file locations behind them */
-    const delivered = new Set<string>();
-    const stack: Batch[] = [this.#batch(identities)];
-    this.#maxMalformed = Math.ceil(Math.log2(identities.length)) + MAX_MALFORMED;
+  async *fetch(wanted: readonly Wanted[]): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
+    const stack: Batch[] = [this.#batch(wanted)];
+    this.#maxMalformed = Math.ceil(Math.log2(wanted.length)) + MAX_MALFORMED;
     for (;;) {
       const batch = stack.pop();
       if (batch === undefined) return;
-      const returned = new Set<string>();
       try {
-        yield* this.#askOnce(batch, delivered, returned);
+        yield* this.#askOnce(batch);
         this.#malformed = 0;
       } catch (error) {
-        yield* this.#afterError(error, batch, stack, delivered);
+        yield* this.#afterError(error, batch, stack);
         continue;
       }
-      const rest = batch.identities.filter((identity) => !returned.has(formatIdentity(identity)));
+      const rest = batch.wanted.filter(({ answered }) => answered !== batch);
       if (rest.length === 0) continue;
-      const { report } = this.#fetching;
-      report({
+      const { length } = batch.wanted;
+      this.#fetching.report({
         type: 'step',
-        message: `GetUpdateData: ${batch.identities.length - rest.length} of ${batch.identities.length} revisions came; asking for the rest`,
+        message: `GetUpdateData: ${length - rest.length} of ${length} revisions came; asking for the rest`,
       });
-      if (rest.length < batch.identities.length) stack.push(this.#batch(rest));
+      if (rest.length < length) stack.push(this.#batch(rest));
       else if (rest.length > 1) this.#halve(batch, stack);
-      else yield [unavailable(rest[0] as UpdateIdentity, 'NotReturned')];
+      else yield [unavailable((rest[0] as Wanted).identity, 'NotReturned')];
     }
   }
 
-  async *#askOnce(
-    batch: Batch,
-    delivered: Set<string>,
-    returned: Set<string>,
-  ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
-    const asked = new Map(batch.identities.map((identity) => [formatIdentity(identity), identity]));
-    for await (const items of this.#fetching.ask(batch.identities)) {
-      const events: UpdateEvent[] = [];
-      for (const item of items) {
-        const event =
-          item.type === 'file-location' ? item : this.#take(item.update, asked, delivered, returned);
-        if (event !== undefined) events.push(event);
-      }
+  async *#askOnce(batch: Batch): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
+    for await (const items of this.#fetching.ask(batch.wanted.map(({ identity }) => identity))) {
+      const events = this.#eventsOf(items, batch);
       if (events.length > 0) yield events;
     }
   }
 
+  #eventsOf(items: readonly UpdateDataItem[], batch: Batch): readonly UpdateEvent[] {
+    const events: UpdateEvent[] = [];
+    for (const item of items) {
+      if (item.type === 'file-location') events.push(item);
+      else {
+        const event = this.#take(item.update, batch);
+        if (event !== undefined) events.push(event);
+      }
+    }
+    return events;
+  }
+
   /** @returns undefined for what was not asked for, or has come before */
-  #take(
-    update: ServerUpdate,
-    asked: ReadonlyMap<string, UpdateIdentity>,
-    delivered: Set<string>,
-    returned: Set<string>,
-  ): UpdateEvent | undefined {
+  #take(update: ServerUpdate, batch: Batch): UpdateEvent | undefined {
     const key = formatIdentity(update.identity);
-    const identity = asked.get(key);
-    if (identity === undefined) {
+    const wanted = batch.byKey.get(key);
+    if (wanted === undefined) {
       this.#fetching.report({
         type: 'step',
         message: `GetUpdateData: ${key} came without being asked for`,
       });
       return undefined;
     }
-    returned.add(key);
-    if (delivered.has(key)) return undefined;
-    delivered.add(key);
-    return { type: 'document', identity, blob: update.blob, fileSha1s: update.fileSha1s };
+    wanted.answered = batch;
+    if (wanted.isDelivered) return undefined;
+    wanted.isDelivered = true;
+    return { type: 'document', identity: wanted.identity, blob: update.blob, fileSha1s: update.fileSha1s };
   }
 
   /** Puts on the stack what is to be asked for next, or throws. */
@@ -161,19 +171,18 @@ class Fetcher {
     error: unknown,
     batch: Batch,
     stack: Batch[],
-    delivered: Set<string>,
   ): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
     const { decide, recover } = this.#fetching;
-    const { identities } = batch;
+    const { wanted } = batch;
+    const [first] = wanted as readonly [Wanted];
     if (isWsusutilError(error, 'UPSTREAM_MALFORMED')) this.#malformed++;
     const decision = decide(error);
     if (decision?.action === 'leave-out') {
       const missing = new Set(decision.missing.map(formatIdentity));
-      const rest = identities.filter((identity) => !missing.has(formatIdentity(identity)));
-      if (rest.length < identities.length) {
-        for (const identity of identities) {
-          const key = formatIdentity(identity);
-          if (missing.has(key) && !delivered.has(key)) yield [unavailable(identity, 'MissingRevisions')];
+      const rest = wanted.filter(({ key }) => !missing.has(key));
+      if (rest.length < wanted.length) {
+        for (const { identity, key, isDelivered } of wanted) {
+          if (missing.has(key) && !isDelivered) yield [unavailable(identity, 'MissingRevisions')];
         }
         if (rest.length > 0) stack.push(this.#batch(rest));
         return;
@@ -184,25 +193,23 @@ class Fetcher {
       if (!batch.isRepeated) {
         await batch.tries.wait(UNKNOWN_PAUSE_MS);
         stack.push({ ...batch, isRepeated: true });
-      } else if (identities.length > 1) {
+      } else if (wanted.length > 1) {
         this.#halve(batch, stack);
-      } else {
-        const [identity] = identities as readonly [UpdateIdentity];
-        if (!delivered.has(formatIdentity(identity))) yield [unavailable(identity, errorCodeOf(error))];
+      } else if (!first.isDelivered) {
+        yield [unavailable(first.identity, errorCodeOf(error))];
       }
       return;
     }
-    if (identities.length > 1 && this.#isTooMuch(error, batch)) {
+    if (wanted.length > 1 && this.#isTooMuch(error, batch)) {
       this.#halve(batch, stack);
       return;
     }
     if (this.#isOneBad(error)) {
-      const [identity] = identities as readonly [UpdateIdentity];
-      if (!delivered.has(formatIdentity(identity))) yield [{ type: 'unreadable', identity, error }];
+      if (!first.isDelivered) yield [{ type: 'unreadable', identity: first.identity, error }];
       return;
     }
     await recover(error, batch.tries);
-    stack.push(batch);
+    stack.push({ ...batch });
   }
 
   /**
@@ -220,15 +227,21 @@ class Fetcher {
     return error.status === 413 || (error.isTimeout && ++batch.timeouts >= MAX_TIMEOUTS);
   }
 
-  #halve({ identities }: Batch, stack: Batch[]): void {
-    const middle = Math.ceil(identities.length / 2);
-    const halves = [identities.slice(0, middle), identities.slice(middle)];
+  #halve({ wanted }: Batch, stack: Batch[]): void {
+    const middle = Math.ceil(wanted.length / 2);
+    const halves = [wanted.slice(0, middle), wanted.slice(middle)];
     // Only a single revision is asked for twice again, before it is given up.
     for (const half of halves.reverse()) stack.push({ ...this.#batch(half), isRepeated: half.length > 1 });
   }
 
-  #batch(identities: readonly UpdateIdentity[]): Batch {
-    return { identities, tries: this.#fetching.newTries(), isRepeated: false, timeouts: 0 };
+  #batch(wanted: readonly Wanted[]): Batch {
+    return {
+      wanted,
+      byKey: new Map(wanted.map((each) => [each.key, each])),
+      tries: this.#fetching.newTries(),
+      isRepeated: false,
+      timeouts: 0,
+    };
   }
 }
 

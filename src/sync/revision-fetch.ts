@@ -129,36 +129,28 @@ export class RevisionFetch {
     if (total >= MIN_THREADED_REVISIONS) await this.#pipeline.startThreads();
     let done = 0;
     let hasCome = false;
-    fetching: for await (const events of mergeStreams(streams, concurrency)) {
-      for (const event of events) {
-        if (event.type === 'file-location') {
-          const { sha1, muUrl } = event.location;
-          if (muUrl !== undefined) this.#urls.set(sha1, muUrl);
-          continue;
-        }
-        if (event.type === 'document') {
-          hasCome = true;
-          await this.#take(event.identity, event.blob);
-        } else if (event.type === 'unavailable') {
-          this.#addUnavailable(
-            event.identity,
-            event.reason,
-            'the upstream lists it but does not give it out',
-          );
-        } else this.#addUnavailable(event.identity, event.error.code, event.error.message);
-        // A server that gives out nothing at all is given up soon, however long its list.
-        const inVain = this.#unavailable.length;
-        if (maxInVain !== undefined && inVain > maxInVain) {
-          report({
-            type: 'step',
-            message: `${inVain} revisions did not come; the others are not asked for in this run`,
-          });
-          break fetching;
-        }
-        if (maxInVain === undefined && inVain > (hasCome ? limit : MAX_UNAVAILABLE)) {
-          throw isIll(total, inVain);
-        }
-        if (++done % PROGRESS_INTERVAL === 0) this.#reportProgress(done, total);
+    let reportAt = PROGRESS_INTERVAL;
+    for await (const events of mergeStreams(streams, concurrency)) {
+      const documents = this.#takeDocuments(events);
+      if (documents > 0) {
+        hasCome = true;
+        done += documents;
+        await this.#handOn();
+      }
+      done += this.#takeFailures(events);
+      // A server that gives out nothing at all is given up soon, however long its list.
+      const inVain = this.#unavailable.length;
+      if (maxInVain !== undefined && inVain > maxInVain) {
+        report({
+          type: 'step',
+          message: `${inVain} revisions did not come; the others are not asked for in this run`,
+        });
+        break;
+      }
+      if (maxInVain === undefined && inVain > (hasCome ? limit : MAX_UNAVAILABLE)) throw isIll(total, inVain);
+      if (done >= reportAt) {
+        this.#reportProgress(done, total);
+        reportAt = done + PROGRESS_INTERVAL;
       }
     }
     await this.#checkpoint();
@@ -192,16 +184,46 @@ export class RevisionFetch {
     return this.#pipeline.close();
   }
 
-  async #take(identity: UpdateIdentity, blob: UpdateBlob): Promise<void> {
+  /** @returns how many there were */
+  #takeDocuments(events: readonly UpdateEvent[]): number {
+    let count = 0;
+    for (const event of events) {
+      if (event.type === 'document') {
+        this.#take(event.identity, event.blob);
+        count++;
+      } else if (event.type === 'file-location') {
+        const { sha1, muUrl } = event.location;
+        if (muUrl !== undefined) this.#urls.set(sha1, muUrl);
+      }
+    }
+    return count;
+  }
+
+  #take(identity: UpdateIdentity, blob: UpdateBlob): void {
     const taken = this.#taken[blob.form];
     const bytes = blob.form === 'plain' ? decodeUpdateBlob(blob) : blob.bytes;
     taken.items.push({ identity, bytes });
     taken.size += bytes.length;
-    if (this.#isCheckpointDue()) await this.#checkpoint();
-    else if (taken.size >= BATCH_SIZES[blob.form]) {
-      await this.#flush(blob.form);
-      if (this.#isCheckpointDue()) await this.#checkpoint();
+  }
+
+  /** @returns how many there were */
+  #takeFailures(events: readonly UpdateEvent[]): number {
+    let count = 0;
+    for (const event of events) {
+      if (event.type === 'unavailable') {
+        this.#addUnavailable(event.identity, event.reason, 'the upstream lists it but does not give it out');
+      } else if (event.type === 'unreadable') {
+        this.#addUnavailable(event.identity, event.error.code, event.error.message);
+      } else continue;
+      count++;
     }
+    return count;
+  }
+
+  async #handOn(): Promise<void> {
+    if (this.#taken.plain.size >= BATCH_SIZES.plain) await this.#flush('plain');
+    if (this.#taken.cabinet.size >= BATCH_SIZES.cabinet) await this.#flush('cabinet');
+    if (this.#isCheckpointDue()) await this.#checkpoint();
   }
 
   #isCheckpointDue(): boolean {

@@ -123,7 +123,7 @@ export class PlainElementReader {
     if (name === undefined || name.declares !== undefined) return undefined;
     if (!isOpen) {
       this.#at = at + 2;
-      return { local: name.local, isNil: false, text: '', children: NO_CHILDREN };
+      return new PlainSoapElement(name.local, '', NO_CHILDREN);
     }
     at++;
     const isUnchecked = depth === 2 && name.local === unchecked;
@@ -147,7 +147,7 @@ export class PlainElementReader {
     }
     if (!this.#isEndTag(at, name)) return undefined;
     this.#at = at + 3 + name.codes.length;
-    return { local: name.local, isNil: false, text, children };
+    return new PlainSoapElement(name.local, text, children);
   }
 
   /** @returns undefined, as for an element */
@@ -208,6 +208,19 @@ export class PlainElementReader {
     if (codes[at] !== LT || codes[at + 1] !== SLASH) return false;
     for (let i = 0; i < own.length; i++) if (own[i] !== codes[at + 2 + i]) return false;
     return codes[close] === GT;
+  }
+}
+
+class PlainSoapElement implements SoapElement {
+  readonly local: string;
+  readonly isNil = false;
+  readonly text: string;
+  readonly children: readonly SoapElement[];
+
+  constructor(local: string, text: string, children: readonly SoapElement[]) {
+    this.local = local;
+    this.text = text;
+    this.children = children;
   }
 }
 
