@@ -4,8 +4,8 @@
  */
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { rootCertificates } from 'node:tls';
 import { errorText } from '../errors.js';
+import { knownRoots } from '../transfer/trust.js';
 import type { CertificateFinding, ServerCertificate } from './certificate.js';
 
 const TIMEOUT_MS = 10_000;
@@ -94,16 +94,17 @@ export async function probeServer(target: SslTarget): Promise<readonly Certifica
 }
 
 /** Status of the answer, or why there is none. */
-function ask(url: string, { certificate, signal }: SslTarget): Promise<number | string> {
+async function ask(url: string, { certificate, signal }: SslTarget): Promise<number | string> {
+  const own = certificate?.chain.map(String) ?? [];
+  const ca = url.startsWith('https:') ? [...(await knownRoots()), ...own] : [];
   return new Promise((resolve) => {
-    const own = certificate?.chain.map(String) ?? [];
     const onResponse = (response: IncomingMessage) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     };
     const options = { method: 'GET', signal, agent: false as const, timeout: TIMEOUT_MS };
     const request = url.startsWith('https:')
-      ? requestHttps(url, { ...options, ca: [...rootCertificates, ...own] }, onResponse)
+      ? requestHttps(url, { ...options, ca, rejectUnauthorized: true }, onResponse)
       : requestHttp(url, options, onResponse);
     request.on('timeout', () => request.destroy(new Error('no answer in time')));
     request.on('error', (error) => resolve(reasonOf(error)));

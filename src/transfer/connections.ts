@@ -209,7 +209,11 @@ class Tunnels {
 
   async #buildSecure(): Promise<buildConnector.connector> {
     const secureContext: SecureContext = await loadTrust(this.#options.trust);
-    return this.#undici.buildConnector({ timeout: CONNECT_TIMEOUT_MS, secureContext });
+    return this.#undici.buildConnector({
+      timeout: CONNECT_TIMEOUT_MS,
+      secureContext,
+      rejectUnauthorized: true, // also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise
+    });
   }
 
   /** See {@link Connections.inspect}. */

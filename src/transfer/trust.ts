@@ -21,7 +21,10 @@ const MAX_FILE_SIZE = 16 * 1024 * 1024;
 const MAX_CERTIFICATES = 10_000;
 const PEM_CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
-/** Where systems keep their roots as one file; only looked at where Node.js cannot list them itself. */
+/**
+ * Where systems keep their roots as one file, unless SSL_CERT_FILE names another; only looked at where Node.js cannot list
+ * them itself.
+ */
 const SYSTEM_FILES = [
   '/etc/ssl/certs/ca-certificates.crt', // Debian, Arch, Alpine
   '/etc/pki/tls/certs/ca-bundle.crt', // Fedora, RHEL
@@ -42,17 +45,22 @@ export async function loadTrust(trust: TrustSettings = {}, now = new Date()): Pr
   return tls.createSecureContext({ ca: [...new Set([...known, ...own])], ...client });
 }
 
-/** PEM texts. */
-async function knownRoots(): Promise<readonly string[]> {
+/** PEM texts of the roots that are believed without being chosen. */
+export async function knownRoots(): Promise<readonly string[]> {
   if ('getCACertificates' in tls && typeof tls.getCACertificates === 'function') {
     // Node.js 22.15 and later: `default` holds its own roots and NODE_EXTRA_CA_CERTS.
     const list = tls.getCACertificates as (type: 'default' | 'system') => readonly string[];
     return [...list('default'), ...list('system')];
   }
-  const extra = process.env.NODE_EXTRA_CA_CERTS; // an explicit list of roots would leave it out
-  const files = extra === undefined || extra === '' ? SYSTEM_FILES : [extra, ...SYSTEM_FILES];
+  // An explicit list of roots leaves out what the variable names.
+  const { NODE_EXTRA_CA_CERTS: extra, SSL_CERT_FILE: system } = process.env;
+  const files = [extra, ...(isSet(system) ? [system] : SYSTEM_FILES)].filter(isSet);
   const found = await Promise.all(files.map((path) => readFile(path, 'latin1').catch(() => '')));
   return [...tls.rootCertificates, ...found.flatMap((text) => pemCertificates(text).filter(isCertificate))];
+}
+
+function isSet(variable: string | undefined): variable is string {
+  return variable !== undefined && variable !== '';
 }
 
 function pemCertificates(text: string): readonly string[] {

@@ -12,6 +12,7 @@ import {
   type UpstreamQuirks,
 } from '../helpers/fake-upstream.js';
 import { finish, type ProgramResult, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
+import type { TreeElement } from '../helpers/soap-tree.js';
 import { TEST_ROOT_FILE } from '../helpers/tls-files.js';
 import { now } from '../store/update-builder.js';
 
@@ -36,6 +37,12 @@ async function start(quirks: UpstreamQuirks = {}): Promise<FakeUpstream> {
   return upstream;
 }
 
+async function startSecure(): Promise<FakeUpstream> {
+  const upstream = await startFakeUpstream(items, {}, {});
+  onTestFinished(() => upstream[Symbol.asyncDispose]());
+  return upstream;
+}
+
 interface SyncDocument {
   readonly exitCode: number;
   readonly status: string;
@@ -43,7 +50,11 @@ interface SyncDocument {
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly metadata: { readonly revisions: number; readonly newUpdates: number; readonly wanted: number };
   readonly content: {
-    readonly downloaded: { readonly files: number; readonly licences: { readonly files: number } };
+    readonly downloaded: {
+      readonly files: number;
+      readonly bytes: number;
+      readonly licences: { readonly files: number };
+    };
     readonly wanted: { readonly files: number };
     readonly stillMissing: { readonly files: number };
     readonly fromMicrosoft: { readonly files: number };
@@ -214,8 +225,7 @@ describe('a synchronisation', () => {
   });
 
   test('over TLS takes the authority of the settings', async () => {
-    const upstream = await startFakeUpstream(items, {}, {});
-    onTestFinished(() => upstream[Symbol.asyncDispose]());
+    const upstream = await startSecure();
     const args = [...to(upstream), '--metadata-only'];
     const refused = await syncJson(newDirectory(), ...args);
     expect(refused).toMatchObject({ exitCode: 31, error: { code: 'UPSTREAM_REFUSED' } });
@@ -223,6 +233,50 @@ describe('a synchronisation', () => {
     const trusted = await syncJson(newDirectory({ caFile: TEST_ROOT_FILE }), ...args);
     expect(trusted).toMatchObject({ exitCode: 0, metadata: { revisions: REVISIONS } });
   });
+
+  test.skipIf(process.platform !== 'linux')('over TLS takes an authority of the system', async () => {
+    const upstream = await startSecure();
+    const run = await runProgram(['sync', ...to(upstream), '--metadata-only', '--json'], newDirectory(), {
+      SSL_CERT_FILE: TEST_ROOT_FILE,
+    });
+    expect(JSON.parse(run.stdout)).toMatchObject({ exitCode: 0, metadata: { revisions: REVISIONS } });
+  });
+
+  test('checks certificates whatever the environment says', async () => {
+    const upstream = await startSecure();
+    const run = await runProgram(['sync', ...to(upstream), '--metadata-only', '--json'], newDirectory(), {
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    });
+    expect(JSON.parse(run.stdout)).toMatchObject({ exitCode: 31, error: { code: 'UPSTREAM_REFUSED' } });
+    expect(upstream.calls).toEqual([]);
+  });
+
+  test('with --full asks for full lists, and fetches nothing that is there', async () => {
+    const upstream = await start();
+    const directory = newDirectory();
+    await syncJson(directory, ...to(upstream), '--metadata-only');
+    const before = upstream.calls.length;
+    const again = await syncJson(directory, ...to(upstream), '--metadata-only', '--full');
+    expect(again).toMatchObject({ exitCode: 0, metadata: { listed: REVISIONS, revisions: 0, wanted: 0 } });
+    const calls = upstream.calls.slice(before);
+    const hasAnchor = ({ children }: TreeElement): boolean =>
+      children.some((child) => /anchor/i.test(child.local) || hasAnchor(child));
+    expect(calls.map(({ operation }) => operation)).not.toContain('GetUpdateData');
+    expect(calls.filter(({ request }) => hasAnchor(request))).toEqual([]);
+  });
+
+  test('with --limit-rate takes the time that the limit gives', async () => {
+    const upstream = await start({ gzip: false });
+    const directory = newDirectory({ contentPolicy: 'wanted' });
+    await syncJson(directory, ...to(upstream), '--metadata-only');
+    const startedAt = performance.now();
+    const { content } = await syncJson(directory, ...to(upstream), '--content-only', '--limit-rate', '400K');
+    const seconds = (performance.now() - startedAt) / 1000;
+    const bytes = content?.downloaded.bytes ?? 0;
+    expect(bytes).toBeGreaterThan(400 * 1024);
+    // What a limit must not let through faster; a quarter of a second may be made up for at once.
+    expect(seconds).toBeGreaterThan(bytes / (400 * 1024) - 0.25);
+  }, 60_000);
 
   test('that cannot reach its upstream says so, ends with 30 and is in the history', async () => {
     const upstream = await startFakeUpstream(items);
@@ -290,6 +344,8 @@ describe('is refused before anything is asked or made', () => {
     [['--upstream', 'wsus:8530'], 'is not the address of an upstream server'],
     [['--upstream', 'http://admin:secret@wsus:8530'], 'not asked with a user name and a password'],
     [['--categories-only', '--content-only'], '--categories-only and --content-only exclude each other'],
+    [['--insecure'], 'unknown option --insecure'],
+    [['--no-check-certificate'], 'unknown option --no-check-certificate'],
     [['--limit-rate', '3'], '--limit-rate must be'],
     [['--limit-rate', 'fast'], '"fast" is not a size'],
     [['--download-between', '20-5'], '"20-5" is not a time window'],

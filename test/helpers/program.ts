@@ -19,20 +19,28 @@ export function temporaryFolder(): { path: string; remove: () => void } {
 }
 
 /** Starts the built program with a data directory of its own and no variables that change its output. */
-export function startProgram(args: readonly string[], dataDirectory: string): ChildProcess {
+export function startProgram(
+  args: readonly string[],
+  dataDirectory: string,
+  variables: NodeJS.ProcessEnv = {},
+): ChildProcess {
   if (!existsSync(join(root, 'dist/main.js'))) {
     throw new Error('dist/ is missing: run "npm run build" before the end-to-end tests');
   }
   const { NO_COLOR: _, FORCE_COLOR: __, NODE_OPTIONS: ___, ...env } = process.env;
   return spawn(process.execPath, [binPath, ...args], {
-    env: { ...env, WSUSUTIL_HOME: dataDirectory },
+    env: { ...env, WSUSUTIL_HOME: dataDirectory, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
 /** Runs the built program to its end. */
-export async function runProgram(args: readonly string[], dataDirectory: string): Promise<ProgramResult> {
-  return finish(startProgram(args, dataDirectory));
+export async function runProgram(
+  args: readonly string[],
+  dataDirectory: string,
+  variables: NodeJS.ProcessEnv = {},
+): Promise<ProgramResult> {
+  return finish(startProgram(args, dataDirectory, variables));
 }
 
 export function finish(child: ChildProcess): Promise<ProgramResult> {

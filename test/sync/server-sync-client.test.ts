@@ -264,6 +264,19 @@ test('a busy server is waited for with growing pauses, six tries in all', async 
   expect(upstream.countCalls('GetConfigData')).toBe(4 + 6);
 });
 
+test('pauses are drawn between nothing and their full length, but never below what the server asks for', async () => {
+  let drawn = 0;
+  const random = () => [0.25, 0.5, 0][drawn++] as number;
+  await using setup = await setUp({}, { random });
+  const { client, upstream, clock } = setup;
+  upstream.plan({ on: 'GetConfigData', times: 2, fault: { code: 'ServerBusy' } });
+  await client.getConfigData();
+  expect(clock.pauses).toEqual([0.25 * 5_000, 0.5 * 10_000]);
+  upstream.plan({ on: 'GetConfigData', status: { code: 503, headers: { 'Retry-After': '7' } } });
+  await client.getConfigData();
+  expect(clock.pauses.slice(2)).toEqual([7_000]);
+});
+
 test('HTTP 503 is tried five times and obeys Retry-After', async () => {
   await using setup = await setUp();
   const { client, upstream, clock } = setup;

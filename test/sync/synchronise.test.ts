@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
 import { formatIdentity, type UpdateId, type UpdateIdentity } from '../../src/model/update-identity.js';
+import { orderByNeeds } from '../../src/packages/select-revisions.js';
 import { expandSelection } from '../../src/query/selection.js';
 import type { CategoryRow, MetadataStore } from '../../src/store/metadata-store.js';
 import { isSyncComplete } from '../../src/sync/synchronise.js';
 import type { FakeUpstream, UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
-import { seededRandom } from '../helpers/seeded-random.js';
+import { type SeededRandom, seededRandom } from '../helpers/seeded-random.js';
 import { idOf, makeUpdate } from '../store/update-builder.js';
 import { smallCatalogue } from './client-setup.js';
 import { chooseAll, startDownstream } from './sync-setup.js';
@@ -48,6 +49,13 @@ function item(n: number, options: Parameters<typeof makeUpdate>[1] = {}): Upstre
   return { identity, document, files: [], categories: [], classifications: [] };
 }
 
+function shuffled<T>(list: readonly T[], random: SeededRandom): readonly T[] {
+  return list
+    .map((each) => ({ each, place: random.below(1 << 30) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ each }) => each);
+}
+
 const VARIANTS: readonly (readonly [string, UpstreamQuirks])[] = [
   ['a WSUS server', {}],
   ['Microsoft Update', { kind: 'microsoft-update' }],
@@ -69,6 +77,29 @@ test.each(VARIANTS)('the store holds what is chosen of %s, byte for byte', async
   const locations = await downstream.store.fileLocations(located.map(({ sha1 }) => sha1));
   for (const { sha1, muUrl } of located) expect(locations.get(sha1)).toBe(muUrl);
 });
+
+test('whatever the order of the list, what a revision needs is linked to it and comes before it in a package', async () => {
+  const random = seededRandom(7);
+  const inOrder = smallCatalogue();
+  const counts: unknown[] = [];
+  for (const items of [inOrder, inOrder.toReversed(), shuffled(inOrder, random), shuffled(inOrder, random)]) {
+    await using downstream = await startDownstream({}, items);
+    expect(await downstream.sync()).toMatchObject({ revisions: items.length, missingCount: 0 });
+    const { store } = downstream;
+    const graph = await store.dependencyGraph();
+    const placed = new Set<number>();
+    for (const index of orderByNeeds(graph, new Set(graph.keys.keys()))) {
+      for (const candidates of graph.needsOf(index)) {
+        expect(candidates.some((candidate) => placed.has(candidate))).toBe(true);
+      }
+      placed.add(index);
+    }
+    expect(placed.size).toBe(items.length);
+    const categories = await store.listCategories();
+    counts.push(categories.map(({ updateId, updateCount }) => `${updateId} ${updateCount}`).sort());
+  }
+  for (const each of counts) expect(each).toEqual(counts[0]);
+}, 30_000);
 
 test('the names of located files are those that the documents give', async () => {
   await using downstream = await startDownstream();

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { View } from '../../../src/commands/outcome.js';
 import { clientPolicy } from '../../../src/commands/serve/client-policy.js';
 import { configuressl } from '../../../src/commands/serve/configuressl.js';
@@ -272,6 +272,9 @@ test('services that answer in the clear, a port where nothing is and an untruste
   ]);
   const right = await startPair(true);
   expect(await failing({ ...right, contentPort: 1 })).toEqual(['HTTP port', ...ROOTS]);
+  expect(await failing({ ...right, certificate: undefined })).toEqual(['HTTPS port']);
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  onTestFinished(() => void vi.unstubAllEnvs());
   expect(await failing({ ...right, certificate: undefined })).toEqual(['HTTPS port']);
 });
 
