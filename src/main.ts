@@ -232,7 +232,9 @@ async function runCommand(
       onAnnounced: release,
     });
     if (log !== undefined) reporters.unshift(log);
-    ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import('./platform/atomic-file.js'));
+    ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import(
+      './platform/unfinished-files.js'
+    ));
     const outcome = await declaration.run(input as Parameters<CommandDeclaration['run']>[0], context);
     finished = { exitCode: outcome.status === 'complete' ? 0 : 3, outcome };
     // A list that is still to be drawn can be broken off; what was written into a store or a file cannot.
@@ -246,7 +248,7 @@ async function runCommand(
     };
   }
   release();
-  for (const reporter of reporters) if (reporter !== log) reporter.close();
+  for (const reporter of reporters) if (reporter !== log) await reporter.close();
 
   // Drawing comes before closing: a table may still be reading its rows from the store.
   const { drawOutcome, tellEnd, unprinted } = await import('./cli/tell-end.js');
@@ -332,24 +334,26 @@ async function locate(
       ? []
       : [{ ...spec, path }];
   });
-  const [{ refuseBadTargets }, { writeError }, { openError }] = await Promise.all([
-    import('./cli/targets.js'),
-    import('./platform/atomic-file.js'),
-    import('./platform/file-source.js'),
-  ]);
-  refuseBadTargets({
-    platform,
-    errorOf: { reading: openError, writing: writeError },
-    logPath: namedLog,
-    takesLog: declaration.logPositional !== undefined,
-    targetPath: pathOf(declaration.targetPositional),
-    otherPaths: paths,
-    inputPaths: paths
-      .filter(
-        ({ name, kind, required }) => required && kind === 'file' && name !== declaration.targetPositional,
-      )
-      .map(({ path }) => path),
-  });
+  if (namedLog !== undefined || paths.length > 0) {
+    const [{ refuseBadTargets }, { writeError }, { openError }] = await Promise.all([
+      import('./cli/targets.js'),
+      import('./platform/atomic-file.js'),
+      import('./platform/file-source.js'),
+    ]);
+    refuseBadTargets({
+      platform,
+      errorOf: { reading: openError, writing: writeError },
+      logPath: namedLog,
+      takesLog: declaration.logPositional !== undefined,
+      targetPath: pathOf(declaration.targetPositional),
+      otherPaths: paths,
+      inputPaths: paths
+        .filter(
+          ({ name, kind, required }) => required && kind === 'file' && name !== declaration.targetPositional,
+        )
+        .map(({ path }) => path),
+    });
+  }
   let log: Place['log'];
   if (namedLog !== undefined) log = { path: namedLog, isNamed: true };
   else if (input.options['dry-run'] === true && !existsSync(dataDirectoryPath)) {
@@ -382,7 +386,7 @@ async function createLog(
   const { inputLines } = await import('./cli/log-opening.js');
   const { writeError } = await import('./platform/atomic-file.js');
   const { makeDirectory } = await import('./platform/make-directory.js');
-  const { createDataDirectory } = await import('./settings/data-directory.js');
+  const { createDataDirectory } = await import('./settings/create-data-directory.js');
   const warn = (error: unknown) => {
     report({
       type: 'warning',
@@ -433,8 +437,11 @@ function createContext(
       throw new Error(`${declaration.name} declares that it needs no data directory`);
     }
     log?.begin();
-    const { createDataDirectory, readDataDirectory } = await import('./settings/data-directory.js');
-    makeDataDirectory(declaration, place, createDataDirectory, report);
+    const { isFolder, readDataDirectory } = await import('./settings/data-directory.js');
+    if (!isFolder(place.dataDirectoryPath)) {
+      const { createDataDirectory } = await import('./settings/create-data-directory.js');
+      makeDataDirectory(declaration, place, createDataDirectory, report);
+    }
     return readDataDirectory(place.dataDirectoryPath);
   };
   const openForWriting = async (directory: DataDirectory): Promise<MetadataStore> => {

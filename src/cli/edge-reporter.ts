@@ -1,3 +1,4 @@
+import type { ProgressEvent } from '../events.js';
 import type { Edge } from './edge.js';
 import type { OutputStream } from './output.js';
 import { wantsUnicode } from './paint.js';
@@ -15,15 +16,43 @@ export async function createEdgeReporter(edge: Edge, barStream: OutputStream): P
     const { silentReporter } = await import('./reporter.js');
     return silentReporter;
   }
-  const { createProgressBar, createTerminalReporter } = await import('./terminal-reporter.js');
-  const hasBar = stderr.isTerminal && !globals.quiet && env.TERM !== 'dumb';
-  return createTerminalReporter({
-    output: stderr,
-    bar: hasBar ? await createProgressBar(barStream) : undefined,
-    clock,
-    paint,
-    unicode: wantsUnicode(platform, env),
-    quiet: globals.quiet,
-    verbose: globals.verbose,
+  return deferred(async () => {
+    const { createProgressBar, createTerminalReporter } = await import('./terminal-reporter.js');
+    const hasBar = stderr.isTerminal && !globals.quiet && env.TERM !== 'dumb';
+    return createTerminalReporter({
+      output: stderr,
+      bar: hasBar ? await createProgressBar(barStream) : undefined,
+      clock,
+      paint,
+      unicode: wantsUnicode(platform, env),
+      quiet: globals.quiet,
+      verbose: globals.verbose,
+    });
   });
+}
+
+/** Loaded when there is something to draw: commands that only read say nothing, and are to be quick. */
+function deferred(load: () => Promise<Reporter>): Reporter {
+  const waiting: ProgressEvent[] = [];
+  let reporter: Reporter | undefined;
+  let loading: Promise<void> | undefined;
+  const start = async () => {
+    reporter = await load();
+    for (const event of waiting.splice(0)) reporter.report(event);
+  };
+  return {
+    report(event) {
+      if (reporter !== undefined) {
+        reporter.report(event);
+        return;
+      }
+      waiting.push(event);
+      loading ??= start();
+      loading.catch(() => {}); // told by `close`
+    },
+    async close() {
+      await loading;
+      await reporter?.close();
+    },
+  };
 }

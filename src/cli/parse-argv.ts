@@ -3,6 +3,8 @@
  * real tool, which no option parser takes: `-skipcopy`, `/servicing`, `/?`, `CONTENT_DIR=D:\WSUS`, any case.
  * What they rewrite to `--name` and `--name=value` is then parsed by commander, built from the declaration.
  */
+import { createRequire } from 'node:module';
+import type * as Commander from 'commander';
 import type { CommandDeclaration, OptionSpec, OptionSpecs } from '../commands/declaration.js';
 import { WsusutilError } from '../errors.js';
 import { nearestName } from '../model/nearest-name.js';
@@ -189,7 +191,8 @@ export async function parseInput(
 ): Promise<AnyCommandInput> {
   if (scanned.problem !== undefined) throw usageError(scanned.problem);
   if (scanned.unknownOption !== undefined) throw unknownOption(scanned.unknownOption, declaration);
-  const { Command, CommanderError, Option } = await import('commander');
+  // Its CommonJS form loads faster than the other, which wraps it: 7.5 of 9 ms.
+  const { Command, CommanderError, Option } = createRequire(import.meta.url)('commander') as typeof Commander;
   const command = new Command(declaration.name)
     .exitOverride()
     .configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} })

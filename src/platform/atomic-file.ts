@@ -3,18 +3,11 @@
  * then linked or renamed into place.
  */
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
+import { forgetUnfinished, rememberUnfinished } from './unfinished-files.js';
 import { WriteBehind, writeFully } from './write-behind.js';
-
-const unfinishedPaths = new Set<string>();
-
-/** Removes what is being written right now; for a process that must end at once. */
-export function removeUnfinishedFiles(): void {
-  for (const path of unfinishedPaths) rmSync(path, { force: true });
-}
 
 /** A file being written. Exactly one of `commit` and `discard` must be called, last. */
 export interface AtomicFile {
@@ -51,7 +44,7 @@ export async function createAtomicFile(
   } catch (error) {
     throw writeError(error, path);
   }
-  unfinishedPaths.add(temporaryPath);
+  rememberUnfinished(temporaryPath);
   const writing = new WriteBehind(handle);
   let open_ = true;
   const sync = async () => {
@@ -99,19 +92,19 @@ export async function createAtomicFile(
         await close();
         if (options.replace) await rename(temporaryPath, path);
         else await publishNew(temporaryPath, path);
-        unfinishedPaths.delete(temporaryPath);
+        forgetUnfinished(temporaryPath);
         await syncDirectory(dirname(path));
       } catch (error) {
         await close().catch(() => {});
         await rm(temporaryPath, { force: true }).catch(() => {});
-        unfinishedPaths.delete(temporaryPath);
+        forgetUnfinished(temporaryPath);
         throw writeError(error, path);
       }
     },
     async discard() {
       await close().catch(() => {});
       await rm(temporaryPath, { force: true }).catch(() => {});
-      unfinishedPaths.delete(temporaryPath);
+      forgetUnfinished(temporaryPath);
     },
   };
 }

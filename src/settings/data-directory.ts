@@ -14,8 +14,6 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { WsusutilError } from '../errors.js';
-import { makeDirectory } from '../platform/make-directory.js';
 import type { Settings } from './settings.js';
 
 /** Where the things of one data directory lie. Absolute paths. */
@@ -30,19 +28,13 @@ export interface DataDirectory {
   readonly lockPath: string;
 }
 
-/**
- * Creates the data directory if it is not there.
- *
- * @returns true when it was created
- * @throws WsusutilError `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
- */
-export function createDataDirectory(path: string): boolean {
-  if (existsSync(path) && !statSync(path).isDirectory()) {
-    throw new WsusutilError('WRITE_FAILED', `The data directory ${path} is not a folder`, {
-      hint: 'Name another one with --data-dir or WSUSUTIL_HOME.',
-    });
+/** False also where it cannot be looked at: whoever creates it then says why. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
-  return makeDirectory(path);
 }
 
 /** Where the logs of a data directory lie; known before anything exists. */
@@ -84,6 +76,7 @@ export async function setUpContentDirectory(
   contentPath: string,
 ): Promise<DataDirectory> {
   const { readSettings, writeSettings } = await import('./settings.js');
+  const { makeDirectory } = await import('../platform/make-directory.js');
   const before = await readSettings(directory.settingsPath);
   const settings: Settings = contentDirectory === undefined ? before : { ...before, contentDirectory };
   // The folder first: settings must not point at a place that cannot be made.

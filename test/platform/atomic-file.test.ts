@@ -1,12 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  createAtomicFile,
-  removeUnfinishedFiles,
-  writeError,
-  writeFileAtomically,
-} from '../../src/platform/atomic-file.js';
+import { createAtomicFile, writeError, writeFileAtomically } from '../../src/platform/atomic-file.js';
+import { removeUnfinishedFiles } from '../../src/platform/unfinished-files.js';
 import { temporaryFolder } from '../helpers/program.js';
 
 function newFolder(): string {

@@ -1,11 +1,8 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  createDataDirectory,
-  readDataDirectory,
-  setUpContentDirectory,
-} from '../../src/settings/data-directory.js';
+import { createDataDirectory } from '../../src/settings/create-data-directory.js';
+import { readDataDirectory, setUpContentDirectory } from '../../src/settings/data-directory.js';
 import {
   defaultSettings,
   parseSettings,
