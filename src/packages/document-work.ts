@@ -122,6 +122,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
   const revisions = new RevisionPacker();
   const verdicts: DocumentVerdict[] = [];
   const secured: number[] = [];
+  const roomFor = (size: number) => blocks.roomFor(size);
   let documentBytes = 0;
   for (let index = 0; index * 3 < spans.length; index++) {
     const [revisionNumber, start, end] = spans.subarray(index * 3, index * 3 + 3) as unknown as [
@@ -134,7 +135,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
       revisionNumber,
     };
     try {
-      const document = decodeDocument(bytes.subarray(start, end), encoding);
+      const document = decodeDocument(bytes.subarray(start, end), encoding, roomFor);
       const digest = sha256(document);
       documentBytes += document.length;
       const knownDigest = known?.subarray(index * DIGEST_SIZE, (index + 1) * DIGEST_SIZE);
@@ -163,40 +164,59 @@ export function processDocuments(task: DocumentTask): DocumentResult {
   return { verdicts, batch: revisions.pack(blocks.finish()), documentBytes, secured, bytes };
 }
 
+/** A thread's memory for the block that is being filled: documents are decoded to where they are packed from. */
+let blockMemory = Buffer.alloc(0);
+/** What a thread keeps of it when a task is done; single documents may be as large as 32 MiB. */
+const MAX_KEPT_MEMORY = 4 << 20;
+
 class BlockPacker {
   readonly #effort: PackingEffort;
   readonly #blocks: DocumentBlock[] = [];
-  #documents: Uint8Array[] = [];
   #titles: Record<string, Record<string, string>> = {};
+  /** bytes of the documents in the memory */
   #size = 0;
 
   constructor(effort: PackingEffort) {
     this.#effort = effort;
   }
 
-  add(document: Uint8Array, facts: RevisionFacts, title: string): DocumentPlace {
+  /** Memory behind the documents that were added; good until the next call of anything here. */
+  roomFor(size: number): Uint8Array {
     if (this.#size >= BLOCK_SIZE) this.#close();
+    const end = this.#size + size;
+    if (end > blockMemory.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * BLOCK_SIZE));
+      larger.set(blockMemory.subarray(0, this.#size));
+      blockMemory = larger;
+    }
+    return blockMemory.subarray(this.#size, end);
+  }
+
+  /** @param document anywhere, also in the room given for it */
+  add(document: Uint8Array, facts: RevisionFacts, title: string): DocumentPlace {
+    const room = this.roomFor(document.length);
+    const isThere = document.buffer === room.buffer && document.byteOffset === room.byteOffset;
+    if (!isThere) room.set(document);
     const place = { block: this.#blocks.length, blockOffset: this.#size, documentSize: document.length };
     const titles = otherTitlesOf(facts, title);
     if (titles !== undefined) this.#titles[String(this.#size)] = titles;
-    this.#documents.push(document);
     this.#size += document.length;
     return place;
   }
 
   finish(): readonly DocumentBlock[] {
-    if (this.#documents.length > 0) this.#close();
+    if (this.#size > 0) this.#close();
+    if (blockMemory.length > MAX_KEPT_MEMORY) blockMemory = Buffer.alloc(0);
     return this.#blocks;
   }
 
   #close(): void {
     const hasTitles = Object.keys(this.#titles).length > 0;
     this.#blocks.push({
-      data: packBlock(Buffer.concat(this.#documents, this.#size), this.#effort),
+      data: packBlock(blockMemory.subarray(0, this.#size), this.#effort),
       size: this.#size,
       titles: hasTitles ? packBlock(Buffer.from(JSON.stringify(this.#titles)), this.#effort) : undefined,
     });
-    this.#documents = [];
     this.#titles = {};
     this.#size = 0;
   }

@@ -96,17 +96,22 @@ function copyBytes(
  * normalised as XML asks for, so what a writer meant by a CR must be a reference.
  *
  * @param bytes UTF-8
+ * @param roomFor memory for a document of at most so many bytes; may be used or not
  * @throws WsusutilError `XML_MALFORMED` for an undefined entity, a reference to no character, markup inside text, or
  *   Base64 that is none; those of `decodeUpdateBlob`
  */
-export function decodeDocument(bytes: Uint8Array, encoding: DocumentEncoding): Uint8Array {
+export function decodeDocument(
+  bytes: Uint8Array,
+  encoding: DocumentEncoding,
+  roomFor: (size: number) => Uint8Array = (size) => Buffer.allocUnsafe(size),
+): Uint8Array {
   switch (encoding) {
     case 'plain':
       return bytes;
     case 'escaped':
-      return decodeText(bytes);
+      return decodeText(bytes, roomFor);
     case 'cdata':
-      return decodeSections(bytes);
+      return decodeSections(bytes, roomFor);
     case 'base64':
       return decodeBase64(bytes);
     case 'cabinet':
@@ -129,8 +134,8 @@ export function detectDocumentEncoding(bytes: Uint8Array): DocumentEncoding | un
   return /^[A-Za-z0-9+/][A-Za-z0-9+/=\s]*$/.test(beginning) ? 'base64' : undefined;
 }
 
-function decodeText(bytes: Uint8Array): Buffer {
-  const text = Buffer.allocUnsafe(bytes.length); // a reference is never shorter than what it stands for
+function decodeText(bytes: Uint8Array, roomFor: (size: number) => Uint8Array): Uint8Array {
+  const text = roomFor(bytes.length); // a reference is never shorter than what it stands for
   const size = decodeTextInto(bytes, 0, bytes.length, text, 0);
   return text.subarray(0, size);
 }
@@ -190,9 +195,9 @@ function writeReferenced(
 }
 
 /** CDATA sections one after another (a `]]>` in the document is split over two), with text between them. */
-function decodeSections(bytes: Uint8Array): Uint8Array {
+function decodeSections(bytes: Uint8Array, roomFor: (size: number) => Uint8Array): Uint8Array {
   const source = bufferOf(bytes);
-  const target = Buffer.allocUnsafe(bytes.length);
+  const target = roomFor(bytes.length);
   let to = 0;
   let position = 0;
   while (position < source.length) {
