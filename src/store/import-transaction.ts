@@ -49,8 +49,8 @@ type Writable<T> = {
       : T[K];
 };
 
-/** Whose files are read at once. */
-const REVISIONS_PER_READ = 256;
+/** Read at once; a revision may have 65,536 of them, and their names a thousand characters. */
+const FILES_PER_READ = 4_096;
 
 /** A batch while its rows are stored. */
 interface BatchContext {
@@ -286,15 +286,19 @@ export class SqliteImportTransaction implements ImportTransaction {
       if (urls.size === 0) return;
       const names = new Map<string, string>();
       // Texts of many files: a row of its own for each takes three times as long.
-      const load = this.#database.prepare(
-        'SELECT json_group_array(json_array(hex(sha1), file_name)) AS files FROM revision_files WHERE revision_key BETWEEN ? AND ?',
-      );
-      for (let first = this.#windowKey; first < this.#nextKey; first += REVISIONS_PER_READ) {
-        const files = textOf(load.get(first, first + REVISIONS_PER_READ - 1)?.files) ?? '[]';
-        for (const [sha1, name] of JSON.parse(files) as [Sha1Hex, string][]) {
+      const load = this.#database.prepare(`
+        SELECT json_group_array(json_array(hex(sha1), file_name, revision_key, position)) AS files FROM (
+          SELECT sha1, file_name, revision_key, position FROM revision_files
+          WHERE (revision_key, position) > (?, ?) ORDER BY revision_key, position LIMIT ${FILES_PER_READ})`);
+      let files: readonly [sha1: Sha1Hex, name: string, revisionKey: RevisionKey, position: number][];
+      let last: readonly [RevisionKey, number] = [this.#windowKey, -1];
+      do {
+        files = JSON.parse(textOf(load.get(...last)?.files) ?? '[]');
+        for (const [sha1, name, revisionKey, position] of files) {
           if (urls.has(sha1)) names.set(sha1, name);
+          last = [revisionKey, position];
         }
-      }
+      } while (files.length === FILES_PER_READ);
       for (const [sha1, url] of urls) {
         this.#fileLocations.add(Buffer.from(sha1, 'hex'), names.get(sha1) ?? fileNameOf(url), url);
       }

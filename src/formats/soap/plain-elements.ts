@@ -20,6 +20,7 @@ import {
 import type { SoapElement } from './soap-element.js';
 
 const SPACE = 0x20;
+const HASH = 0x23;
 const SLASH = 0x2f;
 const SEMICOLON = 0x3b;
 const LT = 0x3c;
@@ -185,12 +186,13 @@ export class PlainElementReader {
 
   /** @returns the offset of its `;`; −1 if it is none, or cut off */
   #endOfReference(from: number): number {
+    const codes = this.#codes;
     const end = Math.min(this.#end, from + MAX_REFERENCE_LENGTH);
     let at = from + 1;
-    while (at < end && this.#codes[at] !== SEMICOLON) at++;
-    if (at < end) return resolveReference(this.#source.slice(from + 1, at)) === undefined ? -1 : at;
+    while (at < end && (NAME_CHARS[codes[at] as number] === 1 || codes[at] === HASH)) at++;
     if (at === this.#end) this.#cut();
-    return -1;
+    if (at >= end || codes[at] !== SEMICOLON) return -1;
+    return resolveReference(this.#source.slice(from + 1, at)) === undefined ? -1 : at;
   }
 
   #cut(): undefined {
@@ -202,7 +204,9 @@ export class PlainElementReader {
     const own = name.codes;
     const close = at + 2 + own.length;
     if (close >= this.#end) {
-      this.#cut();
+      // What is there may show already that it is another one.
+      const isBegun = this.#source.slice(at, this.#end) === `</${name.text}`.slice(0, this.#end - at);
+      if (isBegun) this.#cut();
       return false;
     }
     if (codes[at] !== LT || codes[at + 1] !== SLASH) return false;

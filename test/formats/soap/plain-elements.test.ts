@@ -89,6 +89,17 @@ test('damage is found, and said, the same whether items are read ahead or piece 
   );
 });
 
+test('damage in front of the end of a whole reply is no reply that broke off', async () => {
+  const shape = { operation: 'Op', namespace: SD, streamedResult: 'item' };
+  const name = 'long'.repeat(30);
+  for (const items of ['<item>&amp</item>', `<item><${name}>1</item>`]) {
+    const reading = readEveryWay(reply('Op', items), async (chunks) => {
+      for await (const _ of readReplyItems(chunks, shape));
+    });
+    await expect(reading, items).rejects.toMatchObject({ code: 'UPSTREAM_MALFORMED' });
+  }
+});
+
 test('an item that is read ahead may not hold more elements than any other', async () => {
   const many = `<list><item>${'<a/>'.repeat(100_001)}</item></list>`;
   const reading = async () => {
