@@ -229,6 +229,7 @@ class ReplyReader {
     if (this.#mark !== undefined) this.#writeBeginning();
     if (this.#size === 0) throw this.#truncated('it is empty');
     const isCut = this.#utf8.end() !== undefined;
+    this.#guard(() => this.#xml.flush(), false); // damage in it is no sign that something is missing
     this.#guard(() => {
       if (!isCut) this.#xml.end();
     }, true);

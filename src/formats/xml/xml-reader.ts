@@ -349,8 +349,17 @@ export class XmlReader {
     if (held < piece.length) this.consume(held === 0 ? piece : piece.slice(0, piece.length - held));
   }
 
+  /** Reads what was left for `ahead` to see more of. Nothing of it is to come any more, or not soon. */
+  flush(): void {
+    if (!this.isOffered) return;
+    this.enter();
+    while (this.isOffered) this.run();
+    this.busy = false;
+  }
+
   /** Says that the document is over. */
   end(): void {
+    this.flush();
     if (this.carry !== '') {
       const carry = this.carry;
       this.carry = '';
@@ -359,7 +368,6 @@ export class XmlReader {
       else throw this.malformed(0, 'the document ends inside a character');
     }
     this.enter();
-    while (this.isOffered) this.run(); // nothing more comes
     const offset = this.base + this.buffer.length;
     if (this.depth > 0) {
       const openElements = this.openElements;
