@@ -212,7 +212,8 @@ async function runCommand(
   const { createWarningCollector } = await import('./cli/json-reporter.js');
   const collector = createWarningCollector();
   const { createEdgeReporter } = await import('./cli/edge-reporter.js');
-  reporters.push(collector, await createEdgeReporter(run, process.stderr));
+  const hasLog = declaration.logPositional !== undefined || declaration.isSetup === true;
+  reporters.push(collector, await createEdgeReporter(run, process.stderr, hasLog));
 
   const openStores = new Set<MetadataStore>();
   let log: LogFile | undefined;

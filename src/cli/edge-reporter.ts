@@ -4,8 +4,16 @@ import type { OutputStream } from './output.js';
 import { wantsUnicode } from './paint.js';
 import type { Reporter } from './reporter.js';
 
-/** Draws events where people or scripts follow the run. */
-export async function createEdgeReporter(edge: Edge, barStream: OutputStream): Promise<Reporter> {
+/**
+ * Draws events where people or scripts follow the run.
+ *
+ * @param hasLog the end of the log is written when this is closed, and that may fail: what says so must be at hand
+ */
+export async function createEdgeReporter(
+  edge: Edge,
+  barStream: OutputStream,
+  hasLog: boolean,
+): Promise<Reporter> {
   const { globals, stdout, stderr, paint, platform, env } = edge;
   const clock = () => performance.now();
   if (globals.jsonEvents) {
@@ -16,7 +24,7 @@ export async function createEdgeReporter(edge: Edge, barStream: OutputStream): P
     const { silentReporter } = await import('./reporter.js');
     return silentReporter;
   }
-  return deferred(async () => {
+  const load = async () => {
     const { createProgressBar, createTerminalReporter } = await import('./terminal-reporter.js');
     const hasBar = stderr.isTerminal && !globals.quiet && env.TERM !== 'dumb';
     return createTerminalReporter({
@@ -28,7 +36,8 @@ export async function createEdgeReporter(edge: Edge, barStream: OutputStream): P
       quiet: globals.quiet,
       verbose: globals.verbose,
     });
-  });
+  };
+  return hasLog ? load() : deferred(load);
 }
 
 /** Loaded when there is something to draw: commands that only read say nothing, and are to be quick. */

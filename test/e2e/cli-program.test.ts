@@ -254,3 +254,12 @@ describe('completion', () => {
     });
   });
 });
+
+test('a log that could not be begun before the very end is still missed aloud', async () => {
+  const path = folder();
+  writeFileSync(join(path, 'logs'), 'a file');
+  writeFileSync(join(path, 'trust.json'), 'no JSON');
+  writeFileSync(join(path, 'some.cab'), '');
+  const { stderr } = await runProgram(['import', join(path, 'some.cab'), '--dry-run'], path);
+  expect(stderr).toMatch(/\[LOG_NOT_WRITTEN\]\nerror: .*\[SETTINGS_INVALID\]/);
+});
