@@ -131,13 +131,9 @@ export class RevisionFetch {
     let hasCome = false;
     let reportAt = PROGRESS_INTERVAL;
     for await (const events of mergeStreams(streams, concurrency)) {
-      const documents = this.#takeDocuments(events);
-      if (documents > 0) {
-        hasCome = true;
-        done += documents;
-        await this.#handOn();
-      }
-      done += this.#takeFailures(events);
+      hasCome ||= events.some(({ type }) => type === 'document');
+      done += this.#take(events);
+      await this.#handOn();
       // A server that gives out nothing at all is given up soon, however long its list.
       const inVain = this.#unavailable.length;
       if (maxInVain !== undefined && inVain > maxInVain) {
@@ -184,40 +180,37 @@ export class RevisionFetch {
     return this.#pipeline.close();
   }
 
-  /** @returns how many there were */
-  #takeDocuments(events: readonly UpdateEvent[]): number {
-    let count = 0;
+  /** @returns how many revisions they dealt with */
+  #take(events: readonly UpdateEvent[]): number {
+    let count = events.length;
     for (const event of events) {
-      if (event.type === 'document') {
-        this.#take(event.identity, event.blob);
-        count++;
-      } else if (event.type === 'file-location') {
-        const { sha1, muUrl } = event.location;
-        if (muUrl !== undefined) this.#urls.set(sha1, muUrl);
+      switch (event.type) {
+        case 'document':
+          this.#takeDocument(event.identity, event.blob);
+          break;
+        case 'file-location':
+          count--;
+          if (event.location.muUrl !== undefined) this.#urls.set(event.location.sha1, event.location.muUrl);
+          break;
+        case 'unavailable':
+          this.#addUnavailable(
+            event.identity,
+            event.reason,
+            'the upstream lists it but does not give it out',
+          );
+          break;
+        case 'unreadable':
+          this.#addUnavailable(event.identity, event.error.code, event.error.message);
       }
     }
     return count;
   }
 
-  #take(identity: UpdateIdentity, blob: UpdateBlob): void {
+  #takeDocument(identity: UpdateIdentity, blob: UpdateBlob): void {
     const taken = this.#taken[blob.form];
     const bytes = blob.form === 'plain' ? decodeUpdateBlob(blob) : blob.bytes;
     taken.items.push({ identity, bytes });
     taken.size += bytes.length;
-  }
-
-  /** @returns how many there were */
-  #takeFailures(events: readonly UpdateEvent[]): number {
-    let count = 0;
-    for (const event of events) {
-      if (event.type === 'unavailable') {
-        this.#addUnavailable(event.identity, event.reason, 'the upstream lists it but does not give it out');
-      } else if (event.type === 'unreadable') {
-        this.#addUnavailable(event.identity, event.error.code, event.error.message);
-      } else continue;
-      count++;
-    }
-    return count;
   }
 
   async #handOn(): Promise<void> {
