@@ -212,8 +212,7 @@ async function runCommand(
   const { createWarningCollector } = await import('./cli/json-reporter.js');
   const collector = createWarningCollector();
   const { createEdgeReporter } = await import('./cli/edge-reporter.js');
-  const hasLog = declaration.logPositional !== undefined || declaration.isSetup === true;
-  reporters.push(collector, await createEdgeReporter(run, process.stderr, hasLog));
+  reporters.push(collector, await createEdgeReporter(run, process.stderr, writesLog(declaration)));
 
   const openStores = new Set<MetadataStore>();
   let log: LogFile | undefined;
@@ -359,13 +358,17 @@ async function locate(
   if (namedLog !== undefined) log = { path: namedLog, isNamed: true };
   else if (input.options['dry-run'] === true && !existsSync(dataDirectoryPath)) {
     log = undefined; // a dry run does not create the folder its log would lie in
-  } else if (declaration.logPositional !== undefined || declaration.isSetup === true) {
+  } else if (writesLog(declaration)) {
     const { logsPathOf } = await import('./settings/data-directory.js');
     const { freeLogPath } = await import('./cli/log-opening.js');
     const path = freeLogPath(logsPathOf(dataDirectoryPath), declaration.name, startedAt);
     log = { path, isNamed: false };
   }
   return { dataDirectoryPath, log };
+}
+
+function writesLog({ logPositional, isSetup }: CommandDeclaration): boolean {
+  return logPositional !== undefined || isSetup === true;
 }
 
 interface Tools {
@@ -438,8 +441,9 @@ function createContext(
       throw new Error(`${declaration.name} declares that it needs no data directory`);
     }
     log?.begin();
-    const { isFolder, readDataDirectory } = await import('./settings/data-directory.js');
-    if (!isFolder(place.dataDirectoryPath)) {
+    const { isDirectory } = await import('./platform/paths.js');
+    const { readDataDirectory } = await import('./settings/data-directory.js');
+    if (!isDirectory(place.dataDirectoryPath)) {
       const { createDataDirectory } = await import('./settings/create-data-directory.js');
       makeDataDirectory(declaration, place, createDataDirectory, report);
     }

@@ -1,7 +1,8 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { writeError } from './atomic-file.js';
+import { isDirectory } from './paths.js';
 
 /**
  * Creates a folder and those above it. Node's own `recursive: true` never returns where the system answers ENOENT
@@ -42,12 +43,4 @@ function refusal(folder: string, path: string, code: string, cause: unknown): Ws
     `Cannot create the folder ${path}: the system makes no folder in ${dirname(folder)} (${code})`,
     { hint: 'Name a folder on a disk; folders of the system itself, such as /proc, hold no others.', cause },
   );
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  } catch {
-    return false;
-  }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 
@@ -38,5 +39,14 @@ export function resolveDataDirectory(
         ? path.join(xdg, 'wsusutil')
         : path.join(homePath, '.local', 'share', 'wsusutil');
     }
+  }
+}
+
+/** False also for what cannot be looked at. */
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch {
+    return false;
   }
 }

@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { WsusutilError } from '../errors.js';
 import { makeDirectory } from '../platform/make-directory.js';
+import { isDirectory } from '../platform/paths.js';
 
 /**
  * Creates the data directory if it is not there.
@@ -9,7 +10,7 @@ import { makeDirectory } from '../platform/make-directory.js';
  * @throws WsusutilError `READ_ONLY`, `DISK_FULL`, `WRITE_FAILED`
  */
 export function createDataDirectory(path: string): boolean {
-  if (existsSync(path) && !statSync(path).isDirectory()) {
+  if (existsSync(path) && !isDirectory(path)) {
     throw new WsusutilError('WRITE_FAILED', `The data directory ${path} is not a folder`, {
       hint: 'Name another one with --data-dir or WSUSUTIL_HOME.',
     });

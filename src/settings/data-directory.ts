@@ -12,7 +12,7 @@
  *     serve-cache/        documents made ready for sending (serve/prepared-documents.ts)
  *     WsusContent/        content files, unless the settings name another root
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from './settings.js';
 
@@ -26,15 +26,6 @@ export interface DataDirectory {
   readonly logsPath: string;
   readonly journalsPath: string;
   readonly lockPath: string;
-}
-
-/** False also where it cannot be looked at: whoever creates it then says why. */
-export function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
 }
 
 /** Where the logs of a data directory lie; known before anything exists. */

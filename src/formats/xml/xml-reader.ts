@@ -349,7 +349,7 @@ export class XmlReader {
     if (held < piece.length) this.consume(held === 0 ? piece : piece.slice(0, piece.length - held));
   }
 
-  /** Reads what was left for `ahead` to see more of. Nothing of it is to come any more, or not soon. */
+  /** Reads what was held back for `ahead` to see more of it, as nothing more comes. */
   flush(): void {
     if (!this.isOffered) return;
     this.enter();
