@@ -2,8 +2,9 @@
  * All documents of a list of revisions, through servers that answer short, break off, or refuse a whole batch for one
  * unknown revision (server-sync-protocol 6.1, 15.4, 17.7, 17.8).
  */
-import { isWsusutilError, type WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
+import { groupDigits } from '../formats/group-digits.js';
 import type { FileLocation, ServerUpdate, UpdateDataItem } from '../formats/server-sync/get-update-data.js';
 import type { UpdateBlob } from '../formats/server-sync/update-blob.js';
 import { SoapFault } from '../formats/soap/soap-fault.js';
@@ -11,7 +12,7 @@ import type { Sha1Hex } from '../model/digest.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { FaultDecision } from './fault-decision.js';
 import type { Tries } from './recovery.js';
-import { TransportError } from './transport-error.js';
+import { isTransient, TransportError } from './transport-error.js';
 
 export type UpdateEvent =
   | {
@@ -23,7 +24,7 @@ export type UpdateEvent =
       /** SHA-1 of each content file as the upstream lists them */
       readonly fileSha1s: readonly Sha1Hex[];
     }
-  /** May come more than once for a file, and for files of documents that came before a connection broke. */
+  /** May come more than once for a file. */
   | { readonly type: 'file-location'; readonly location: FileLocation }
   /** Listed, but not there; `reason` is a fault code or `NotReturned`. To be asked for again in the next run. */
   | { readonly type: 'unavailable'; readonly identity: UpdateIdentity; readonly reason: string }
@@ -47,15 +48,20 @@ export interface UpdateFetching {
 const UNKNOWN_PAUSE_MS = 2_000;
 /** Answers in a row that make no sense, beside the halves it takes to find the one revision that spoils them. */
 const MAX_MALFORMED = 4;
-/** Time-outs after which a batch is halved. */
-const MAX_TIMEOUTS = 2;
+/** Answers to a batch that did not come, or broke off, before it is halved. */
+const MAX_STOPS = 2;
+/**
+ * Documents and addresses of one answer that are kept until it is all there, in characters or bytes. More is asked for in
+ * halves. Real answers have 2.6 MB (server-sync-protocol 2.2).
+ */
+const MAX_ANSWER_SIZE = 64 * 1024 * 1024;
 
 /** A revision that is asked for. */
 interface Wanted {
   readonly identity: UpdateIdentity;
   /** as {@link formatIdentity} writes it */
   readonly key: string;
-  /** yielded already; asked for again only for the file locations behind it */
+  /** yielded already */
   isDelivered: boolean;
   /** in whose answer it was, last */
   answered: Batch | undefined;
@@ -67,10 +73,16 @@ interface Batch {
   readonly tries: Tries;
   /** a fault that may mean an unknown revision has been met once already */
   isRepeated: boolean;
-  timeouts: number;
+  stops: number;
+  /** something of the answer came */
+  hasBegun: boolean;
 }
 
-/** Yields each revision once, those together that came together, whatever has to be asked for twice. */
+/**
+ * Yields each revision once, whatever has to be asked for twice, and everything of an answer together: where its files
+ * lie stands at the end of it, and who stores a document is never told again (2026-11-21: a run that was killed in
+ * between had lost the addresses).
+ */
 export async function* fetchUpdates(
   identities: Iterable<UpdateIdentity>,
   fetching: UpdateFetching,
@@ -131,10 +143,19 @@ class Fetcher {
   }
 
   async *#askOnce(batch: Batch): AsyncGenerator<readonly UpdateEvent[], void, undefined> {
-    for await (const items of this.#fetching.ask(batch.wanted.map(({ identity }) => identity))) {
-      const events = this.#eventsOf(items, batch);
-      if (events.length > 0) yield events;
+    const items: UpdateDataItem[] = [];
+    let size = 0;
+    batch.hasBegun = false;
+    for await (const some of this.#fetching.ask(batch.wanted.map(({ identity }) => identity))) {
+      batch.hasBegun = true;
+      for (const item of some) {
+        items.push(item);
+        size += sizeOf(item);
+      }
+      if (size > MAX_ANSWER_SIZE) throw isTooLong(batch);
     }
+    const events = this.#eventsOf(items, batch);
+    if (events.length > 0) yield events;
   }
 
   #eventsOf(items: readonly UpdateDataItem[], batch: Batch): readonly UpdateEvent[] {
@@ -223,8 +244,10 @@ class Fetcher {
 
   #isTooMuch(error: unknown, batch: Batch): boolean {
     if (this.#isOneBad(error)) return true;
-    if (!(error instanceof TransportError)) return false;
-    return error.status === 413 || (error.isTimeout && ++batch.timeouts >= MAX_TIMEOUTS);
+    if (error instanceof TransportError && error.status === 413) return true;
+    const isTimeout = error instanceof TransportError && error.isTimeout;
+    const hasStopped = isTimeout || (batch.hasBegun && isTransient(error));
+    return hasStopped && ++batch.stops >= MAX_STOPS;
   }
 
   #halve({ wanted }: Batch, stack: Batch[]): void {
@@ -240,13 +263,28 @@ class Fetcher {
       byKey: new Map(wanted.map((each) => [each.key, each])),
       tries: this.#fetching.newTries(),
       isRepeated: false,
-      timeouts: 0,
+      stops: 0,
+      hasBegun: false,
     };
   }
 }
 
 function unavailable(identity: UpdateIdentity, reason: string): UpdateEvent {
   return { type: 'unavailable', identity, reason };
+}
+
+function sizeOf(item: UpdateDataItem): number {
+  if (item.type === 'file-location') return item.location.muUrl?.length ?? 0;
+  const { blob } = item.update;
+  return blob.form === 'plain' ? blob.text.length : blob.bytes.length;
+}
+
+function isTooLong({ wanted }: Batch): WsusutilError {
+  return new WsusutilError(
+    'LIMIT_EXCEEDED',
+    `the answer for ${wanted.length} revisions holds more than ${groupDigits(MAX_ANSWER_SIZE)} bytes of documents`,
+    { hint: 'No real upstream comes near this limit: check the address.' },
+  );
 }
 
 function errorCodeOf(error: unknown): string {

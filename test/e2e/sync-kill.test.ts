@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { openDatabase } from '../../src/platform/sqlite.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import { catalogueItems, startFakeUpstream } from '../helpers/fake-upstream.js';
 import { finish, runProgram, startProgram, temporaryFolder } from '../helpers/program.js';
@@ -22,14 +23,28 @@ function newDirectory(): string {
 }
 
 async function lookInto(dataDirectory: string) {
-  const store = await openMetadataStore(join(dataDirectory, 'metadata.sqlite'), { mode: 'read', now });
+  const path = join(dataDirectory, 'metadata.sqlite');
+  const database = await openDatabase(path, { readOnly: true });
+  const rows = database
+    .prepare(
+      "SELECT hex(sha1) || ' ' || file_name || ' ' || mu_url AS place FROM file_locations ORDER BY sha1",
+    )
+    .all();
+  database.close();
+  const store = await openMetadataStore(path, { mode: 'read', now });
   try {
-    const [fingerprint, problems, { revisions }, history] = [
+    const [documents, problems, { revisions }, history] = [
       await store.fingerprint(),
       await problemsOf(store),
       await store.status(),
       await store.listHistory(100, 'sync'),
     ];
+    const categories = (await store.listCategories()).map(
+      ({ updateId, updateCount }) => `${updateId} ${updateCount}`,
+    );
+    const places = rows.map(({ place }) => place);
+    const superseded = await store.countRevisions({ superseded: true });
+    const fingerprint = [documents, superseded, ...categories.sort(), ...places].join('\n');
     return { fingerprint, problems, revisions, history };
   } finally {
     await store.close();

@@ -325,14 +325,49 @@ test('a page in place of a service is refused in words that help', async () => {
 test.each([
   ['reset', { resetAfter: 20_000 }],
   ['cut off', { cutAfter: 20_000 }],
-])('documents before a body is %s are kept, and their files’ places still come', async (_name, trouble) => {
-  for (const gzip of [true, false]) {
-    await using setup = await setUp({ gzip });
-    const { client, upstream } = setup;
-    upstream.plan({ on: 'GetUpdateData', times: 2, ...trouble });
-    expectAll(await collect(client.getUpdateData(identities(smallCatalogue()))), smallCatalogue());
-    expect(upstream.countCalls('GetUpdateData')).toBeGreaterThan(3);
+])(
+  'what was in a body that is %s comes after all, each document with its files’ places',
+  async (_name, trouble) => {
+    for (const gzip of [true, false]) {
+      await using setup = await setUp({ gzip });
+      const { client, upstream } = setup;
+      upstream.plan({ on: 'GetUpdateData', times: 2, ...trouble });
+      expectAll(await collect(client.getUpdateData(identities(smallCatalogue()))), smallCatalogue());
+      expect(upstream.countCalls('GetUpdateData')).toBeGreaterThan(3);
+    }
+  },
+);
+
+test('a document is never handed on without the places of its files, wherever the body breaks', async () => {
+  const items = smallCatalogue();
+  await using setup = await setUp({ gzip: false, maxUpdatesPerRequest: 30 });
+  const { client, upstream } = setup;
+  await client.getConfigData();
+  for (let n = 1; n < 40; n += 2) upstream.plan({ on: 'GetUpdateData', after: n, cutAfter: 7_000 * n });
+  const located = new Map(items.map(({ identity, files }) => [formatIdentity(identity), files]));
+  let documents = 0;
+  for await (const events of client.getUpdateData(identities(items))) {
+    const places = new Set(
+      events.flatMap((event) => (event.type === 'file-location' ? [event.location.sha1] : [])),
+    );
+    for (const event of events) {
+      if (event.type !== 'document') continue;
+      documents++;
+      for (const { sha1 } of located.get(formatIdentity(event.identity)) ?? [])
+        expect(places).toContain(sha1);
+    }
   }
+  expect(documents).toBe(items.length);
+});
+
+test('a server whose longer answers always break off is asked for less at a time', async () => {
+  const items = smallCatalogue();
+  await using setup = await setUp({ gzip: false });
+  const { client, upstream } = setup;
+  const most = 200_000;
+  upstream.plan({ on: 'GetUpdateData', times: 1_000, cutAfter: most });
+  expectAll(await collect(client.getUpdateData(identities(items))), items);
+  expect(Math.max(...upstream.batchSizes)).toBeGreaterThan(1);
 });
 
 test('a list whose body breaks is read again from its beginning', async () => {

@@ -30,6 +30,14 @@ function contentsOfItems(items: readonly UpstreamItem[]): ReadonlyMap<string, st
   );
 }
 
+async function expectAllLocated(store: MetadataStore): Promise<void> {
+  const located = smallCatalogue()
+    .flatMap(({ files }) => files)
+    .filter(({ muUrl }) => muUrl !== '');
+  const locations = await store.fileLocations(located.map(({ sha1 }) => sha1));
+  for (const { sha1, muUrl } of located) expect(locations.get(sha1)).toBe(muUrl);
+}
+
 function sorted<T>(map: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {
   return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -73,9 +81,7 @@ test.each(VARIANTS)('the store holds what is chosen of %s, byte for byte', async
   expect(sorted(await contentsOf(downstream.store))).toEqual(sorted(contentsOfItems(items)));
   expect(summary.revisions).toBe(items.length);
   expect(summary.listed).toBe(items.length);
-  const located = items.flatMap(({ files }) => files).filter(({ muUrl }) => muUrl !== '');
-  const locations = await downstream.store.fileLocations(located.map(({ sha1 }) => sha1));
-  for (const { sha1, muUrl } of located) expect(locations.get(sha1)).toBe(muUrl);
+  await expectAllLocated(downstream.store);
 });
 
 test('whatever the order of the list, what a revision needs is linked to it and comes before it in a package', async () => {
@@ -366,6 +372,26 @@ test('an upstream that goes down leaves what came before, and the next run goes 
   expect(summary.unavailableCount).toBe(0);
   for (const identity of askedFor(upstream, calls)) expect(held.has(identity)).toBe(false);
   expect((await contentsOf(downstream.store)).size).toBe(smallCatalogue().length);
+});
+
+test('a run that ends in the middle of an answer leaves no document without the places of its files', async () => {
+  for (const cutAfter of [50_000, 100_000, 150_000, 200_000]) {
+    await using downstream = await startDownstream({
+      gzip: false,
+      documents: 'plain',
+      maxUpdatesPerRequest: 30,
+    });
+    const { upstream } = downstream.setup;
+    upstream.plan({ on: 'GetUpdateData', after: 3, cutAfter });
+    upstream.plan({ on: 'GetUpdateData', after: 3, times: 20, status: { code: 503 } });
+    await expect(downstream.sync({ concurrency: 1 })).rejects.toMatchObject({
+      code: expect.stringMatching(/^UPSTREAM_/),
+    });
+    await downstream.reopen();
+    const summary = await downstream.sync().catch(() => downstream.sync());
+    expect(summary.unavailableCount).toBe(0);
+    await expectAllLocated(downstream.store);
+  }
 });
 
 function ticking(): () => Date {
