@@ -482,39 +482,27 @@ class SyncRun {
     listed: readonly UpdateIdentity[],
     without: ReadonlySet<string> = new Set(),
   ): Promise<Todo> {
-    const todo: Todo & { fresh: UpdateIdentity[]; again: OwedRevision[] } = { fresh: [], again: [] };
     const seen = new IdentitySet(owed.length + listed.length);
-    const look = async <T>(
-      revisions: readonly T[],
-      identityOf: (revision: T) => UpdateIdentity,
-      take: (revision: T) => void,
-    ) => {
+    const isWanted = (identity: UpdateIdentity) =>
+      (without.size === 0 || !without.has(formatIdentity(identity))) && seen.add(identity);
+    const look = async <T>(revisions: readonly T[], identityOf: (revision: T) => UpdateIdentity) => {
+      const absent: T[] = [];
       for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
         throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
         const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
         const known = await this.#transaction.findRevisions(part.map(identityOf));
-        for (const [index, revision] of part.entries()) {
-          const identity = identityOf(revision);
-          if (known[index] !== undefined) continue;
-          if (without.size > 0 && without.has(formatIdentity(identity))) continue;
-          if (seen.add(identity)) take(revision);
-        }
+        absent.push(
+          ...part.filter((each, index) => known[index] === undefined && isWanted(identityOf(each))),
+        );
       }
+      return absent;
     };
-    await look(
-      owed,
-      ({ identity }) => identity,
-      (revision) => {
-        if (revision.reason === undefined) todo.fresh.push(revision.identity);
-        else todo.again.push(revision);
-      },
-    );
-    await look(
-      listed,
-      (identity) => identity,
-      (identity) => todo.fresh.push(identity),
-    );
-    return todo;
+    const absent = await look(owed, ({ identity }) => identity);
+    const untried = absent.filter(({ reason }) => reason === undefined).map(({ identity }) => identity);
+    return {
+      fresh: [...untried, ...(await look(listed, (identity) => identity))],
+      again: absent.filter(({ reason }) => reason !== undefined),
+    };
   }
 
   async #runDrivers(inventory: DriverInventory): Promise<number> {
