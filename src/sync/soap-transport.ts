@@ -10,6 +10,9 @@ import { statusError, TransportError, toTransportError } from './transport-error
 const SLOW_SIZE = 16 * 1024;
 const SLOW_WAITS = 2;
 
+/** Why the signal of a call that is over is aborted; one for all of them, as making one takes a stack trace. */
+const CLOSED = new Error('the call is over');
+
 export interface OpenReply {
   /** of an answer with status 200 */
   readonly chunks: AsyncIterable<Uint8Array>;
@@ -112,7 +115,7 @@ class CallGuard {
   close(): void {
     clearTimeout(this.#timer);
     this.#runSignal.removeEventListener('abort', this.#onInterrupt);
-    if (!this.#controller.signal.aborted) this.#controller.abort();
+    if (!this.#controller.signal.aborted) this.#controller.abort(CLOSED);
   }
 
   async wait<T>(work: () => Promise<T>): Promise<T> {

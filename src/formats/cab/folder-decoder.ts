@@ -107,8 +107,7 @@ export class FolderDecoder {
     const out =
       reuseMemory && this.#out.length >= capacity ? this.#out.subarray(0, capacity) : newMemory(capacity);
     if (reuseMemory && out.length > this.#out.length) this.#out = out;
-    const isWhole = capacity >= this.#neededSize;
-    this.#decoder ??= blockDecoderFor(this.#folder.compression, this.#neededSize, isWhole ? out : undefined);
+    this.#decoder ??= blockDecoderFor(this.#folder.compression, this.#neededSize);
     let filled = 0;
     while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
       if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
@@ -228,12 +227,7 @@ function newMemory(size: number): Uint8Array<ArrayBuffer> {
 /** The LZX decoder of a folder that is done with: a catalogue has tens of thousands of small ones. */
 let spareLzxDecoder: LzxDecoder | undefined;
 
-/** @param target where all the blocks will be decoded to, if they stay together */
-function blockDecoderFor(
-  compression: Compression,
-  neededSize: number,
-  target: Uint8Array | undefined,
-): BlockDecoder {
+function blockDecoderFor(compression: Compression, neededSize: number): BlockDecoder {
   const finish = (): void => {};
   switch (compression.method) {
     case 'mszip': {
@@ -250,14 +244,13 @@ function blockDecoderFor(
     case 'lzx': {
       const decoder = spareLzxDecoder ?? new LzxDecoder(compression.windowBits, 0);
       spareLzxDecoder = undefined;
-      decoder.restart(compression.windowBits, neededSize, target);
+      decoder.restart(compression.windowBits, neededSize);
       return {
         decode(data, size, out, outOffset) {
           decoder.decode(data, size, out, outOffset);
           return size;
         },
         finish() {
-          decoder.finish();
           spareLzxDecoder = decoder;
         },
       };

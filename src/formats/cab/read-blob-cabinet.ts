@@ -36,7 +36,6 @@ export function readBlobCabinet(cabinet: Uint8Array): Uint8Array | undefined {
 }
 
 class BlobCabinetReader {
-  readonly #memory = new Uint8Array(MAX_PLAIN_SIZE);
   readonly #decoder = new LzxDecoder(MIN_LZX_WINDOW_BITS, 0);
 
   read(cabinet: Uint8Array): Uint8Array | undefined {
@@ -64,29 +63,27 @@ class BlobCabinetReader {
     if (windowBits < MIN_LZX_WINDOW_BITS || windowBits > MAX_LZX_WINDOW_BITS) return undefined;
     const size = uint32(cabinet, filesOffset); // cbFile
     const plainSize = plainSizeOf(cabinet, dataOffset, blockCount, size);
-    if (plainSize === undefined) return undefined;
+    if (plainSize === undefined || plainSize > 1 << windowBits) return undefined;
     try {
-      this.#decode(cabinet, dataOffset, windowBits, plainSize);
+      return this.#decode(cabinet, dataOffset, windowBits, plainSize).subarray(0, size);
     } catch {
       return undefined;
     }
-    return this.#memory.subarray(0, size);
   }
 
-  #decode(cabinet: Uint8Array, dataOffset: number, windowBits: number, plainSize: number): void {
+  #decode(cabinet: Uint8Array, dataOffset: number, windowBits: number, plainSize: number): Uint8Array {
     const decoder = this.#decoder;
-    const out = this.#memory.subarray(0, plainSize);
-    decoder.restart(windowBits, plainSize, out);
+    decoder.restart(windowBits, plainSize);
     let at = dataOffset;
-    for (let filled = 0; filled < plainSize; ) {
+    for (let decoded = 0; decoded < plainSize; ) {
       const compressedSize = uint16(cabinet, at + 4);
       const blockSize = uint16(cabinet, at + 6);
       at += DATA_HEADER_SIZE;
-      decoder.decode(cabinet.subarray(at, at + compressedSize), blockSize, out, filled);
-      filled += blockSize;
+      decoder.decodeInPlace(cabinet.subarray(at, at + compressedSize), blockSize);
+      decoded += blockSize;
       at += compressedSize;
     }
-    decoder.finish();
+    return decoder.takeAll();
   }
 }
 

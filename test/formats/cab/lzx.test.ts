@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LzxDecoder } from '../../../src/formats/cab/lzx.js';
 import { splitBlocks } from '../../helpers/cabinet-builder.js';
@@ -8,26 +10,38 @@ import { randomText, seededRandom } from '../../helpers/seeded-random.js';
 /** Serves all folders in turn, good and bad ones. */
 const usedDecoder = new LzxDecoder(15, 0);
 
-/** By a decoder with a window of its own, and by one that has decoded others and decodes to where the bytes are wanted. */
+/** By a decoder that is new, and by one that has decoded others; also inside the window if that holds all of it. */
 function decodeAll(frames: readonly Uint8Array[], plainSize: number, windowBits: number): Uint8Array {
-  const decodeBy = (decoder: LzxDecoder, out: Uint8Array): Uint8Array => {
+  const sizeOf = (index: number) => Math.min(32_768, plainSize - index * 32_768);
+  const decodeBy = (decoder: LzxDecoder): Uint8Array => {
+    const out = new Uint8Array(plainSize);
     frames.forEach((frame, index) => {
-      const at = index * 32_768;
-      decoder.decode(frame, Math.min(32_768, plainSize - at), out, at);
+      decoder.decode(frame, sizeOf(index), out, index * 32_768);
     });
-    decoder.finish();
     return out;
   };
-  const target = new Uint8Array(plainSize);
-  usedDecoder.restart(windowBits, plainSize, target);
-  let inPlace: Uint8Array | undefined;
-  try {
-    inPlace = decodeBy(usedDecoder, target);
-  } catch {
-    // the other one must fail too
+  const decodeInPlace = (): Uint8Array => {
+    usedDecoder.restart(windowBits, plainSize);
+    frames.forEach((frame, index) => {
+      usedDecoder.decodeInPlace(frame, sizeOf(index));
+    });
+    return usedDecoder.takeAll().slice();
+  };
+  const orUndefined = (decode: () => Uint8Array): Uint8Array | undefined => {
+    try {
+      return decode();
+    } catch {
+      return undefined; // the new one must fail too
+    }
+  };
+  usedDecoder.restart(windowBits, plainSize);
+  const again = orUndefined(() => decodeBy(usedDecoder));
+  const isHeld = plainSize <= 1 << windowBits;
+  const inPlace = isHeld ? orUndefined(decodeInPlace) : again;
+  const decoded = decodeBy(new LzxDecoder(windowBits, plainSize));
+  for (const other of [again, inPlace]) {
+    expect(other === undefined ? 'an error' : Buffer.compare(other, decoded)).toBe(0);
   }
-  const decoded = decodeBy(new LzxDecoder(windowBits, plainSize), new Uint8Array(plainSize));
-  expect(inPlace === undefined ? 'an error' : Buffer.compare(inPlace, decoded)).toBe(0);
   return decoded;
 }
 
@@ -261,9 +275,18 @@ describe('damaged data', () => {
   });
 
   test('is refused when it is more than the folder was said to hold', () => {
-    usedDecoder.restart(16, 20_000, new Uint8Array(20_000));
+    usedDecoder.restart(16, 0);
     const first = frames[0] as Uint8Array;
     expect(() => usedDecoder.decode(first, 32_768, new Uint8Array(32_768), 0)).toThrow(/more plain bytes/);
+  });
+
+  test('nothing is decoded in place beyond the window', () => {
+    const encoded = encodeLzx(plain, { windowBits: 15 });
+    usedDecoder.restart(15, plain.length);
+    usedDecoder.decodeInPlace(encoded[0] as Uint8Array, 32_768);
+    expect(() => usedDecoder.decodeInPlace(encoded[1] as Uint8Array, plain.length - 32_768)).toThrow(
+      /does not hold all/,
+    );
   });
 
   test('a window never has another size than 15 to 21 bits', () => {
@@ -289,6 +312,12 @@ describe('damaged data', () => {
     );
   });
 });
+
+test('the module is what the compiler makes of its source', () => {
+  const script = join(import.meta.dirname, '../../../scripts/build-lzx.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+}, 60_000);
 
 test('the encoder gives one payload for each frame', () => {
   const plain = randomText(seededRandom(1), 100_000);

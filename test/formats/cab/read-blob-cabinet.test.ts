@@ -19,7 +19,10 @@ const documentOf = (size: number) =>
 test.each([15, 16, 21])('a cabinet of one LZX folder with a window of %i bits is read', (windowBits) => {
   for (const size of [1, 100, 3_000]) {
     const plain = documentOf(size);
-    expect(readBlobCabinet(cabinetOf(plain, lzx(plain, windowBits)))).toEqual(new Uint8Array(plain));
+    const isHeld = plain.length <= 1 << windowBits; // real ones are: their windows have 21 bits
+    expect(readBlobCabinet(cabinetOf(plain, lzx(plain, windowBits)))).toEqual(
+      isHeld ? new Uint8Array(plain) : undefined,
+    );
   }
 });
 
