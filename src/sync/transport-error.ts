@@ -65,11 +65,7 @@ export function toTransportError(error: unknown, operation: string, where: strin
   const code = codeOf(error);
   if (code === undefined) return error;
   const facts = `${operation} at ${where}: ${showText(errorText(error))} (${code})`;
-  if (
-    code.startsWith('Z_') ||
-    code === 'ERR__ERROR_FORMAT_PADDING_1' ||
-    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
-  ) {
+  if (code.startsWith('Z_') || code === 'ERR__ERROR_FORMAT_PADDING_1') {
     return new TransportError(
       'UPSTREAM_TRUNCATED',
       `The upstream's answer broke off or is damaged: ${facts}`,

@@ -1,7 +1,6 @@
 /** Requests for content files: redirects followed, errors in the words of this program. */
-import type { Dispatcher } from 'undici';
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import { errorWords, type HttpClientOptions, MAX_DISCARDED_SIZE, openConnections } from './connections.js';
+import { errorWords, type HttpClientOptions, openConnections, type ReceivedReply } from './connections.js';
 import { explainTlsError } from './tls-errors.js';
 
 export type { HttpClientOptions } from './connections.js';
@@ -38,7 +37,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
     async get(url, headers, signal) {
       let target = parseUrl(url);
       for (let redirects = 0; ; redirects++) {
-        let reply: Dispatcher.ResponseData;
+        let reply: ReceivedReply;
         try {
           reply = await connections.send({
             method: 'GET',
@@ -50,7 +49,6 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
           throw signal.aborted || isWsusutilError(error) ? error : unreachable(target, error);
         }
         const location = firstOf(reply.headers.location);
-        const discard = () => reply.body.dump({ limit: MAX_DISCARDED_SIZE }).catch(() => {});
         if (reply.statusCode < 300 || reply.statusCode > 399 || location === undefined) {
           return {
             status: reply.statusCode,
@@ -58,10 +56,10 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
               Object.entries(reply.headers).map(([name, value]) => [name, firstOf(value)]),
             ),
             body: connections.pace(reply.body, signal),
-            discard,
+            discard: () => reply.discard(),
           };
         }
-        await discard();
+        await reply.discard();
         const next = parseUrl(location, target);
         if (redirects === MAX_REDIRECTS) {
           throw refused(url, `it redirects more than ${MAX_REDIRECTS} times`);

@@ -46,7 +46,7 @@ export interface HttpPostResponse {
 /**
  * Posts once: no retry, no redirect, any status is an answer.
  *
- * Rejects if there was no answer. Errors of Node.js, of undici or of zlib may come as they are: they are told apart by
+ * Rejects if there was no answer. Errors of Node.js or of zlib may come as they are: they are told apart by
  * their `code`. Its time limits, if it has any, should be longer than five minutes.
  */
 export type HttpPost = (request: HttpPostRequest) => Promise<HttpPostResponse>;

@@ -112,16 +112,12 @@ function problemOf(code: string, error: unknown, hostname: string): TlsProblem |
   return undefined;
 }
 
-/** `code` of the error or of the first of its causes that has one; undici's own say less than what caused them. */
+/** `code` of the error or of the first of its causes that has one. */
 function codeOf(error: unknown): string | undefined {
   let current = error;
-  let ofUndici: string | undefined;
   for (let i = 0; i < MAX_CAUSES && current instanceof Error; i++) {
-    if ('code' in current && typeof current.code === 'string') {
-      if (!current.code.startsWith('UND_')) return current.code;
-      ofUndici ??= current.code;
-    }
+    if ('code' in current && typeof current.code === 'string') return current.code;
     current = current instanceof AggregateError ? current.errors[0] : current.cause;
   }
-  return ofUndici;
+  return undefined;
 }

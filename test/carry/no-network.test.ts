@@ -54,7 +54,7 @@ test.each([
     (each) =>
       relative(SRC, each).startsWith('transfer') ||
       relative(SRC, each).startsWith('sync') ||
-      /^(node:)?(net|tls|http|https|http2|dgram|dns|child_process|undici)(\/|$)/.test(each),
+      /^(node:)?(net|tls|http|https|http2|dgram|dns|child_process)(\/|$)/.test(each),
   );
   expect(wrong).toEqual([]);
 });

@@ -20,7 +20,7 @@ import {
   type SyncSummary,
   synchroniseMetadata,
 } from '../../src/sync/synchronise.js';
-import { openUndiciPost } from '../helpers/undici-post.js';
+import { openTestPost } from '../helpers/test-post.js';
 import { testFolder } from '../store/update-builder.js';
 import { ACCOUNT } from '../sync/client-setup.js';
 import { wholeSync } from '../sync/sync-setup.js';
@@ -116,7 +116,7 @@ export function clientOf(
   server: Pick<TestServer, 'url'>,
   options: Partial<ServerSyncClientOptions> = {},
 ): ServerSyncClient {
-  const http = openUndiciPost();
+  const http = openTestPost();
   onTestFinished(() => http[Symbol.asyncDispose]());
   return new ServerSyncClient({
     upstream: server.url,

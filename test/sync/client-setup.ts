@@ -14,7 +14,7 @@ import {
   type UpstreamItem,
   type UpstreamQuirks,
 } from '../helpers/fake-upstream.js';
-import { openUndiciPost } from '../helpers/undici-post.js';
+import { openTestPost } from '../helpers/test-post.js';
 
 export const ACCOUNT = { name: 'dss01.corp.example', guid: '7d1f0c52-3b6e-4a0d-9f3a-52c1b8e0a417' };
 
@@ -75,7 +75,7 @@ export async function setUp(
 ): Promise<ClientSetup> {
   const { items, ...clientOptions } = options;
   const upstream = await startFakeUpstream(items ?? smallCatalogue(), quirks);
-  const http = openUndiciPost();
+  const http = openTestPost();
   const clock = new SleeplessClock();
   const controller = new AbortController();
   const steps: string[] = [];

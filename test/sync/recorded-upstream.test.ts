@@ -8,7 +8,7 @@ import type { ServerSyncClient } from '../../src/sync/server-sync-client.js';
 import { Recording } from '../formats/server-sync/recorded.js';
 import { type RecordedUpstream, startRecordedUpstream } from '../helpers/recorded-upstream.js';
 import { withSharedData } from '../helpers/shared-data.js';
-import { openUndiciPost } from '../helpers/undici-post.js';
+import { openTestPost } from '../helpers/test-post.js';
 import { clientOf, collect } from './client-setup.js';
 
 const DEFENDER = '8c3fcc84-7410-4a95-8b89-a166a0190486';
@@ -22,7 +22,7 @@ interface Setup extends AsyncDisposable {
 
 async function connect(recording: Recording): Promise<Setup> {
   const upstream = await startRecordedUpstream(recording);
-  const http = openUndiciPost();
+  const http = openTestPost();
   const client = clientOf(upstream.url, http.post);
   return {
     upstream,

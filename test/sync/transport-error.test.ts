@@ -10,8 +10,7 @@ const told = (error: unknown) => toTransportError(error, 'GetCookie', 'wsus:8530
 test.each([
   ['ECONNRESET', 'UPSTREAM_UNREACHABLE', true],
   ['ECONNREFUSED', 'UPSTREAM_UNREACHABLE', true],
-  ['UND_ERR_SOCKET', 'UPSTREAM_UNREACHABLE', true],
-  ['UND_ERR_BODY_TIMEOUT', 'UPSTREAM_UNREACHABLE', true],
+  ['ETIMEDOUT', 'UPSTREAM_UNREACHABLE', true],
   ['EAI_AGAIN', 'UPSTREAM_UNREACHABLE', true],
   ['ENOTFOUND', 'UPSTREAM_UNREACHABLE', false],
   ['Z_BUF_ERROR', 'UPSTREAM_TRUNCATED', true],

@@ -89,7 +89,7 @@ describe('a server is believed', () => {
     );
   });
 
-  // With 1.3 the refusal comes after the handshake, and undici tells of the end of the connection alone.
+  // With 1.3 the refusal comes after the handshake.
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'and without one is told what it wants, with %s',
     async (maxVersion) => {
