@@ -55,6 +55,8 @@ const MAX_STOPS = 2;
  * halves. Real answers have 2.6 MB (server-sync-protocol 2.2).
  */
 const MAX_ANSWER_SIZE = 64 * 1024 * 1024;
+/** what an address takes beside its text */
+const LOCATION_SIZE = 100;
 
 /** A revision that is asked for. */
 interface Wanted {
@@ -274,7 +276,7 @@ function unavailable(identity: UpdateIdentity, reason: string): UpdateEvent {
 }
 
 function sizeOf(item: UpdateDataItem): number {
-  if (item.type === 'file-location') return item.location.muUrl?.length ?? 0;
+  if (item.type === 'file-location') return LOCATION_SIZE + (item.location.muUrl?.length ?? 0);
   const { blob } = item.update;
   return blob.form === 'plain' ? blob.text.length : blob.bytes.length;
 }

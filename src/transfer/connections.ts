@@ -17,6 +17,7 @@ import {
   proxyAuthenticationError,
   proxyAuthorization,
   proxyFor,
+  proxyOrigin,
   proxyUnreachable,
   tunnelError,
 } from './proxy.js';
@@ -97,8 +98,11 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
   const tunnels = new Tunnels(options);
   const plainAgent = new http.Agent(kept);
   const secureAgent = new SecureAgent(kept, tunnels);
+  const requests = new Requests(options.connections, limits);
   return {
     async send({ method, url, headers, body, signal }) {
+      // One turn for what has come meanwhile: a connection that its server has closed is not to be used again.
+      await new Promise(setImmediate);
       const proxy = url.protocol === 'http:' ? proxyFor(url, proxies) : undefined;
       const path = `${url.pathname}${url.search}`;
       const common = {
@@ -113,20 +117,22 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       if (proxy === undefined) {
         const isSecure = url.protocol === 'https:';
         const asking = { ...common, host: hostOf(url), port: url.port || (isSecure ? 443 : 80), path };
-        const request = isSecure
-          ? https.request({ ...asking, agent: secureAgent })
-          : http.request({ ...asking, agent: plainAgent });
-        return replyTo(request, body, signal, limits);
+        const open = () =>
+          isSecure
+            ? https.request({ ...asking, agent: secureAgent })
+            : http.request({ ...asking, agent: plainAgent });
+        return requests.perform(url.origin, open, body, signal);
       }
-      const request = http.request({
-        ...common,
-        host: proxy.host,
-        port: proxy.port,
-        path: `${url.origin}${path}`,
-        headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
-        agent: plainAgent,
-      });
-      const reply = await replyTo(request, body, signal, limits).catch((error: unknown) => {
+      const open = () =>
+        http.request({
+          ...common,
+          host: proxy.host,
+          port: proxy.port,
+          path: `${url.origin}${path}`,
+          headers: { ...common.headers, host: url.host, ...proxyAuthorization(proxy) },
+          agent: plainAgent,
+        });
+      const reply = await requests.perform(proxyOrigin(proxy), open, body, signal).catch((error: unknown) => {
         throw signal.aborted || isWsusutilError(error) ? error : toProxyError(proxy, error);
       });
       const { statusCode, headers: said } = reply;
@@ -139,60 +145,146 @@ export function openConnections(options: HttpClientOptions, limits: TimeLimits):
       return limiter === undefined ? body : paced(body, limiter, signal);
     },
     async close() {
+      requests.close();
+      tunnels.close();
       plainAgent.destroy();
       secureAgent.destroy();
-      tunnels.close();
     },
   };
 }
 
-/** Sends `body` and waits for the answer to begin. */
-function replyTo(
-  request: ClientRequest,
-  body: string | undefined,
-  signal: AbortSignal,
-  limits: TimeLimits,
-): Promise<ReceivedReply> {
-  return new Promise((resolve, reject) => {
-    const timer = new Timer(request);
-    let answer: IncomingMessage | undefined;
-    const onAbort = () => {
-      (answer ?? request).destroy(reasonOf(signal));
-      reject(reasonOf(signal)); // a request that waits for its connection is silent until that is made
-    };
-    const stop = () => {
-      timer.clear();
-      signal.removeEventListener('abort', onAbort);
-    };
-    request.once('socket', (socket) => {
-      // A connection of TLS is handed over when it is made.
-      if (!socket.connecting) timer.start(limits.headersMs, 'no answer');
-      else {
-        timer.start(CONNECT_TIMEOUT_MS, 'no connection');
-        socket.once('connect', () => timer.start(limits.headersMs, 'no answer'));
-      }
-    });
-    request.once('response', (response) => {
-      answer = response;
-      timer.watch(response, limits.bodyIdleMs);
-      response.once('close', stop);
-      resolve({
-        statusCode: response.statusCode ?? 0,
-        headers: response.headers,
-        body: response,
-        discard: () => discard(response),
+/** Requests under way, as many to one origin as there may be connections; the agents cannot count those of TLS. */
+class Requests {
+  readonly #most: number;
+  readonly #limits: TimeLimits;
+  /** origin → what is under way */
+  readonly #counts = new Map<string, number>();
+  /** origin → those that wait for a place */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  /** ends a request, or the wait for its place */
+  readonly #enders = new Set<(error: Error) => void>();
+  #isClosed = false;
+
+  constructor(most: number, limits: TimeLimits) {
+    this.#most = most;
+    this.#limits = limits;
+  }
+
+  /** Sends `body` and waits for the answer to begin. */
+  async perform(
+    origin: string,
+    open: () => ClientRequest,
+    body: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ReceivedReply> {
+    await this.#takePlace(origin, signal);
+    let request: ClientRequest;
+    try {
+      if (this.#isClosed) throw closed();
+      if (signal.aborted) throw reasonOf(signal);
+      request = open();
+    } catch (error) {
+      this.#givePlace(origin);
+      throw error;
+    }
+    request.once('close', () => this.#givePlace(origin));
+    return this.#replyTo(request, body, signal);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const end of this.#enders) end(closed());
+  }
+
+  async #takePlace(origin: string, signal: AbortSignal): Promise<void> {
+    if (!this.#isClosed && !signal.aborted && (this.#counts.get(origin) ?? 0) >= this.#most) {
+      await this.#until(signal, (resolve) => {
+        const waiting = this.#waiting.get(origin) ?? [];
+        this.#waiting.set(origin, waiting);
+        waiting.push(resolve);
+        return () => void waiting.splice(waiting.indexOf(resolve), waiting.includes(resolve) ? 1 : 0);
       });
+      return; // the place of the one that gave it
+    }
+    this.#counts.set(origin, (this.#counts.get(origin) ?? 0) + 1);
+  }
+
+  #givePlace(origin: string): void {
+    const next = this.#waiting.get(origin)?.shift();
+    if (next === undefined) this.#counts.set(origin, (this.#counts.get(origin) ?? 0) - 1);
+    else next();
+  }
+
+  /** @param begin answers with what is to be done if it ends early */
+  #until(signal: AbortSignal, begin: (resolve: () => void) => () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        signal.removeEventListener('abort', onAbort);
+        this.#enders.delete(end);
+      };
+      const leave = begin(() => {
+        settle();
+        resolve();
+      });
+      const end = (error: Error) => {
+        settle();
+        leave();
+        reject(error);
+      };
+      const onAbort = () => end(reasonOf(signal));
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#enders.add(end);
     });
-    // Heard to the end: whoever holds the body hears what breaks it there.
-    request.on('error', (error) => {
-      stop();
-      reject(signal.aborted ? reasonOf(signal) : error);
+  }
+
+  #replyTo(request: ClientRequest, body: string | undefined, signal: AbortSignal): Promise<ReceivedReply> {
+    const { headersMs, bodyIdleMs } = this.#limits;
+    return new Promise((resolve, reject) => {
+      const timer = new Timer(request);
+      let answer: IncomingMessage | undefined;
+      const end = (error: Error) => {
+        (answer ?? request).destroy(error);
+        reject(error); // a request that waits for its connection is silent until that is made
+      };
+      const onAbort = () => end(reasonOf(signal));
+      const stop = () => {
+        timer.clear();
+        signal.removeEventListener('abort', onAbort);
+        this.#enders.delete(end);
+      };
+      request.once('socket', (socket) => {
+        // A connection of TLS is handed over when it is made.
+        if (!socket.connecting) timer.start(headersMs, 'no answer');
+        else {
+          timer.start(CONNECT_TIMEOUT_MS, 'no connection');
+          socket.once('connect', () => timer.start(headersMs, 'no answer'));
+        }
+      });
+      request.once('response', (response) => {
+        answer = response;
+        timer.watch(response, bodyIdleMs);
+        response.once('close', stop);
+        resolve({
+          statusCode: response.statusCode ?? 0,
+          headers: response.headers,
+          body: response,
+          discard: () => discard(response),
+        });
+      });
+      // Heard to the end: whoever holds the body hears what breaks it there.
+      request.on('error', (error) => {
+        stop();
+        reject(signal.aborted ? reasonOf(signal) : error);
+      });
+      request.once('close', () => {
+        if (answer === undefined) stop();
+        reject(closedEarly()); // without an answer it is over, whatever was said
+      });
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#enders.add(end);
+      request.end(body);
     });
-    request.once('close', () => reject(closedEarly())); // without an answer: it is over, whatever was said
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    request.end(body);
-  });
+  }
 }
 
 function reasonOf(signal: AbortSignal): Error {
@@ -219,6 +311,7 @@ class Timer {
     const { socket } = response;
     let bytesRead = socket.bytesRead;
     const look = () => {
+      if (response.complete) return; // the rest is up to whoever reads it
       if (socket.bytesRead === bytesRead && response.readableLength === 0) {
         response.destroy(timeoutError(ms, 'nothing more of the answer'));
         return;
@@ -280,6 +373,7 @@ class Tunnels {
   #trust: Promise<SecureContext> | undefined;
   /** requests for tunnels, and connections on which the handshake goes on */
   readonly #opening = new Set<{ destroy(): unknown }>();
+  #isClosed = false;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -290,6 +384,10 @@ class Tunnels {
     const secureContext = await this.#trust;
     const host = hostOf(url);
     const hop = await this.#hopTo(url);
+    if (this.#isClosed) {
+      if ('socket' in hop) hop.socket.destroy();
+      throw closed();
+    }
     const socket = tls.connect({
       ...hop,
       host,
@@ -312,6 +410,7 @@ class Tunnels {
     url: URL,
     signal?: AbortSignal,
   ): Promise<{ readonly host: string; readonly port: number } | { readonly socket: Socket }> {
+    if (this.#isClosed) throw closed();
     const proxy = proxyFor(url, this.#options.proxies);
     const port = url.port === '' ? '443' : url.port;
     return proxy === undefined
@@ -380,8 +479,13 @@ class Tunnels {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const opening of this.#opening) opening.destroy();
   }
+}
+
+function closed(): Error {
+  return Object.assign(new Error('the client was closed'), { code: 'ECONNABORTED' });
 }
 
 function closedEarly(): Error {
