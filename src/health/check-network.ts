@@ -9,13 +9,8 @@ import { readPingReply, writePing } from '../formats/server-sync/ping.js';
 import { SERVER_SYNC_PATH } from '../formats/server-sync/service.js';
 import { readFault } from '../formats/soap/reply-reader.js';
 import { showText } from '../formats/soap/soap-fault.js';
-import {
-  type Connections,
-  codeOf,
-  errorWords,
-  type HttpClientOptions,
-  openConnections,
-} from '../transfer/connections.js';
+import { codeOf, errorWords } from '../transfer/connection-errors.js';
+import { type Connections, type HttpClientOptions, openConnections } from '../transfer/connections.js';
 import { type HttpPost, openHttpPost } from '../transfer/http-post.js';
 import { hostOf, type PeerFacts } from '../transfer/peer.js';
 import { isSaidByProxy, type ProxyServer, proxyFor, proxyName, tunnelError } from '../transfer/proxy.js';

@@ -1,6 +1,7 @@
 /** What went wrong below SOAP, and whether trying again can help (server-sync-protocol 15.5). */
 import { errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { showText } from '../formats/soap/soap-fault.js';
+import { firstCodeOf } from '../transfer/connection-errors.js';
 import { isScheme } from '../transfer/proxy.js';
 import { explainTlsError } from '../transfer/tls-errors.js';
 
@@ -52,7 +53,6 @@ export function isTransient(error: unknown): boolean {
 
 /** Nobody there under that name; a wrong name stays wrong. */
 const NAME_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'ERR_INVALID_URL', 'EAI_NONAME']);
-const MAX_CAUSES = 5;
 
 /**
  * An error of the HTTP client in the words of this program.
@@ -62,7 +62,7 @@ const MAX_CAUSES = 5;
  */
 export function toTransportError(error: unknown, operation: string, where: string): unknown {
   if (isWsusutilError(error)) return error;
-  const code = codeOf(error);
+  const code = firstCodeOf(error);
   if (code === undefined) return error;
   const facts = `${operation} at ${where}: ${showText(errorText(error))} (${code})`;
   if (code.startsWith('Z_') || code === 'ERR__ERROR_FORMAT_PADDING_1') {
@@ -97,17 +97,6 @@ export function toTransportError(error: unknown, operation: string, where: strin
     hint: 'Check address, port and proxy. WSUS listens on 8530 (http) or 8531 (https).',
     cause: error,
   });
-}
-
-/** `code` of the error or of the first of its causes that has one. */
-function codeOf(error: unknown): string | undefined {
-  let current = error;
-  for (let i = 0; i < MAX_CAUSES && current instanceof Error; i++) {
-    if ('code' in current && typeof current.code === 'string') return current.code;
-    if (current instanceof AggregateError && current.errors.length > 0) current = current.errors[0];
-    else current = current.cause;
-  }
-  return undefined;
 }
 
 /** Statuses that pass by themselves. */

@@ -1,6 +1,8 @@
 /** Requests for content files: redirects followed, errors in the words of this program. */
 import { isWsusutilError, WsusutilError } from '../errors.js';
-import { errorWords, type HttpClientOptions, openConnections, type ReceivedReply } from './connections.js';
+import { errorWords } from './connection-errors.js';
+import { type HttpClientOptions, openConnections } from './connections.js';
+import type { ReceivedReply } from './requests.js';
 import { explainTlsError } from './tls-errors.js';
 
 export type { HttpClientOptions } from './connections.js';

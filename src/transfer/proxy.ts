@@ -5,6 +5,7 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { WsusutilError } from '../errors.js';
+import { errorWords } from './connection-errors.js';
 
 export interface ProxyServer {
   /** name or address, without scheme */
@@ -133,6 +134,14 @@ export function isSaidByProxy(
   return headers['x-squid-error'] !== undefined || /^tinyproxy/i.test(String(headers.server ?? ''));
 }
 
+/** What an answer of 407, or of 401, says of the ways to sign in. */
+export function challengesOf(
+  status: number,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): string | readonly string[] | undefined {
+  return headers[status === 407 ? 'proxy-authenticate' : 'www-authenticate'];
+}
+
 /**
  * The error for a 407, and for the 401 with which tinyproxy refuses a wrong password.
  *
@@ -231,10 +240,14 @@ export function tunnelError(proxy: ProxyServer, target: string, status: number):
 }
 
 /** The error for a proxy that is not there, or hangs up. */
-export function proxyUnreachable(proxy: ProxyServer, said: string, cause: unknown): WsusutilError {
-  return new WsusutilError('PROXY_UNREACHABLE', `Cannot reach the proxy ${proxyName(proxy)}: ${said}`, {
-    hint: 'Check proxyServer and proxyPort, and that the proxy runs.',
-    details: { proxy: proxyName(proxy) },
-    cause,
-  });
+export function proxyUnreachable(proxy: ProxyServer, cause: unknown): WsusutilError {
+  return new WsusutilError(
+    'PROXY_UNREACHABLE',
+    `Cannot reach the proxy ${proxyName(proxy)}: ${errorWords(cause)}`,
+    {
+      hint: 'Check proxyServer and proxyPort, and that the proxy runs.',
+      details: { proxy: proxyName(proxy) },
+      cause,
+    },
+  );
 }

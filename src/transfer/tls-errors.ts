@@ -1,13 +1,12 @@
 /** What TLS refuses, in words that say what to do. There is no switch that turns checking off. */
 import { errorText } from '../errors.js';
+import { firstCodeOf } from './connection-errors.js';
 
 export interface TlsProblem {
   /** completes "<host>: …" */
   readonly says: string;
   readonly hint: string;
 }
-
-const MAX_CAUSES = 5;
 
 const UNKNOWN_ISSUER: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -31,7 +30,7 @@ const INTERCEPTED =
  * @returns undefined: the error is none of TLS
  */
 export function explainTlsError(error: unknown, hostname: string): TlsProblem | undefined {
-  const code = codeOf(error);
+  const code = firstCodeOf(error);
   if (code === undefined) return undefined;
   const problem = problemOf(code, error, hostname);
   return problem === undefined ? undefined : { says: `${problem.says} (${code})`, hint: problem.hint };
@@ -108,16 +107,6 @@ function problemOf(code: string, error: unknown, hostname: string): TlsProblem |
       says: `TLS failed: ${errorText(error).replaceAll(/\s+/g, ' ').slice(0, 200)}`,
       hint: 'Look at the certificate of the server, and at what stands between.',
     };
-  }
-  return undefined;
-}
-
-/** `code` of the error or of the first of its causes that has one. */
-function codeOf(error: unknown): string | undefined {
-  let current = error;
-  for (let i = 0; i < MAX_CAUSES && current instanceof Error; i++) {
-    if ('code' in current && typeof current.code === 'string') return current.code;
-    current = current instanceof AggregateError ? current.errors[0] : current.cause;
   }
   return undefined;
 }

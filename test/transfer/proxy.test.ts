@@ -258,8 +258,12 @@ describe('a proxy in the way', () => {
 
   test.each(['a b', 'user@proxy', 'proxy/path', 'http://proxy', '', 'proxy?x'])(
     'with the address "%s" is refused before anything is asked',
-    (host) => {
-      expect(() => proxyOrigin({ host, port: 80, basicAllowed: false })).toThrow(/not the name or address/);
+    async (host) => {
+      const http = { host, port: 80, basicAllowed: false };
+      expect(() => proxyOrigin(http)).toThrow(/not the name or address/);
+      for (const url of ['http://wsus.test/', 'https://wsus.test/']) {
+        await expect(get(url, { http })).rejects.toMatchObject({ code: 'SETTINGS_INVALID' });
+      }
     },
   );
 
