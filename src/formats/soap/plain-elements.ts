@@ -63,29 +63,30 @@ const REHEARSED_DAMAGE = [
   '<a><b></a></b>',
   '<a b="c"/>',
 ];
+/** What runs the first times leaves no trace with the engine. */
 const REHEARSALS = 3;
+/** Characters of a list that is worth it. */
+const MIN_REHEARSED_SIZE = 32 * 1024;
 let isRehearsed = false;
 
 /**
  * The engine compiles a busy function without the cases it has not met, and all of it anew with each that it meets later:
- * one after the other, nine times in a synchronisation, a twentieth of all its processor time (2026-11-21). So it meets
- * them before, which takes a millisecond.
+ * nine times in a long synchronisation, one fiftieth of its processor time (2026-11-21). So it meets them before, in four
+ * milliseconds.
  */
 function rehearse(): void {
   isRehearsed = true;
   const reader = new PlainElementReader();
-  const read = (source: string, end: number) =>
-    reader.read(
-      source,
-      Uint16Array.from(source, (char) => char.charCodeAt(0)),
-      0,
-      end,
-      'u',
-    );
+  const read = (source: string, codes: Uint16Array, end: number) => reader.read(source, codes, 0, end, 'u');
   for (let round = 0; round < REHEARSALS; round++) {
-    for (let end = 0; end <= REHEARSED.length; end++) read(REHEARSED, end);
-    for (const source of REHEARSED_DAMAGE) read(source, source.length);
+    const codes = codesOf(REHEARSED);
+    for (let end = 0; end <= REHEARSED.length; end++) read(REHEARSED, codes, end);
+    for (const source of REHEARSED_DAMAGE) read(source, codesOf(source), source.length);
   }
+}
+
+function codesOf(source: string): Uint16Array {
+  return Uint16Array.from(source, (char) => char.charCodeAt(0));
 }
 
 export class PlainElementReader {
@@ -98,10 +99,6 @@ export class PlainElementReader {
   #count = 0;
   #textLength = 0;
   #isCut = false;
-
-  constructor() {
-    if (!isRehearsed) rehearse();
-  }
 
   /**
    * Reads elements that follow each other from `from` on, as far as they are plain and all there.
@@ -117,6 +114,7 @@ export class PlainElementReader {
     end: number,
     unchecked: string | undefined,
   ): PlainElements {
+    if (!isRehearsed && end - from >= MIN_REHEARSED_SIZE) rehearse();
     this.#names.trim();
     this.#source = source;
     this.#codes = codes;
