@@ -15,6 +15,8 @@ const MAX_E8_FRAME_COUNT = 32_768;
 /** no call instruction is translated so close to the end of a frame */
 const E8_TAIL_SIZE = 10;
 
+/** what the length of a data block can say */
+const MAX_INPUT_SIZE = 0xffff;
 const MEMORY_PAGE_SIZE = 64 * 1024;
 
 /** What is used of it here; TypeScript knows it for browsers only. */
@@ -138,9 +140,10 @@ export class LzxDecoder {
   #decodeFrame(data: Uint8Array, frameSize: number): number {
     if (this.#position % BLOCK_SIZE !== 0) throw new Error('a frame follows one shorter than 32,768 bytes');
     const start = this.#position === this.#windowSize ? 0 : this.#position;
-    if (start + frameSize > this.#windowSize || data.length >= MEMORY_PAGE_SIZE) {
+    if (start + frameSize > this.#windowSize) {
       throw new Error('there are more plain bytes than the folder has room for');
     }
+    if (data.length > MAX_INPUT_SIZE) throw new Error(`a data block has ${data.length} bytes`);
     this.#memory.set(data, this.#inputOffset);
     const answer = this.#core.decodeFrame(data.length, frameSize, this.#frameIndex === 0);
     if (answer !== 0) throw new Error(PROBLEMS[answer - 1]?.(this.#core.wrong(), data.length) ?? 'unknown');

@@ -59,19 +59,19 @@ const INPUT_SLACK: usize = 16;
 /** Bytes copied at once; so many less one may be written behind the end of a match. */
 export const COPY_STEP: usize = 16;
 
-// What decodeFrame answers with, beside 0.
-export const INPUT_ENDS: i32 = 1;
-export const NO_BLOCK_TYPE: i32 = 2;
-export const BAD_ALIGNED_TREE: i32 = 3;
-export const BAD_PRETREE: i32 = 4;
-export const BAD_MAIN_TREE: i32 = 5;
-export const BAD_LENGTH_TREE: i32 = 6;
-export const RUN_OF_RUN: i32 = 7;
-export const RUN_TOO_LONG: i32 = 8;
-export const HEADER_CUT_OFF: i32 = 9;
-export const EMPTY_TREE: i32 = 10;
-export const MATCH_TOO_LONG: i32 = 11;
-export const MATCH_TOO_FAR: i32 = 12;
+// What decodeFrame answers with, beside 0: ../lzx.ts has the words, in this order.
+const INPUT_ENDS: i32 = 1;
+const NO_BLOCK_TYPE: i32 = 2;
+const BAD_ALIGNED_TREE: i32 = 3;
+const BAD_PRETREE: i32 = 4;
+const BAD_MAIN_TREE: i32 = 5;
+const BAD_LENGTH_TREE: i32 = 6;
+const RUN_OF_RUN: i32 = 7;
+const RUN_TOO_LONG: i32 = 8;
+const HEADER_CUT_OFF: i32 = 9;
+const EMPTY_TREE: i32 = 10;
+const MATCH_TOO_LONG: i32 = 11;
+const MATCH_TOO_FAR: i32 = 12;
 
 const COMPLETE: i32 = 0;
 const EMPTY: i32 = 1;
