@@ -4,6 +4,8 @@
  *
  * @see [MS-PATCH] LZX, [MS-MCI]; package-formats 6.6
  */
+
+import { memoryOf, type WasmConstant, type WasmMemory, WasmModule } from '../wasm.js';
 import { BLOCK_SIZE } from './constants.js';
 import { LZX_MODULE } from './lzx-module.js';
 
@@ -17,24 +19,13 @@ const E8_TAIL_SIZE = 10;
 
 /** what the length of a data block can say */
 const MAX_INPUT_SIZE = 0xffff;
-const MEMORY_PAGE_SIZE = 64 * 1024;
-
-/** What is used of it here; TypeScript knows it for browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
-
-interface Constant {
-  readonly value: number;
-}
 
 /** What lzx-core/lzx.ts exports. */
 interface LzxCore {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void };
-  readonly INPUT: Constant;
-  readonly WINDOW: Constant;
-  readonly COPY_STEP: Constant;
+  readonly memory: WasmMemory;
+  readonly INPUT: WasmConstant;
+  readonly WINDOW: WasmConstant;
+  readonly COPY_STEP: WasmConstant;
   prepare(): void;
   restart(positionSlots: number, windowSize: number): void;
   decodeFrame(inputSize: number, frameSize: number, isFirst: boolean): number;
@@ -58,12 +49,10 @@ const PROBLEMS: readonly ((wrong: number, inputSize: number) => string)[] = [
   (wrong) => `a match refers ${wrong >>> 0} bytes back, beyond the bytes there are`,
 ];
 
-/** Compiled once in each thread. */
-let compiled: object | undefined;
+const module = new WasmModule<LzxCore>(LZX_MODULE);
 
 function newCore(): LzxCore {
-  compiled ??= new WebAssembly.Module(Buffer.from(LZX_MODULE, 'base64'));
-  const core = new WebAssembly.Instance(compiled).exports as LzxCore;
+  const core = module.instantiate();
   core.prepare();
   return core;
 }
@@ -79,7 +68,7 @@ export class LzxDecoder {
   /** behind the window, for what is copied beyond the end of a match */
   readonly #slack: number = this.#core.COPY_STEP.value;
   /** all of the core's memory */
-  #memory = new Uint8Array(this.#core.memory.buffer);
+  #memory = memoryOf(this.#core.memory, 0);
   #windowSize = 0;
   #position = 0;
   #frameIndex = 0;
@@ -99,11 +88,8 @@ export class LzxDecoder {
     const slots = POSITION_SLOTS[windowBits - 15];
     if (slots === undefined) throw new Error(`no LZX window has ${windowBits} bits`);
     this.#windowSize = Math.min(1 << windowBits, Math.ceil(outputSize / BLOCK_SIZE) * BLOCK_SIZE);
-    const lacking = this.#windowOffset + this.#windowSize + this.#slack - this.#memory.length;
-    if (lacking > 0) {
-      this.#core.memory.grow(Math.ceil(lacking / MEMORY_PAGE_SIZE));
-      this.#memory = new Uint8Array(this.#core.memory.buffer);
-    }
+    const needed = this.#windowOffset + this.#windowSize + this.#slack;
+    if (needed > this.#memory.length) this.#memory = memoryOf(this.#core.memory, needed);
     this.#core.restart(slots, this.#windowSize);
     this.#position = 0;
     this.#frameIndex = 0;

@@ -12,6 +12,7 @@ import type { DocumentEncoding } from '../../model/export-package.js';
 import { bufferOf } from '../bytes.js';
 import { decodeUpdateBlob } from '../server-sync/update-blob.js';
 import { resolveReference } from '../xml/xml-text.js';
+import { decodeUsualText } from './escaped-text.js';
 
 const AMPERSAND = 0x26;
 const LESS = 0x3c;
@@ -109,7 +110,7 @@ export function decodeDocument(
     case 'plain':
       return bytes;
     case 'escaped':
-      return decodeText(bytes, roomFor);
+      return decodeUsualText(bytes, roomFor) ?? decodeText(bytes, roomFor);
     case 'cdata':
       return decodeSections(bytes, roomFor);
     case 'base64':

@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LzxDecoder } from '../../../src/formats/cab/lzx.js';
 import { splitBlocks } from '../../helpers/cabinet-builder.js';
@@ -312,12 +310,6 @@ describe('damaged data', () => {
     );
   });
 });
-
-test('the module is what the compiler makes of its source', () => {
-  const script = join(import.meta.dirname, '../../../scripts/build-lzx.mjs');
-  const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-}, 60_000);
 
 test('the encoder gives one payload for each frame', () => {
   const plain = randomText(seededRandom(1), 100_000);

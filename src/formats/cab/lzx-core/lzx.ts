@@ -1,5 +1,5 @@
 /**
- * The inner part of the LZX decoder, in AssemblyScript: `npm run build:lzx` makes ../lzx-module.ts of it, and ../lzx.ts is
+ * The inner part of the LZX decoder, in AssemblyScript: `npm run build:wasm` makes ../lzx-module.ts of it, and ../lzx.ts is
  * the only caller. A synchronisation decodes ten thousands of small cabinets, and this takes half of the time that the
  * same took in JavaScript, most of it before the engine had compiled that (2026-11-21).
  *
