@@ -91,8 +91,8 @@ export class SqliteImportTransaction implements ImportTransaction {
   #nextBlockKey: number;
   readonly #known: KnownUpdates;
   readonly #index: UpdateIndex;
-  /** keys of updates that are categories */
-  readonly #categoryKeys: Set<number>;
+  /** keys of updates that are categories; all revisions are looked at for them, so not before something new comes */
+  #categoryKeys: Set<number> | undefined;
   /** update → newest revision, where that is not the one the row was made with */
   readonly #newest = new Map<number, RevisionKey>();
   /** new revisions that came before something they need: looked at again at the end */
@@ -199,11 +199,6 @@ export class SqliteImportTransaction implements ImportTransaction {
       flushAll: () => this.#flush(),
     });
     this.#index = this.#known.index;
-    this.#categoryKeys = new Set(
-      prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
-        .all()
-        .map((row) => numberOf(row.update_key)),
-    );
   }
 
   async findRevisions(
@@ -243,7 +238,9 @@ export class SqliteImportTransaction implements ImportTransaction {
         newByType: {},
         conflicts: [],
       };
-      for (const [index, row] of unpackRows(batch).entries()) {
+      const rows = unpackRows(batch);
+      if (rows.length > 0) this.#categoryKeys ??= this.#readCategoryKeys();
+      for (const [index, row] of rows.entries()) {
         this.#addRevision(
           context,
           row,
@@ -438,7 +435,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     }
     if (newest === undefined || revisionNumber > newest) this.#index.setNewest(update, revisionNumber);
     const updateKey = this.#index.keyOf(update);
-    if (isCategory) this.#categoryKeys.add(updateKey);
+    if (isCategory) this.#categoryKeys?.add(updateKey);
     this.#revisions.add(
       key,
       updateKey,
@@ -459,6 +456,13 @@ export class SqliteImportTransaction implements ImportTransaction {
       row.blockOffset,
     );
     this.#addRelations(context, row, key);
+  }
+
+  #readCategoryKeys(): Set<number> {
+    const rows = this.#database
+      .prepare(`SELECT DISTINCT update_key FROM revisions WHERE update_type = ${UPDATE_TYPE_CODES.Category}`)
+      .all();
+    return new Set(rows.map((row) => numberOf(row.update_key)));
   }
 
   #addRelations(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
@@ -499,7 +503,7 @@ export class SqliteImportTransaction implements ImportTransaction {
         const updateKey = this.#index.keyOf(update);
         clauses += `,${updateKey}`;
         hasMember ||= this.#index.newestOf(update) !== undefined;
-        if (isLinked && this.#categoryKeys.has(updateKey)) this.#categories.add(updateKey, key);
+        if (isLinked && this.#categoryKeys?.has(updateKey) === true) this.#categories.add(updateKey, key);
       }
       clauses += ']';
       isSatisfied &&= hasMember;
