@@ -98,6 +98,11 @@ export class DocumentPipeline {
     this.#isThreaded = true;
   }
 
+  /** The threads have more to do already than they are at: what the caller can do itself is done sooner. */
+  get isBehind(): boolean {
+    return this.#isThreaded && this.#underWay.length > 1;
+  }
+
   /** Waits while as much is under way as is useful. The batch's memory is the pipeline's from now on. */
   async add(batch: RecordBatch): Promise<void> {
     if (this.#dispatchedBytes > INLINE_SIZE) await this.startThreads();

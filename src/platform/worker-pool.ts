@@ -5,6 +5,9 @@
 import { isMainThread, parentPort, type Transferable, Worker } from 'node:worker_threads';
 import { type ErrorCode, WsusutilError } from '../errors.js';
 
+/** One under way, one that waits behind it, and one that is being put together. */
+const MIN_CONCURRENCY = 3;
+
 export interface TaskRunner<Task, Result> {
   /** tasks worth having under way at once */
   readonly concurrency: number;
@@ -95,7 +98,7 @@ export function openWorkerPool<Task, Result>(
   };
   if (start !== 'on demand') startUpTo(start === 'all' ? threads : 1);
   return {
-    concurrency: threads * 2,
+    concurrency: Math.max(MIN_CONCURRENCY, threads * 2),
     run: (task, transfer = []) =>
       new Promise<Result>((resolve, reject) => {
         if (failure !== undefined) {

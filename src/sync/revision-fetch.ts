@@ -2,7 +2,7 @@
  * Brings the documents of a list of revisions into the store: several calls at once, documents parsed as they come, made
  * permanent every now and then so that a run that is killed loses little.
  */
-import { WsusutilError } from '../errors.js';
+import { isWsusutilError, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { decodeUpdateBlob, type UpdateBlob } from '../formats/server-sync/update-blob.js';
@@ -103,6 +103,11 @@ export class RevisionFetch {
     });
   }
 
+  /** To be called as soon as a long list is to be expected: a thread takes a tenth of a second to start. */
+  startThreads(): Promise<void> {
+    return this.#pipeline.startThreads();
+  }
+
   /** Of everything fetched so far. */
   get counts() {
     const { counts, newByType, conflicts, documentBytes } = this.#pipeline;
@@ -126,7 +131,7 @@ export class RevisionFetch {
       }
     })();
     report({ type: 'stage-started', stage: 'synchronising', unit: 'revisions', total });
-    if (total >= MIN_THREADED_REVISIONS) await this.#pipeline.startThreads();
+    if (total >= MIN_THREADED_REVISIONS) await this.startThreads();
     let done = 0;
     let hasCome = false;
     let reportAt = PROGRESS_INTERVAL;
@@ -232,8 +237,11 @@ export class RevisionFetch {
   }
 
   async #flush(kind: BatchKind): Promise<void> {
-    const { items, size } = this.#taken[kind];
-    if (items.length === 0) return;
+    const taken = this.#taken[kind];
+    if (taken.items.length === 0) return;
+    this.#taken[kind] = { items: [], size: 0 };
+    const decoded = kind === 'cabinet' && this.#pipeline.isBehind ? decodeCabinets(taken) : undefined;
+    const { items, size } = decoded ?? taken;
     const bytes = this.#memory.take(size);
     const records: RecordSlice[] = [];
     let end = 0;
@@ -243,8 +251,7 @@ export class RevisionFetch {
       end += document.length;
       records.push({ identity, start, end });
     }
-    this.#taken[kind] = { items: [], size: 0 };
-    await this.#pipeline.add({ bytes, encoding: kind, records });
+    await this.#pipeline.add({ bytes, encoding: decoded === undefined ? kind : 'plain', records });
   }
 
   async #checkpoint(): Promise<void> {
@@ -279,6 +286,22 @@ export class RevisionFetch {
       totalBytes: undefined,
     });
   }
+}
+
+/** @returns undefined if one is damaged: whoever parses them says which */
+function decodeCabinets({ items }: Taken): Taken | undefined {
+  const decoded: Taken = { items: [], size: 0 };
+  try {
+    for (const { identity, bytes } of items) {
+      const document = decodeUpdateBlob({ form: 'cabinet', bytes });
+      decoded.items.push({ identity, bytes: document });
+      decoded.size += document.length;
+    }
+  } catch (error) {
+    if (isWsusutilError(error)) return undefined;
+    throw error;
+  }
+  return decoded;
 }
 
 function isIll(total: number, unavailable: number): WsusutilError {

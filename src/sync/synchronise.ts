@@ -230,6 +230,7 @@ class SyncRun {
       this.#transaction.firstKey,
       Number(this.#values.get(NAMES.closureFrom) ?? this.#transaction.firstKey),
     );
+    if (!this.#values.has(anchorName('categories'))) await this.#fetch.startThreads(); // the first run of all
     const config = await this.#readConfig();
     const before = new Set((await store.listCategories()).map((row) => row.updateId));
     await this.#runPass({

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { formatIdentity } from '../../src/model/update-identity.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
 import {
   catalogueItems,
@@ -46,7 +47,7 @@ async function startSecure(): Promise<FakeUpstream> {
 interface SyncDocument {
   readonly exitCode: number;
   readonly status: string;
-  readonly warnings: readonly { readonly code: string }[];
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly metadata: { readonly revisions: number; readonly newUpdates: number; readonly wanted: number };
   readonly content: {
@@ -88,6 +89,22 @@ function filesBelow(folder: string): readonly string[] {
 }
 
 const to = (upstream: FakeUpstream) => ['--upstream', upstream.url.href];
+
+test('damaged documents among many are told, whichever thread meets them, and come with the next run', async () => {
+  const many = [...catalogueItems({ revisions: 3_000, seed: 3 })];
+  const damaged = many.filter((_, index) => index % 50 === 7).map(({ identity }) => identity);
+  await using upstream = await startFakeUpstream(many, { compression: 'mszip', damaged });
+  const directory = newDirectory();
+  const first = await syncJson(directory, ...to(upstream), '--metadata-only');
+  expect(first).toMatchObject({ exitCode: 3, metadata: { revisions: many.length - damaged.length } });
+  for (const identity of damaged) {
+    const isTold = first.warnings.some(({ message }) => message.startsWith(formatIdentity(identity)));
+    expect(isTold, formatIdentity(identity)).toBe(true);
+  }
+  upstream.change({ damaged: [] });
+  const second = await syncJson(directory, ...to(upstream), '--metadata-only');
+  expect(second).toMatchObject({ exitCode: 0, metadata: { revisions: damaged.length } });
+});
 
 describe('a synchronisation', () => {
   test('brings metadata and content, and the next one costs six calls', async () => {
