@@ -1,3 +1,5 @@
+import { errorText } from '../errors.js';
+
 /** WebAssembly, as much of it as is used here: TypeScript knows it for browsers only. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
@@ -15,6 +17,11 @@ export interface WasmConstant {
   readonly value: number;
 }
 
+/** No WebAssembly here: Node.js runs with `--jitless`, address space is limited (`ulimit -v`), or the processor is too old. */
+export class WasmUnavailable extends Error {
+  override readonly name = 'WasmUnavailable';
+}
+
 /** Code in Base64 that is compiled when it is first needed, once in each thread. */
 export class WasmModule<Exports> {
   readonly #code: string;
@@ -24,9 +31,14 @@ export class WasmModule<Exports> {
     this.#code = code;
   }
 
+  /** @throws WasmUnavailable */
   instantiate(): Exports {
-    this.#compiled ??= new WebAssembly.Module(Buffer.from(this.#code, 'base64'));
-    return new WebAssembly.Instance(this.#compiled).exports as Exports;
+    try {
+      this.#compiled ??= new WebAssembly.Module(Buffer.from(this.#code, 'base64'));
+      return new WebAssembly.Instance(this.#compiled).exports as Exports;
+    } catch (error) {
+      throw new WasmUnavailable(errorText(error), { cause: error });
+    }
   }
 }
 

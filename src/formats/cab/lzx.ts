@@ -5,7 +5,8 @@
  * @see [MS-PATCH] LZX, [MS-MCI]; package-formats 6.6
  */
 
-import { memoryOf, type WasmConstant, type WasmMemory, WasmModule } from '../wasm.js';
+import { WsusutilError } from '../../errors.js';
+import { memoryOf, type WasmConstant, type WasmMemory, WasmModule, WasmUnavailable } from '../wasm.js';
 import { BLOCK_SIZE } from './constants.js';
 import { LZX_MODULE } from './lzx-module.js';
 
@@ -52,9 +53,21 @@ const PROBLEMS: readonly ((wrong: number, inputSize: number) => string)[] = [
 const module = new WasmModule<LzxCore>(LZX_MODULE);
 
 function newCore(): LzxCore {
-  const core = module.instantiate();
-  core.prepare();
-  return core;
+  try {
+    const core = module.instantiate();
+    core.prepare();
+    return core;
+  } catch (error) {
+    if (!(error instanceof WasmUnavailable)) throw error;
+    throw new WsusutilError(
+      'CAB_COMPRESSION',
+      `LZX cannot be decoded without WebAssembly: ${error.message}`,
+      {
+        hint: 'Run it without a limit on address space (ulimit -v), and Node.js without --jitless.',
+        cause: error,
+      },
+    );
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Escaped text the way writers of packages write it; the inner part is WebAssembly (text-core/text.ts). */
-import { memoryOf, type WasmConstant, type WasmMemory, WasmModule } from '../wasm.js';
+import { memoryOf, type WasmConstant, type WasmMemory, WasmModule, WasmUnavailable } from '../wasm.js';
 import { TEXT_MODULE } from './text-module.js';
 
 /** What text-core/text.ts exports. */
@@ -14,21 +14,32 @@ interface TextCore {
 const MAX_SIZE = 1024 * 1024;
 
 const module = new WasmModule<TextCore>(TEXT_MODULE);
-let decoder: EscapedTextDecoder | undefined;
+/** null: there is no WebAssembly here */
+let decoder: EscapedTextDecoder | null | undefined;
 
 /**
  * Decodes text with references to ASCII characters.
  *
  * @param roomFor memory for as many bytes
- * @returns undefined for markup, CR, other references and damage: somebody else reads those, or says what is wrong
+ * @returns undefined for markup, CR, other references and damage, and where there is no WebAssembly: somebody else reads
+ *   those, or says what is wrong
  */
 export function decodeUsualText(
   text: Uint8Array,
   roomFor: (size: number) => Uint8Array,
 ): Uint8Array | undefined {
   if (text.length > MAX_SIZE) return undefined;
-  decoder ??= new EscapedTextDecoder();
-  return decoder.decode(text, roomFor);
+  if (decoder === undefined) decoder = openDecoder();
+  return decoder?.decode(text, roomFor);
+}
+
+function openDecoder(): EscapedTextDecoder | null {
+  try {
+    return new EscapedTextDecoder();
+  } catch (error) {
+    if (error instanceof WasmUnavailable) return null;
+    throw error;
+  }
 }
 
 class EscapedTextDecoder {
