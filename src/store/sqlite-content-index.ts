@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type ContentFileKind,
   type ContentProblem,
@@ -185,6 +186,7 @@ export class SqliteContentIndex implements ContentIndex {
         file = undefined;
       }
       if (batch.length === FILES_PER_PAGE || (digest === undefined && batch.length > 0)) {
+        await setImmediate(); // as for a page
         yield batch;
         batch = [];
       }
@@ -389,6 +391,7 @@ class Selection implements ContentSelection {
   }
 
   async page(folder: number, after: Sha1Hex | undefined): Promise<readonly WantedFile[]> {
+    await setImmediate(); // who asks for page after page hears signals and timers, and others get their turn
     const start = after === undefined ? Buffer.alloc(0) : Buffer.from(after, 'hex');
     const text = this.#guard(() => textOf(this.#page.get(Buffer.of(folder), start)?.page));
     return text === undefined ? [] : text.split('\n').map(wantedFileOfLine);

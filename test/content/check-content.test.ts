@@ -208,3 +208,26 @@ test('a check stops when its time is up and says so', async () => {
   expect(findings.length).toBeGreaterThan(0);
   expect(findings.length).toBeLessThan(40);
 });
+
+test('an interruption is heard also where nothing but the store is asked', async () => {
+  const { store } = await openTestStore();
+  await importUpdates(store, [
+    updateWith(
+      1,
+      Array.from({ length: 40 }, (_, n) => makeFile(`absent${n}`)),
+    ),
+  ]);
+  const controller = new AbortController();
+  const runner = testRunner();
+  const tree = await openContentTree(join(testFolder(), 'WsusContent'), runner);
+  const index = await store.contentIndex();
+  const steps = checkContent({
+    ...{ tree, index, selection: await index.select({}), records: 'of-this-tree', depth: 'full' },
+    ...{ strays: true, runner, now, signal: controller.signal, report: () => {} },
+  });
+  setImmediate(() => controller.abort());
+  const run = async () => {
+    while ((await steps.next()).done !== true);
+  };
+  await expect(run()).rejects.toMatchObject({ code: 'INTERRUPTED' });
+});
