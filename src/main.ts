@@ -216,11 +216,13 @@ async function runCommand(
 
   const openStores = new Set<MetadataStore>();
   let log: LogFile | undefined;
+  let isLogNamed = false;
   let isLogNews = false;
   let finished: Finished;
   try {
     const place = await locate(run, declaration, input, now());
     log = await createLog(run, declaration, input, place, { now, toolVersion, report });
+    isLogNamed = place.log?.isNamed === true;
     // postinstall names its log at the start, as Microsoft's does.
     isLogNews =
       place.log?.isNamed === false && declaration.isSetup !== true && !isUnattended(declaration, input);
@@ -241,7 +243,8 @@ async function runCommand(
     // A list that is still to be drawn can be broken off; what was written into a store or a file cannot.
     if (outcome.logLine !== undefined) lastResort.exitCode = finished.exitCode;
   } catch (thrown) {
-    const error = signal.aborted ? interruptionOf(thrown, signal.reason) : thrown;
+    const namedLog = isLogNamed && log?.isThere === true ? log.path : undefined;
+    const error = signal.aborted ? interruptionOf(thrown, signal.reason, namedLog) : thrown;
     const usual = exitCodeOf(error);
     finished = {
       exitCode: declaration.isSetup === true && usual !== 2 && usual !== 130 ? 1 : usual,
@@ -268,14 +271,22 @@ async function runCommand(
   return tellEnd(run, declaration, finished, { collector, log, isLogNews, commands });
 }
 
-/** The domain says where it stopped; what became of the work, the reason given with the signal. */
-function interruptionOf(thrown: unknown, reason: unknown): unknown {
-  if (!isWsusutilError(thrown, 'INTERRUPTED')) return reason;
-  if (thrown.hint !== undefined || !isWsusutilError(reason)) return thrown;
-  return new WsusutilError('INTERRUPTED', thrown.message, {
-    hint: reason.hint,
-    details: thrown.details,
-    cause: thrown,
+/**
+ * The domain says where it stopped; what became of the work, the reason given with the signal.
+ *
+ * @param namedLog named on the command line, and there: the same command would be refused for it
+ */
+function interruptionOf(thrown: unknown, reason: unknown, namedLog: string | undefined): unknown {
+  const told = isWsusutilError(thrown, 'INTERRUPTED') ? thrown : reason;
+  if (!isWsusutilError(told) || !isWsusutilError(reason)) return told;
+  if (told !== reason && told.hint !== undefined) return told;
+  return new WsusutilError('INTERRUPTED', told.message, {
+    hint:
+      namedLog === undefined
+        ? reason.hint
+        : `Nothing half-finished was left behind. To start over, run the command again with another name for the log: ${namedLog} stays.`,
+    details: told.details,
+    cause: told,
   });
 }
 

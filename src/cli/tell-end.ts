@@ -84,7 +84,7 @@ export async function tellEnd(
   let finished = ended;
   if (wantsDocument(edge)) {
     try {
-      await writeDocument(edge, resultDocument(declaration, ended, collector));
+      await writeDocument(edge, resultDocument(declaration, ended, collector, endOfLog));
     } catch (error) {
       if (ended.error === undefined) finished = unprinted(declaration, ended, error);
     }
@@ -122,14 +122,16 @@ function resultDocument(
   declaration: CommandDeclaration,
   { error, exitCode, outcome }: Finished,
   collector: WarningCollector,
+  log: LogFile | undefined,
 ): Record<string, unknown> {
+  const place = log?.isThere === true ? { logPath: log.path } : {};
   return {
     command: declaration.name,
     status: outcome !== undefined && error === undefined ? outcome.status : 'failed',
     exitCode,
     warnings: collector.warnings,
     ...(collector.omitted > 0 ? { warningsOmitted: collector.omitted } : {}),
-    ...(error === undefined ? outcome?.result : { error: describeFailure(error) }),
+    ...(error === undefined ? outcome?.result : { error: describeFailure(error), ...place }),
   };
 }
 

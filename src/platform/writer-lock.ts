@@ -67,9 +67,9 @@ export async function acquireWriterLock(lockPath: string, options: WriterLockOpt
   const startedWaiting = performance.now();
   let database: SqlDatabase | undefined;
   for (;;) {
-    throwIfInterrupted(signal, 'waiting for another writer');
     database = await tryLock(lockPath);
     if (database !== undefined) break;
+    throwIfInterrupted(signal, 'waiting for another writer');
     if (performance.now() - startedWaiting >= waitMs) throw await lockedError(lockPath, waitMs);
     await sleep(RETRY_MS, undefined, signal === undefined ? {} : { signal }).catch(() => {});
   }

@@ -197,6 +197,8 @@ class SyncRun {
   #closureFrom: number;
   #relatedCalls = 0;
   #hasDroppedAnchors = false;
+  /** the first run of all went on where it had been broken off */
+  #isFirstGoingOn = false;
   /** the list that is fetched */
   #fetching: { readonly pass: SyncPass; readonly todo: Todo } | undefined;
 
@@ -230,7 +232,10 @@ class SyncRun {
       this.#transaction.firstKey,
       Number(this.#values.get(NAMES.closureFrom) ?? this.#transaction.firstKey),
     );
-    if (!this.#values.has(anchorName('categories'))) await this.#fetch.startThreads(); // the first run of all
+    const isFirst = !this.#values.has(anchorName('categories'));
+    // Broken off, it left some of the categories: the rest are no news.
+    this.#isFirstGoingOn = isFirst && this.#values.has(pendingName('categories'));
+    if (isFirst) await this.#fetch.startThreads();
     const config = await this.#readConfig();
     const before = new Set((await store.listCategories()).map((row) => row.updateId));
     await this.#runPass({
@@ -615,9 +620,11 @@ class SyncRun {
     }
     const newCategories = categories.filter((row) => !before.has(row.updateId));
     const newProducts =
-      before.size === 0
+      before.size === 0 || this.#isFirstGoingOn
         ? []
-        : newCategories.filter(({ categoryType }) => categoryType === 'Product').map(({ title }) => title);
+        : newCategories
+            .filter(({ categoryType }) => categoryType === 'Product')
+            .map(({ title }) => title.trim().replaceAll(/\s+/g, ' '));
     if (newProducts.length > 0) {
       report({
         type: 'warning',

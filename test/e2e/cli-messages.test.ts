@@ -317,6 +317,27 @@ test('an interruption says on the screen what became of the work', async () => {
   expect(fake.stderr.text).toMatch(/^error: .*\[INTERRUPTED\]\nhint: .*run the command again/m);
 });
 
+test('an interruption of a run whose log was named says that the log stays', async () => {
+  const folder = newFolder();
+  const log = join(folder, 'a.log');
+  const fake = fakeProcess(['export', join(folder, 'a.cab'), log], { env: { WSUSUTIL_HOME: home } });
+  fake.onScreen = (text) => {
+    if (text.startsWith('Updates are being exported')) fake.signal('SIGINT');
+  };
+  expect(await main(fake)).toBe(130);
+  expect(fake.stderr.text).toContain(`another name for the log: ${log} stays.`);
+});
+
+test('the document of a failed run names its log', async () => {
+  const folder = newFolder();
+  const broken = join(folder, 'broken.cab');
+  writeFileSync(broken, readFileSync(sample).subarray(0, -100));
+  const { stdout } = await runMain(['import', broken, '--json'], join(folder, 'data'));
+  const { status, logPath } = JSON.parse(stdout) as { status: string; logPath: string };
+  expect(status).toBe('failed');
+  expect(lastLines(readFileSync(logPath, 'utf8'), 1)[0]).toContain('Failed: ');
+});
+
 describe('work that is done stays done', () => {
   test.each([[[]], [['--quiet']], [['--json']]])(
     'when standard output takes nothing, in the log of an import too: %j',

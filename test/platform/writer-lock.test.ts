@@ -98,3 +98,9 @@ test('a missing folder is an error that names the lock file', async () => {
   const path = join(lockPath(), 'deeper', 'writer.lock');
   await expect(acquireWriterLock(path, { command: 'import', now, waitMs: 0 })).rejects.toThrow(path);
 });
+
+test('a lock that is free is taken also after an interruption: what was done can be noted', async () => {
+  const signal = AbortSignal.abort();
+  const lock = await acquireWriterLock(lockPath(), { command: 'export', now, signal });
+  await lock.release();
+});

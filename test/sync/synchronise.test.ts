@@ -179,6 +179,19 @@ test('products that appear upstream are told by name', async () => {
   ).toHaveLength(1);
 });
 
+test('categories that a first run did not bring before it broke off are no new products', async () => {
+  await using downstream = await startDownstream({ maxUpdatesPerRequest: 2 });
+  const { upstream } = downstream.setup;
+  upstream.plan({ on: 'GetUpdateData', after: 2, times: 20, status: { code: 503 } });
+  await expect(downstream.sync({ concurrency: 1 })).rejects.toMatchObject({
+    code: expect.stringMatching(/^UPSTREAM_/),
+  });
+  expect((await downstream.store.listCategories()).length).toBeGreaterThan(0);
+  const summary = await downstream.sync().catch(() => downstream.sync());
+  expect(summary.newProducts).toEqual([]);
+  expect(summary.newCategories).toBeGreaterThan(0);
+});
+
 test('a family that is chosen brings what is published for products that come below it later', async () => {
   const [family, early, late, kind] = [idOf(1), idOf(2), idOf(3), idOf(4)];
   const product = (n: number): UpstreamItem =>
