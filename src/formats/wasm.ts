@@ -42,9 +42,16 @@ export class WasmModule<Exports> {
   }
 }
 
-/** @returns all of the memory, `size` bytes at least; views from before are void if it had to grow */
+/**
+ * @returns all of the memory, `size` bytes at least; views from before are void if it had to grow
+ * @throws WasmUnavailable
+ */
 export function memoryOf(memory: WasmMemory, size: number): Uint8Array {
   const lacking = size - memory.buffer.byteLength;
-  if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE_SIZE));
+  try {
+    if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE_SIZE));
+  } catch (error) {
+    throw new WasmUnavailable(errorText(error), { cause: error });
+  }
   return new Uint8Array(memory.buffer);
 }

@@ -67,6 +67,8 @@ export class DocumentPipeline {
     known: readonly (KnownRevision | undefined)[];
     done: Promise<DocumentResult>;
   }[] = [];
+  /** batches that threads have not finished */
+  #unfinished = 0;
   #dispatchedBytes = 0;
   /** bytes of batches with something new in them */
   #newBytes = 0;
@@ -100,7 +102,7 @@ export class DocumentPipeline {
 
   /** The threads have more to do already than they are at: what the caller can do itself is done sooner. */
   get isBehind(): boolean {
-    return this.#isThreaded && this.#underWay.length > 1;
+    return this.#isThreaded && this.#unfinished > 1;
   }
 
   /** Waits while as much is under way as is useful. The batch's memory is the pipeline's from now on. */
@@ -126,7 +128,11 @@ export class DocumentPipeline {
         if (reply.kind !== 'documents') throw new Error('a worker answered another task');
         return reply.result;
       });
-    done.catch(() => {}); // taken up in #applyOldest; a rejection must not count as unhandled until then
+    this.#unfinished++;
+    const finished = () => {
+      this.#unfinished--;
+    };
+    done.then(finished, finished); // a rejection is taken up in #applyOldest, and must not count as unhandled until then
     this.dispatched += batch.records.length;
     this.#dispatchedBytes += size;
     this.#underWay.push({ records: batch.records, known, done });

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import { type ErrorCode, errorText, isWsusutilError, WsusutilError } from '../errors.js';
 import { decodeDocument } from '../formats/export-package/document-encoding.js';
 import { type ParseExtent, parseUpdateDocument } from '../formats/update-xml/parse-update.js';
+import { WasmUnavailable } from '../formats/wasm.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
@@ -154,7 +155,9 @@ export function processDocuments(task: DocumentTask): DocumentResult {
       if (facts.hasSecuredFragment || facts.files.some((file) => file.isEncrypted)) secured.push(index);
       verdicts.push('new');
     } catch (error) {
-      if (task.passesOverUnreadable && isWsusutilError(error)) {
+      // That there is no WebAssembly is no problem of the document.
+      const isOfDocument = isWsusutilError(error) && !(error.cause instanceof WasmUnavailable);
+      if (task.passesOverUnreadable && isOfDocument) {
         verdicts.push({ problem: { code: error.code, message: error.message } });
         continue;
       }

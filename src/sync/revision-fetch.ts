@@ -17,6 +17,8 @@ import { mergeStreams } from './merge-streams.js';
 
 /** Bytes of documents that are parsed and stored together: about as much again if they are in cabinets. */
 const BATCH_SIZES = { plain: 1 << 20, cabinet: 1 << 18 } as const;
+/** Bytes of documents that the cabinets of a batch hold at most if they are decoded together. */
+const MAX_DECODED_SIZE = 8 << 20;
 /** Lists so long have threads of their own from the start: it is there that cabinets are decoded. */
 const MIN_THREADED_REVISIONS = 500;
 /** Revisions after which what came is made permanent. */
@@ -288,7 +290,7 @@ export class RevisionFetch {
   }
 }
 
-/** @returns undefined if one is damaged: whoever parses them says which */
+/** @returns undefined if one is damaged, or all are larger than is usual: whoever parses them takes one by one */
 function decodeCabinets({ items }: Taken): Taken | undefined {
   const decoded: Taken = { items: [], size: 0 };
   try {
@@ -296,6 +298,7 @@ function decodeCabinets({ items }: Taken): Taken | undefined {
       const document = decodeUpdateBlob({ form: 'cabinet', bytes });
       decoded.items.push({ identity, bytes: document });
       decoded.size += document.length;
+      if (decoded.size > MAX_DECODED_SIZE) return undefined;
     }
   } catch (error) {
     if (isWsusutilError(error)) return undefined;

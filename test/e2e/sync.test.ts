@@ -106,6 +106,16 @@ test('damaged documents among many are told, whichever thread meets them, and co
   expect(second).toMatchObject({ exitCode: 0, metadata: { revisions: damaged.length } });
 });
 
+test('that there is no WebAssembly ends a run, and is no fault of the upstream', async () => {
+  const upstream = await start();
+  const directory = newDirectory();
+  const args = ['sync', ...to(upstream), '--metadata-only'];
+  const { exitCode, stderr } = await runProgram(args, directory, { NODE_OPTIONS: '--jitless' });
+  expect(exitCode).toBe(25);
+  expect(stderr).toMatch(/LZX cannot be decoded without WebAssembly.*\[CAB_COMPRESSION\]\nhint: .*--jitless/);
+  expect((await runProgram(args, directory)).exitCode).toBe(0);
+});
+
 describe('a synchronisation', () => {
   test('brings metadata and content, and the next one costs six calls', async () => {
     const upstream = await start();

@@ -7,7 +7,7 @@ import { type DataBlockHeader, readDataBlockHeader, verifyBlock } from './data-b
 import type { CabinetDirectory } from './directory.js';
 import { beyondEnd, type CabinetSizes, malformed } from './errors.js';
 import { type CabinetFolder, type Compression, refuseCompression } from './folder.js';
-import { LzxDecoder } from './lzx.js';
+import { giveBackLzxDecoder, takeLzxDecoder } from './lzx.js';
 import { MszipDecoder } from './mszip.js';
 import type { Reading } from './reading.js';
 
@@ -224,9 +224,6 @@ function newMemory(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer);
 }
 
-/** The LZX decoder of a folder that is done with: a catalogue has tens of thousands of small ones. */
-let spareLzxDecoder: LzxDecoder | undefined;
-
 function blockDecoderFor(compression: Compression, neededSize: number): BlockDecoder {
   const finish = (): void => {};
   switch (compression.method) {
@@ -242,17 +239,13 @@ function blockDecoderFor(compression: Compression, neededSize: number): BlockDec
       };
     }
     case 'lzx': {
-      const decoder = spareLzxDecoder ?? new LzxDecoder(compression.windowBits, 0);
-      spareLzxDecoder = undefined;
-      decoder.restart(compression.windowBits, neededSize);
+      const decoder = takeLzxDecoder(compression.windowBits, neededSize);
       return {
         decode(data, size, out, outOffset) {
           decoder.decode(data, size, out, outOffset);
           return size;
         },
-        finish() {
-          spareLzxDecoder = decoder;
-        },
+        finish: () => giveBackLzxDecoder(decoder),
       };
     }
     default:

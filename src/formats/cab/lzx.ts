@@ -52,11 +52,22 @@ const PROBLEMS: readonly ((wrong: number, inputSize: number) => string)[] = [
 
 const module = new WasmModule<LzxCore>(LZX_MODULE);
 
-function newCore(): LzxCore {
+/** Of the thread: each takes ten gigabytes of address space, and a catalogue has tens of thousands of small folders. */
+let spare: LzxDecoder | undefined;
+
+/**
+ * A decoder for one folder. Whoever is done with it gives it back, for the next one.
+ *
+ * @param windowBits 15 to 21
+ * @param outputSize plain bytes that will be asked for at most
+ * @throws WsusutilError `CAB_COMPRESSION` where there is no WebAssembly
+ */
+export function takeLzxDecoder(windowBits: number, outputSize: number): LzxDecoder {
   try {
-    const core = module.instantiate();
-    core.prepare();
-    return core;
+    const decoder = spare ?? new LzxDecoder(windowBits, 0);
+    spare = undefined;
+    decoder.restart(windowBits, outputSize);
+    return decoder;
   } catch (error) {
     if (!(error instanceof WasmUnavailable)) throw error;
     throw new WsusutilError(
@@ -68,6 +79,16 @@ function newCore(): LzxCore {
       },
     );
   }
+}
+
+export function giveBackLzxDecoder(decoder: LzxDecoder): void {
+  spare = decoder;
+}
+
+function newCore(): LzxCore {
+  const core = module.instantiate();
+  core.prepare();
+  return core;
 }
 
 /**

@@ -17,74 +17,69 @@ import {
   MIN_LZX_WINDOW_BITS,
 } from './constants.js';
 import { checksumOfBlock } from './data-block.js';
-import { LzxDecoder } from './lzx.js';
+import { giveBackLzxDecoder, type LzxDecoder, takeLzxDecoder } from './lzx.js';
 
 /** Bytes of a document in UTF-16; larger ones are rare. */
 const MAX_PLAIN_SIZE = 8 * BLOCK_SIZE;
 const NAME = Buffer.from('blob\0', 'latin1');
 
-/** Made when it is first needed: a thread that reads one cabinet reads many. */
-let reader: BlobCabinetReader | undefined;
-
 /**
- * @returns the file, in memory that the next call uses again; undefined if the cabinet is of another kind or damaged: the
- *   general reader reads it, or says what is wrong
+ * @returns the file, in memory that the next cabinet read uses again; undefined if this one is of another kind or damaged:
+ *   the general reader reads it, or says what is wrong
+ * @throws WsusutilError `CAB_COMPRESSION` where there is no WebAssembly
  */
 export function readBlobCabinet(cabinet: Uint8Array): Uint8Array | undefined {
-  reader ??= new BlobCabinetReader();
-  return reader.read(cabinet);
+  const filesOffset = HEADER_SIZE + FOLDER_ENTRY_SIZE;
+  const nameOffset = filesOffset + FILE_ENTRY_SIZE;
+  const { length } = cabinet;
+  if (length < nameOffset + NAME.length) return undefined;
+  const isUsual =
+    uint32(cabinet, 0) === CAB_SIGNATURE &&
+    uint32(cabinet, CABINET_SIZE_OFFSET) === length &&
+    uint32(cabinet, 16) === filesOffset && // coffFiles
+    cabinet[25] === CAB_VERSION_MAJOR &&
+    uint16(cabinet, 26) === 1 && // cFolders
+    uint16(cabinet, 28) === 1 && // cFiles
+    uint16(cabinet, 30) === 0 && // flags
+    uint32(cabinet, filesOffset + 4) === 0 && // uoffFolderStart
+    uint16(cabinet, filesOffset + 8) === 0 && // iFolder
+    isName(cabinet, nameOffset);
+  if (!isUsual) return undefined;
+  const dataOffset = uint32(cabinet, HEADER_SIZE); // coffCabStart
+  const blockCount = uint16(cabinet, HEADER_SIZE + 4); // cCFData
+  const typeCode = uint16(cabinet, HEADER_SIZE + 6); // typeCompress
+  const windowBits = (typeCode >>> 8) & 0x1f;
+  if ((typeCode & 0x0f) !== COMPRESSION_LZX) return undefined;
+  if (windowBits < MIN_LZX_WINDOW_BITS || windowBits > MAX_LZX_WINDOW_BITS) return undefined;
+  const size = uint32(cabinet, filesOffset); // cbFile
+  const plainSize = plainSizeOf(cabinet, dataOffset, blockCount, size);
+  if (plainSize === undefined || plainSize > 1 << windowBits) return undefined;
+  const decoder = takeLzxDecoder(windowBits, plainSize);
+  try {
+    return decodeBlocks(decoder, cabinet, dataOffset, plainSize).subarray(0, size);
+  } catch {
+    return undefined;
+  } finally {
+    giveBackLzxDecoder(decoder);
+  }
 }
 
-class BlobCabinetReader {
-  readonly #decoder = new LzxDecoder(MIN_LZX_WINDOW_BITS, 0);
-
-  read(cabinet: Uint8Array): Uint8Array | undefined {
-    const filesOffset = HEADER_SIZE + FOLDER_ENTRY_SIZE;
-    const nameOffset = filesOffset + FILE_ENTRY_SIZE;
-    const { length } = cabinet;
-    if (length < nameOffset + NAME.length) return undefined;
-    const isUsual =
-      uint32(cabinet, 0) === CAB_SIGNATURE &&
-      uint32(cabinet, CABINET_SIZE_OFFSET) === length &&
-      uint32(cabinet, 16) === filesOffset && // coffFiles
-      cabinet[25] === CAB_VERSION_MAJOR &&
-      uint16(cabinet, 26) === 1 && // cFolders
-      uint16(cabinet, 28) === 1 && // cFiles
-      uint16(cabinet, 30) === 0 && // flags
-      uint32(cabinet, filesOffset + 4) === 0 && // uoffFolderStart
-      uint16(cabinet, filesOffset + 8) === 0 && // iFolder
-      isName(cabinet, nameOffset);
-    if (!isUsual) return undefined;
-    const dataOffset = uint32(cabinet, HEADER_SIZE); // coffCabStart
-    const blockCount = uint16(cabinet, HEADER_SIZE + 4); // cCFData
-    const typeCode = uint16(cabinet, HEADER_SIZE + 6); // typeCompress
-    const windowBits = (typeCode >>> 8) & 0x1f;
-    if ((typeCode & 0x0f) !== COMPRESSION_LZX) return undefined;
-    if (windowBits < MIN_LZX_WINDOW_BITS || windowBits > MAX_LZX_WINDOW_BITS) return undefined;
-    const size = uint32(cabinet, filesOffset); // cbFile
-    const plainSize = plainSizeOf(cabinet, dataOffset, blockCount, size);
-    if (plainSize === undefined || plainSize > 1 << windowBits) return undefined;
-    try {
-      return this.#decode(cabinet, dataOffset, windowBits, plainSize).subarray(0, size);
-    } catch {
-      return undefined;
-    }
+function decodeBlocks(
+  decoder: LzxDecoder,
+  cabinet: Uint8Array,
+  dataOffset: number,
+  plainSize: number,
+): Uint8Array {
+  let at = dataOffset;
+  for (let decoded = 0; decoded < plainSize; ) {
+    const compressedSize = uint16(cabinet, at + 4);
+    const blockSize = uint16(cabinet, at + 6);
+    at += DATA_HEADER_SIZE;
+    decoder.decodeInPlace(cabinet.subarray(at, at + compressedSize), blockSize);
+    decoded += blockSize;
+    at += compressedSize;
   }
-
-  #decode(cabinet: Uint8Array, dataOffset: number, windowBits: number, plainSize: number): Uint8Array {
-    const decoder = this.#decoder;
-    decoder.restart(windowBits, plainSize);
-    let at = dataOffset;
-    for (let decoded = 0; decoded < plainSize; ) {
-      const compressedSize = uint16(cabinet, at + 4);
-      const blockSize = uint16(cabinet, at + 6);
-      at += DATA_HEADER_SIZE;
-      decoder.decodeInPlace(cabinet.subarray(at, at + compressedSize), blockSize);
-      decoded += blockSize;
-      at += compressedSize;
-    }
-    return decoder.takeAll();
-  }
+  return decoder.takeAll();
 }
 
 /**

@@ -28,17 +28,14 @@ export function decodeUsualText(
   text: Uint8Array,
   roomFor: (size: number) => Uint8Array,
 ): Uint8Array | undefined {
-  if (text.length > MAX_SIZE) return undefined;
-  if (decoder === undefined) decoder = openDecoder();
-  return decoder?.decode(text, roomFor);
-}
-
-function openDecoder(): EscapedTextDecoder | null {
+  if (text.length > MAX_SIZE || decoder === null) return undefined;
   try {
-    return new EscapedTextDecoder();
+    decoder ??= new EscapedTextDecoder();
+    return decoder.decode(text, roomFor);
   } catch (error) {
-    if (error instanceof WasmUnavailable) return null;
-    throw error;
+    if (!(error instanceof WasmUnavailable)) throw error;
+    decoder = null;
+    return undefined;
   }
 }
 
