@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { formatIdentity } from '../../src/model/update-identity.js';
 import { openMetadataStore } from '../../src/store/open-store.js';
@@ -110,9 +111,20 @@ test('that there is no WebAssembly ends a run, and is no fault of the upstream',
   const upstream = await start();
   const directory = newDirectory();
   const args = ['sync', ...to(upstream), '--metadata-only'];
-  const { exitCode, stderr } = await runProgram(args, directory, { NODE_OPTIONS: '--jitless' });
+  // Not by --jitless, with which some versions of Node.js (22) do not get as far; their own modules have imports.
+  const preload = join(directory, 'preload.mjs');
+  const script = `const { Instance } = WebAssembly;
+    WebAssembly.Instance = function (module, imports) {
+      if (imports === undefined) throw new RangeError('no memory');
+      return new Instance(module, imports);
+    };`;
+  writeFileSync(preload, script);
+  const variables = { NODE_OPTIONS: `--import=${pathToFileURL(preload).href}` };
+  const { exitCode, stderr } = await runProgram(args, directory, variables);
+  expect(stderr).toMatch(
+    /LZX cannot be decoded without WebAssembly: no memory.*\[CAB_COMPRESSION\]\nhint: .*ulimit/,
+  );
   expect(exitCode).toBe(25);
-  expect(stderr).toMatch(/LZX cannot be decoded without WebAssembly.*\[CAB_COMPRESSION\]\nhint: .*--jitless/);
   expect((await runProgram(args, directory)).exitCode).toBe(0);
 });
 
