@@ -58,6 +58,8 @@ interface BatchContext {
   /** the batch's updates as entries of the index, -1 for those not met before; completed as rows are made */
   readonly updates: Int32Array;
   readonly firstBlockKey: number;
+  /** keys of all updates that are categories; grows with the rows */
+  readonly categoryKeys: Set<number>;
 }
 
 /** See {@link ImportTransaction}. Constructed inside a SQL transaction, which it ends. */
@@ -91,7 +93,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   #nextBlockKey: number;
   readonly #known: KnownUpdates;
   readonly #index: UpdateIndex;
-  /** keys of updates that are categories; all revisions are looked at for them, so not before something new comes */
+  /** of updates; all revisions are looked at for them, so not before something new comes */
   #categoryKeys: Set<number> | undefined;
   /** update → newest revision, where that is not the one the row was made with */
   readonly #newest = new Map<number, RevisionKey>();
@@ -217,6 +219,15 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   async addRevisions(batch: RevisionBatch): Promise<AddedRevisions> {
     return this.#guard(() => {
+      const added: Writable<AddedRevisions> = {
+        newUpdates: 0,
+        newRevisions: 0,
+        present: 0,
+        newByType: {},
+        conflicts: [],
+      };
+      const rows = unpackRows(batch);
+      if (rows.length === 0) return added;
       const firstBlockKey = this.#nextBlockKey;
       for (const block of batch.blocks) {
         this.#insertBlock.run(this.#nextBlockKey, block.size, block.data, CODECS.brotli);
@@ -230,16 +241,8 @@ export class SqliteImportTransaction implements ImportTransaction {
       for (let position = 0; position < updates.length; position++) {
         updates[position] = this.#known.findUpdate(updateIdAt(batch, position));
       }
-      const context = { batch, updates, firstBlockKey };
-      const added: Writable<AddedRevisions> = {
-        newUpdates: 0,
-        newRevisions: 0,
-        present: 0,
-        newByType: {},
-        conflicts: [],
-      };
-      const rows = unpackRows(batch);
-      if (rows.length > 0) this.#categoryKeys ??= this.#readCategoryKeys();
+      this.#categoryKeys ??= this.#readCategoryKeys();
+      const context = { batch, updates, firstBlockKey, categoryKeys: this.#categoryKeys };
       for (const [index, row] of rows.entries()) {
         this.#addRevision(
           context,
@@ -435,7 +438,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     }
     if (newest === undefined || revisionNumber > newest) this.#index.setNewest(update, revisionNumber);
     const updateKey = this.#index.keyOf(update);
-    if (isCategory) this.#categoryKeys?.add(updateKey);
+    if (isCategory) context.categoryKeys.add(updateKey);
     this.#revisions.add(
       key,
       updateKey,
@@ -503,7 +506,7 @@ export class SqliteImportTransaction implements ImportTransaction {
         const updateKey = this.#index.keyOf(update);
         clauses += `,${updateKey}`;
         hasMember ||= this.#index.newestOf(update) !== undefined;
-        if (isLinked && this.#categoryKeys?.has(updateKey) === true) this.#categories.add(updateKey, key);
+        if (isLinked && context.categoryKeys.has(updateKey)) this.#categories.add(updateKey, key);
       }
       clauses += ']';
       isSatisfied &&= hasMember;

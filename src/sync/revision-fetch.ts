@@ -19,7 +19,7 @@ import { mergeStreams } from './merge-streams.js';
 const BATCH_SIZES = { plain: 1 << 20, cabinet: 1 << 18 } as const;
 /** Bytes of documents that the cabinets of a batch hold at most if they are decoded together. */
 const MAX_DECODED_SIZE = 8 << 20;
-/** Lists so long have threads of their own from the start: it is there that cabinets are decoded. */
+/** Lists so long have threads of their own from the start: it is there that most cabinets are decoded. */
 const MIN_THREADED_REVISIONS = 500;
 /** Revisions after which what came is made permanent. */
 const CHECKPOINT_REVISIONS = 4_000;
