@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, '..');
 const MODULES = [
   { folder: 'src/formats/cab', core: 'lzx', memory: 3 },
   { folder: 'src/formats/export-package', core: 'text', memory: 1 },
+  { folder: 'src/packages', core: 'facts', memory: 2 },
 ];
 
 for (const { folder, core, memory } of MODULES) {

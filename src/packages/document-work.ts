@@ -11,19 +11,13 @@ import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
-import { type PackingEffort, packBlock } from '../store/document-block.js';
+import type { PackingEffort } from '../store/document-block.js';
 import type { KnownRevision } from '../store/metadata-store.js';
-import {
-  DIGEST_SIZE,
-  type DocumentBlock,
-  type DocumentPlace,
-  type RevisionBatch,
-  RevisionPacker,
-} from '../store/revision-batch.js';
+import { DIGEST_SIZE, type RevisionBatch, RevisionPacker } from '../store/revision-batch.js';
+import { BlockPacker } from './block-packer.js';
+import { openFactsReader } from './facts-reader.js';
 
 const UPDATE_ID_LENGTH = 36;
-/** Documents are packed until a block has this many bytes: reading one inflates one block, a third of a millisecond. */
-const BLOCK_SIZE = 256 << 10;
 
 /**
  * A batch of records on its way to a thread: flat, because a structured clone of an object per record took as long
@@ -54,22 +48,26 @@ export function createDocumentTask(
   known: readonly (KnownRevision | undefined)[],
   rest: Pick<DocumentTask, 'firstRecord' | 'effort' | 'extent' | 'source' | 'passesOverUnreadable'>,
 ): DocumentTask {
-  const spans = new Uint32Array(batch.records.length * 3);
+  return {
+    bytes: batch.bytes,
+    encoding: batch.encoding,
+    ...packIdentities(batch.records),
+    known: joinDigests(known),
+    ...rest,
+  };
+}
+
+/** Records in two flat things, which cross threads faster than an object each. */
+export function packIdentities(records: RecordBatch['records']): Pick<DocumentTask, 'updateIds' | 'spans'> {
+  const spans = new Uint32Array(records.length * 3);
   let updateIds = '';
-  for (const [index, { identity, start, end }] of batch.records.entries()) {
+  for (const [index, { identity, start, end }] of records.entries()) {
     updateIds += identity.updateId;
     spans[index * 3] = identity.revisionNumber;
     spans[index * 3 + 1] = start;
     spans[index * 3 + 2] = end;
   }
-  return {
-    bytes: batch.bytes,
-    encoding: batch.encoding,
-    updateIds,
-    spans,
-    known: joinDigests(known),
-    ...rest,
-  };
+  return { updateIds, spans };
 }
 
 /** @returns undefined if nothing is known */
@@ -118,9 +116,10 @@ export interface DocumentResult {
  * each naming the record
  */
 export function processDocuments(task: DocumentTask): DocumentResult {
-  const { bytes, encoding, updateIds, spans, known, effort } = task;
-  const blocks = new BlockPacker(effort);
-  const revisions = new RevisionPacker();
+  const { bytes, encoding, updateIds, spans, known, effort, extent } = task;
+  const reader = extent === 'indexed' && hasUnknown(known) ? openFactsReader() : undefined;
+  const blocks = new BlockPacker(effort, reader);
+  const revisions = new RevisionPacker(reader);
   const verdicts: DocumentVerdict[] = [];
   const secured: number[] = [];
   const roomFor = (size: number) => blocks.roomFor(size);
@@ -148,11 +147,20 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         );
         continue;
       }
-      const facts = parseUpdateDocument(document, task.extent);
-      requireIdentity(facts.identity, identity, task.source);
-      const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
-      revisions.add(facts, title, digest, blocks.add(document, facts, title));
-      if (facts.hasSecuredFragment || facts.files.some((file) => file.isEncrypted)) secured.push(index);
+      const place = blocks.place(document);
+      const read = reader?.read(identity, place);
+      if (read !== undefined) {
+        revisions.addDigest(digest);
+        blocks.keep(place, read.titles);
+        if (read.isSecured) secured.push(index);
+      } else {
+        const facts = parseUpdateDocument(document, extent);
+        requireIdentity(facts.identity, identity, task.source);
+        const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
+        revisions.add(facts, title, digest, place);
+        blocks.keep(place, otherTitlesOf(facts, title));
+        if (facts.hasSecuredFragment || facts.files.some((file) => file.isEncrypted)) secured.push(index);
+      }
       verdicts.push('new');
     } catch (error) {
       // That there is no WebAssembly is no problem of the document.
@@ -167,66 +175,16 @@ export function processDocuments(task: DocumentTask): DocumentResult {
   return { verdicts, batch: revisions.pack(blocks.finish()), documentBytes, secured, bytes };
 }
 
-/** A thread's memory for the block that is being filled: documents are decoded to where they are packed from. */
-let blockMemory = Buffer.alloc(0);
-/** What a thread keeps of it when a task is done; single documents may be as large as 32 MiB. */
-const MAX_KEPT_MEMORY = 4 << 20;
-
-class BlockPacker {
-  readonly #effort: PackingEffort;
-  readonly #blocks: DocumentBlock[] = [];
-  #titles: Record<string, Record<string, string>> = {};
-  /** bytes of the documents in the memory */
-  #size = 0;
-
-  constructor(effort: PackingEffort) {
-    this.#effort = effort;
-  }
-
-  /** Memory behind the documents that were added; good until the next call of anything here. */
-  roomFor(size: number): Uint8Array {
-    if (this.#size >= BLOCK_SIZE) this.#close();
-    const end = this.#size + size;
-    if (end > blockMemory.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * BLOCK_SIZE));
-      larger.set(blockMemory.subarray(0, this.#size));
-      blockMemory = larger;
-    }
-    return blockMemory.subarray(this.#size, end);
-  }
-
-  /** @param document anywhere, also in the room given for it */
-  add(document: Uint8Array, facts: RevisionFacts, title: string): DocumentPlace {
-    const room = this.roomFor(document.length);
-    const isThere = document.buffer === room.buffer && document.byteOffset === room.byteOffset;
-    if (!isThere) room.set(document);
-    const place = { block: this.#blocks.length, blockOffset: this.#size, documentSize: document.length };
-    const titles = otherTitlesOf(facts, title);
-    if (titles !== undefined) this.#titles[String(this.#size)] = titles;
-    this.#size += document.length;
-    return place;
-  }
-
-  finish(): readonly DocumentBlock[] {
-    if (this.#size > 0) this.#close();
-    if (blockMemory.length > MAX_KEPT_MEMORY) blockMemory = Buffer.alloc(0);
-    return this.#blocks;
-  }
-
-  #close(): void {
-    const hasTitles = Object.keys(this.#titles).length > 0;
-    this.#blocks.push({
-      data: packBlock(blockMemory.subarray(0, this.#size), this.#effort),
-      size: this.#size,
-      titles: hasTitles ? packBlock(Buffer.from(JSON.stringify(this.#titles)), this.#effort) : undefined,
-    });
-    this.#titles = {};
-    this.#size = 0;
-  }
+/** @returns true if one of the records is not in the store */
+function hasUnknown(known: Uint8Array | undefined): boolean {
+  if (known === undefined) return true;
+  for (let start = 0; start < known.length; start += DIGEST_SIZE)
+    if (!isDigest(known.subarray(start, start + DIGEST_SIZE))) return true;
+  return false;
 }
 
-/** Titles in other languages where they differ from the default one; keyed by lower-case tag. */
-function otherTitlesOf(facts: RevisionFacts, defaultTitle: string): Record<string, string> | undefined {
+/** JSON of the titles in other languages where they differ from the default one; keyed by lower-case tag. */
+function otherTitlesOf(facts: RevisionFacts, defaultTitle: string): Uint8Array | undefined {
   if (facts.localized.length < 2) return undefined;
   let titles: Record<string, string> | undefined;
   for (const { language, title } of facts.localized) {
@@ -234,7 +192,7 @@ function otherTitlesOf(facts: RevisionFacts, defaultTitle: string): Record<strin
     titles ??= {};
     titles[language.toLowerCase()] = title;
   }
-  return titles;
+  return titles === undefined ? undefined : Buffer.from(JSON.stringify(titles));
 }
 
 function requireIdentity(found: UpdateIdentity, expected: UpdateIdentity, source: string): void {

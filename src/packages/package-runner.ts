@@ -10,5 +10,5 @@ export type PackageRunner = TaskRunner<PackageTask, PackageTaskResult>;
 export function openPackageRunner(threads: number, start: 'all' | 'one' = 'all'): PackageRunner {
   return threads === 0
     ? createInlineRunner(performTask)
-    : openWorkerPool(new URL('./package-worker.js', import.meta.url), threads, start);
+    : openWorkerPool(new URL('./package-worker.js', import.meta.url), threads, start, 2);
 }

@@ -100,13 +100,54 @@ function toOneByteText(json: string): string {
   return Buffer.from(escaped, 'latin1').toString('latin1'); // what was cut from a wide string stays wide
 }
 
-/** Collects the facts of new revisions and packs them. */
-export class RevisionPacker {
+/** What the rows of a batch share, and the rows; see {@link RevisionBatch} for their forms. */
+export interface BatchTables {
+  positionOf(id: UpdateId): number;
+  /** @returns position of the digests, {@link FILE_DIGESTS_SIZE} bytes */
+  addFileDigests(bytes: Uint8Array): number;
+  /** @param json of a {@link RevisionRow}, one byte per character */
+  addRow(json: string): void;
+  take(): Pick<RevisionBatch, 'updateIds' | 'fileDigests' | 'rows'>;
+}
+
+class PlainTables implements BatchTables {
   readonly #updates = new Map<UpdateId, UpdatePosition>();
-  readonly #digests: Uint8Array[] = [];
-  readonly #fileDigests: Buffer[] = [];
+  readonly #fileDigests: Uint8Array[] = [];
   /** JSON of one row each: facts kept as objects until the end would keep all their documents' texts alive */
   readonly #rows: string[] = [];
+
+  positionOf(id: UpdateId): UpdatePosition {
+    const known = this.#updates.get(id);
+    if (known !== undefined) return known;
+    const position = this.#updates.size;
+    this.#updates.set(id, position);
+    return position;
+  }
+
+  addFileDigests(bytes: Uint8Array): number {
+    return this.#fileDigests.push(bytes) - 1;
+  }
+
+  addRow(json: string): void {
+    this.#rows.push(json);
+  }
+
+  take(): Pick<RevisionBatch, 'updateIds' | 'fileDigests' | 'rows'> {
+    const updateIds = new Uint8Array(this.#updates.size * UPDATE_ID_SIZE);
+    for (const [id, position] of this.#updates) updateIds.set(updateIdToBytes(id), position * UPDATE_ID_SIZE);
+    const fileDigests = concatenate(this.#fileDigests, FILE_DIGESTS_SIZE);
+    return { updateIds, fileDigests, rows: `[${this.#rows.join(',')}]` };
+  }
+}
+
+/** Collects the facts of new revisions and packs them. */
+export class RevisionPacker {
+  readonly #tables: BatchTables;
+  readonly #digests: Uint8Array[] = [];
+
+  constructor(tables: BatchTables = new PlainTables()) {
+    this.#tables = tables;
+  }
 
   /** @param title in the default language */
   add(facts: RevisionFacts, title: string, digest: Uint8Array, place: DocumentPlace): void {
@@ -132,28 +173,21 @@ export class RevisionPacker {
       articles: articlesOf(facts),
       files: this.#files(facts),
     };
+    this.#tables.addRow(toOneByteText(JSON.stringify(row)));
     this.#digests.push(digest);
-    this.#rows.push(toOneByteText(JSON.stringify(row)));
+  }
+
+  /** For a revision whose row is in the tables already. */
+  addDigest(digest: Uint8Array): void {
+    this.#digests.push(digest);
   }
 
   pack(blocks: readonly DocumentBlock[]): RevisionBatch {
-    const updateIds = new Uint8Array(this.#updates.size * UPDATE_ID_SIZE);
-    for (const [id, position] of this.#updates) updateIds.set(updateIdToBytes(id), position * UPDATE_ID_SIZE);
-    return {
-      updateIds,
-      digests: concatenate(this.#digests, DIGEST_SIZE),
-      fileDigests: concatenate(this.#fileDigests, FILE_DIGESTS_SIZE),
-      rows: `[${this.#rows.join(',')}]`,
-      blocks,
-    };
+    return { ...this.#tables.take(), digests: concatenate(this.#digests, DIGEST_SIZE), blocks };
   }
 
   #position(id: UpdateId): UpdatePosition {
-    const known = this.#updates.get(id);
-    if (known !== undefined) return known;
-    const position = this.#updates.size;
-    this.#updates.set(id, position);
-    return position;
+    return this.#tables.positionOf(id);
   }
 
   #clauses(facts: RevisionFacts): RevisionRow['prerequisites'] {
@@ -189,7 +223,7 @@ export class RevisionPacker {
     const bytes = Buffer.alloc(FILE_DIGESTS_SIZE);
     bytes.write(file.sha1, 0, 'hex');
     if (file.sha256 !== undefined) bytes.write(file.sha256, SHA1_SIZE, 'hex');
-    const digests = this.#fileDigests.push(bytes) - 1;
+    const digests = this.#tables.addFileDigests(bytes);
     return {
       kind,
       fileName: file.fileName,
