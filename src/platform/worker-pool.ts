@@ -39,11 +39,14 @@ export function createInlineRunner<Task, Result>(work: (task: Task) => Result): 
  * @param url a module that calls {@link serveTasks}
  * @param start of threads: all of them now, so that they are there when work comes; one now, the rest when asked for; or
  *   one whenever there is a task that no idle one could take
+ * @param tasksPerThread what a thread is handed before it has answered. With 2 it need not wait for a caller who is at
+ *   something else; but a task may then wait behind a long one while another thread has nothing to do
  */
 export function openWorkerPool<Task, Result>(
   url: URL,
   threads: number,
   start: 'all' | 'one' | 'on demand' = 'all',
+  tasksPerThread = 1,
 ): TaskRunner<Task, Result> {
   interface Waiting {
     readonly task: Task;
@@ -52,32 +55,32 @@ export function openWorkerPool<Task, Result>(
     readonly reject: (error: unknown) => void;
   }
   const queue: Waiting[] = [];
-  const idle: Worker[] = [];
-  const running = new Map<Worker, Waiting>();
-  const workers: Worker[] = [];
+  /** what each thread has, in the order in which it will answer */
+  const workers: { readonly worker: Worker; readonly tasks: Waiting[] }[] = [];
   let failure: unknown;
 
   const dispatch = () => {
-    while (queue.length > 0 && (idle.length > 0 || (start === 'on demand' && workers.length < threads))) {
-      if (idle.length === 0) startOne();
-      const worker = idle.pop() as Worker;
+    while (queue.length > 0) {
+      let least = workers.toSorted((a, b) => a.tasks.length - b.tasks.length)[0];
+      const isBusy = least === undefined || least.tasks.length > 0;
+      if (isBusy && start === 'on demand' && workers.length < threads) least = startOne();
+      if (least === undefined || least.tasks.length === tasksPerThread) return;
       const waiting = queue.shift() as Waiting;
-      running.set(worker, waiting);
-      worker.postMessage(waiting.task, waiting.transfer);
+      least.tasks.push(waiting);
+      least.worker.postMessage(waiting.task, waiting.transfer);
     }
   };
   const failAll = (error: unknown) => {
     failure = error;
-    for (const waiting of [...running.values(), ...queue.splice(0)]) waiting.reject(error);
-    running.clear();
+    for (const { tasks } of workers) for (const waiting of tasks.splice(0)) waiting.reject(error);
+    for (const waiting of queue.splice(0)) waiting.reject(error);
   };
   const startOne = () => {
     // A small young generation: batches are large and short-lived, and every thread's heap counts.
     const worker = new Worker(url, { resourceLimits: { maxYoungGenerationSizeMb: 16 } });
+    const tasks: Waiting[] = [];
     worker.on('message', (reply: Reply<Result>) => {
-      const waiting = running.get(worker);
-      running.delete(worker);
-      idle.push(worker);
+      const waiting = tasks.shift();
       if (waiting !== undefined) {
         if ('result' in reply) waiting.resolve(reply.result);
         else waiting.reject(errorOf(reply.failure));
@@ -89,8 +92,9 @@ export function openWorkerPool<Task, Result>(
       if (failure === undefined && code !== 0)
         failAll(new Error(`a worker thread stopped with code ${code}`));
     });
-    workers.push(worker);
-    idle.push(worker);
+    const started = { worker, tasks };
+    workers.push(started);
+    return started;
   };
   const startUpTo = (count: number) => {
     while (workers.length < count) startOne();
@@ -98,7 +102,7 @@ export function openWorkerPool<Task, Result>(
   };
   if (start !== 'on demand') startUpTo(start === 'all' ? threads : 1);
   return {
-    concurrency: Math.max(MIN_CONCURRENCY, threads * 2),
+    concurrency: Math.max(MIN_CONCURRENCY, threads * 2 + tasksPerThread - 1),
     run: (task, transfer = []) =>
       new Promise<Result>((resolve, reject) => {
         if (failure !== undefined) {
@@ -111,7 +115,7 @@ export function openWorkerPool<Task, Result>(
     startAll: () => startUpTo(threads),
     async close() {
       failAll(new WsusutilError('INTERRUPTED', 'Stopped while work was under way'));
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await Promise.all(workers.map(({ worker }) => worker.terminate()));
     },
   };
 }

@@ -61,3 +61,32 @@ test('what a thread refuses comes back with its code; what is under way at the e
   await closing;
   await expect(pool.run('later')).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });
+
+test.each([[1], [2]])(
+  'a thread that is handed %i tasks at once has begun the next while the caller is at something else',
+  async (count) => {
+    const { path, remove } = temporaryFolder();
+    const workerPath = join(path, 'worker.mjs');
+    writeFileSync(
+      workerPath,
+      `import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', (task) => {
+      Atomics.add(task, 0, 1);
+      Atomics.notify(task, 0);
+      parentPort.postMessage({ result: 'done' });
+    });`,
+    );
+    const pool = openWorkerPool<Int32Array, string>(pathToFileURL(workerPath), 1, 'all', count);
+    onTestFinished(async () => {
+      await pool.close();
+      remove();
+    });
+    const begun = new Int32Array(new SharedArrayBuffer(4));
+    const replies = Promise.all([pool.run(begun), pool.run(begun)]);
+    Atomics.wait(begun, 0, 0, 10_000);
+    // This thread hears nothing now: with one task at a time the second cannot have been sent.
+    if (count === 2) Atomics.wait(begun, 0, 1, 10_000);
+    expect(Atomics.load(begun, 0)).toBe(count);
+    expect(await replies).toEqual(['done', 'done']);
+  },
+);
