@@ -292,3 +292,53 @@ test('arbitrary damage ends in a result or a clear error', async () => {
     { numRuns: 300 },
   );
 });
+
+describe('rows', () => {
+  const parts = sampleParts(40);
+  const usual = packageXmlOf(parts).then((bytes) => bytes.toString());
+  const identities = (text: string, size?: number) => {
+    const { header, files, entries } = read(text, size, 'package.xml', {}, 'identities');
+    return { header, files, identities: entries.map(({ identity }) => identity) };
+  };
+
+  test('written in another way are the same rows', async () => {
+    const text = await usual;
+    const expected = identities(text);
+    expect(expected.files).toEqual(read(text).files);
+    expect(expected.identities).toEqual(read(text).entries.map(({ identity }) => identity));
+    const variants = [
+      text.replaceAll(' />', '/>'),
+      text.replaceAll(/="([^"]*)"/g, "='$1'"),
+      text.replaceAll('<File ', '<File\n'),
+      text.replaceAll('><', '>\r\n  <'),
+      text.replaceAll('RevisionNumber=', 'Other="1" RevisionNumber='),
+      text.replaceAll('</Update>', '<!-- a --><Other><a/></Other></Update>'),
+      text.replaceAll(/UpdateId="([^"]*)"/g, (_, id: string) => `UpdateId="{${id.toUpperCase()}}"`),
+    ];
+    for (const variant of variants) expect(identities(variant)).toEqual(expected);
+    const encoded = text.replaceAll('MUUrl="http', 'MUUrl="&#104;ttp');
+    expect(identities(encoded)).toEqual(expected);
+    for (const size of [1, 7, 64, 1000]) expect(identities(text, size)).toEqual(expected);
+  });
+
+  test('that are damaged are refused in the same words', async () => {
+    const text = await usual;
+    const damages: [string, string][] = [
+      ['Digest="', 'Digest="='],
+      ['=" MUUrl', '1=" MUUrl'],
+      [' Name="', ' Nome="'],
+      ['MUUrl="', 'MUUrl="<'],
+      ['</Files><Updates>', '</Updates>'],
+      ['</Classifications></Update>', '</Update>'],
+      ['UpdateId="', 'UpdateId="1'],
+      ['RevisionNumber="', 'RevisionNumber="99999999999'],
+    ];
+    for (const [from, to] of damages) {
+      expect(text).toContain(from);
+      const damaged = text.replace(from, to);
+      const failure = await failureOf(async () => identities(damaged));
+      expect(failure, from).toBeInstanceOf(WsusutilError);
+      expect(failure.message, from).toBe((await failureOf(async () => read(damaged))).message);
+    }
+  });
+});
