@@ -99,6 +99,8 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #newest = new Map<number, RevisionKey>();
   /** new revisions that came before something they need: looked at again at the end */
   readonly #unsatisfied: RevisionKey[] = [];
+  /** the same of those that they bundle */
+  readonly #unsatisfiedBundles: RevisionKey[] = [];
   /** categories that others had named before their own document came */
   readonly #lateCategoryKeys = new Set<number>();
 
@@ -343,15 +345,16 @@ export class SqliteImportTransaction implements ImportTransaction {
       this.#flush();
       await this.#linkLateCategories(pacer);
       const first = Math.min(this.firstKey, from ?? this.firstKey);
-      const earlier =
-        first === this.firstKey
-          ? []
-          : this.#database
-              .prepare('SELECT revision_key FROM prerequisites WHERE revision_key >= ? AND revision_key < ?')
-              .all(first, this.firstKey)
-              .map((row) => numberOf(row.revision_key));
-      const open = [...earlier, ...this.#unsatisfied];
-      return await findMissingReferences(this.#database, open, first, limit, pacer);
+      const earlier = (table: string) =>
+        this.#database
+          .prepare(`SELECT DISTINCT revision_key FROM ${table} WHERE revision_key >= ? AND revision_key < ?`)
+          .all(first, this.firstKey)
+          .map((row) => numberOf(row.revision_key));
+      const open = {
+        prerequisites: [...earlier('prerequisites'), ...this.#unsatisfied],
+        bundles: [...earlier('bundled_updates'), ...this.#unsatisfiedBundles],
+      };
+      return await findMissingReferences(this.#database, open, limit, pacer);
     } catch (error) {
       throw storeError(error, this.#path);
     }
@@ -470,10 +473,7 @@ export class SqliteImportTransaction implements ImportTransaction {
 
   #addRelations(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
     if (row.prerequisites.length > 0) this.#addPrerequisites(context, row, key);
-    for (const [clause, position, update, revisionNumber] of row.bundled) {
-      const child = this.#referTo(context, update, key, true);
-      this.#bundled.add(key, clause, position, this.#index.keyOf(child), revisionNumber);
-    }
+    if (row.bundled.length > 0) this.#addBundled(context, row, key);
     for (const update of row.superseded) {
       this.#superseded.add(this.#index.keyOf(this.#referTo(context, update, key, false)), key);
     }
@@ -491,6 +491,24 @@ export class SqliteImportTransaction implements ImportTransaction {
         file.language ?? null,
       );
     }
+  }
+
+  #addBundled(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
+    let open = -1;
+    let isSatisfied = true;
+    let hasMember = true;
+    for (const [clause, position, update, revisionNumber] of row.bundled) {
+      const child = this.#referTo(context, update, key, true);
+      this.#bundled.add(key, clause, position, this.#index.keyOf(child), revisionNumber);
+      if (clause !== open) {
+        isSatisfied &&= hasMember;
+        hasMember = false;
+        open = clause;
+      }
+      // An older one may be there too; that is looked up at the end.
+      hasMember ||= this.#index.newestOf(child) === revisionNumber;
+    }
+    if (!isSatisfied || !hasMember) this.#unsatisfiedBundles.push(key);
   }
 
   #addPrerequisites(context: BatchContext, row: RevisionRow, key: RevisionKey): void {

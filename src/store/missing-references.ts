@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { throwIfInterrupted } from '../errors.js';
 import { updateIdFromBytes } from '../model/update-identity.js';
-import type { SqlDatabase } from '../platform/sqlite.js';
+import type { SqlDatabase, SqlRow } from '../platform/sqlite.js';
 import type { MissingReference, RevisionKey } from './metadata-store.js';
 import { bytesOf, clausesOf, numberOf } from './rows.js';
 
@@ -42,20 +42,18 @@ interface Member {
 }
 
 /**
- * @param unsatisfied new revisions that came before a prerequisite of theirs
- * @param firstKey of the new revisions
+ * @param open new revisions that came before a prerequisite of theirs, or before one that they bundle
  * @param limit references that are returned; all are counted
  */
 export async function findMissingReferences(
   database: SqlDatabase,
-  unsatisfied: readonly RevisionKey[],
-  firstKey: RevisionKey,
+  open: { readonly prerequisites: readonly RevisionKey[]; readonly bundles: readonly RevisionKey[] },
   limit: number,
   pacer: Pacer,
 ): Promise<MissingReferences> {
   const collector = new MissingCollector(database, limit);
-  await addMissingPrerequisites(database, unsatisfied, collector, pacer);
-  await addMissingBundledRevisions(database, firstKey, collector, pacer);
+  await addMissingPrerequisites(database, open.prerequisites, collector, pacer);
+  await addMissingBundledRevisions(database, open.bundles, collector, pacer);
   return { missing: collector.missing, missingCount: collector.count };
 }
 
@@ -95,41 +93,33 @@ async function addMissingPrerequisites(
 /** Bundled revisions that are not there; in an AtLeastOne clause one present member is enough. */
 async function addMissingBundledRevisions(
   database: SqlDatabase,
-  firstKey: RevisionKey,
+  unsatisfied: readonly RevisionKey[],
   collector: MissingCollector,
   pacer: Pacer,
 ): Promise<void> {
-  const rows = database
-    .prepare(`
-      SELECT b.revision_key, b.clause, b.update_key, b.revision_number, held.revision_key IS NOT NULL AS is_here
-      FROM bundled_updates b
-      LEFT JOIN revisions held ON held.update_key = b.update_key AND held.revision_number = b.revision_number
-      WHERE b.revision_key >= ? ORDER BY b.revision_key, b.clause, b.position`)
-    .iterate(firstKey);
-  let key = -1;
-  let clause = -1;
-  let hasOne = true;
-  let members: Member[] = [];
-  let count = 0;
-  const close = () => {
-    if (!hasOne) collector.add('bundled', key, members, count);
-  };
-  for (const row of rows) {
-    await pacer.step();
-    if (numberOf(row.revision_key) !== key || numberOf(row.clause) !== clause) {
-      close();
-      key = numberOf(row.revision_key);
-      clause = numberOf(row.clause);
-      hasOne = false;
-      members = [];
-      count = 0;
+  const load = database.prepare(`
+    SELECT b.clause, b.update_key, b.revision_number, held.revision_key IS NOT NULL AS is_here
+    FROM bundled_updates b
+    LEFT JOIN revisions held ON held.update_key = b.update_key AND held.revision_number = b.revision_number
+    WHERE b.revision_key = ? ORDER BY b.clause, b.position`);
+  for (const key of unsatisfied) {
+    const clauses = new Map<number, SqlRow[]>();
+    for (const row of load.all(key)) {
+      const clause = numberOf(row.clause);
+      const members = clauses.get(clause);
+      if (members === undefined) clauses.set(clause, [row]);
+      else members.push(row);
     }
-    hasOne ||= row.is_here === 1;
-    if (count++ < MAX_NAMED_MEMBERS) {
-      members.push({ updateKey: numberOf(row.update_key), revisionNumber: numberOf(row.revision_number) });
+    for (const members of clauses.values()) {
+      await pacer.step(members.length);
+      if (members.some((row) => row.is_here === 1)) continue;
+      const named = members.slice(0, MAX_NAMED_MEMBERS).map((row) => ({
+        updateKey: numberOf(row.update_key),
+        revisionNumber: numberOf(row.revision_number),
+      }));
+      collector.add('bundled', key, named, members.length);
     }
   }
-  close();
 }
 
 /** Counts all, names the first. */

@@ -344,6 +344,32 @@ describe('what a package needs', () => {
     expect(summary.missingCount).toBe(0);
   });
 
+  test('an older revision that is there is a bundled one like any other, whatever came in between', async () => {
+    const { store } = await openTestStore();
+    const children = [5, 7].map((revision) => makeUpdate(9, { revision }));
+    const of = (revisionNumber: number) => [{ updateId: idOf(9), revisionNumber }];
+    const summary = await importUpdates(store, [
+      ...children,
+      makeUpdate(1, { bundled: [of(5)] }),
+      makeUpdate(2, { bundled: [of(7), of(5)] }),
+      makeUpdate(3, { bundled: [of(7), of(6), of(5)] }),
+      makeUpdate(4, {
+        bundled: [
+          [...of(6), ...of(5)],
+          [...of(8), ...of(6)],
+        ],
+      }),
+    ]);
+    expect(summary.missing).toMatchObject([
+      { kind: 'bundled', neededBy: { updateId: idOf(3) }, anyOf: [{ revisionNumber: 6 }] },
+      {
+        kind: 'bundled',
+        neededBy: { updateId: idOf(4) },
+        anyOf: [{ revisionNumber: 8 }, { revisionNumber: 6 }],
+      },
+    ]);
+  });
+
   test('another revision of a bundled update does not count as the bundled one', async () => {
     const { store } = await openTestStore();
     const summary = await importUpdates(store, [
