@@ -237,7 +237,7 @@ async function runCommand(
     ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import(
       './platform/unfinished-files.js'
     ));
-    if (declaration.awaitsNetwork === true) (await import('./platform/heap-growth.js')).growHeapAsIfBusy();
+    if (declaration.isHeavy === true) (await import('./platform/heap-growth.js')).growHeapAsIfBusy();
     const outcome = await declaration.run(input as Parameters<CommandDeclaration['run']>[0], context);
     finished = { exitCode: outcome.status === 'complete' ? 0 : 3, outcome };
     // A list that is still to be drawn can be broken off; what was written into a store or a file cannot.

@@ -44,8 +44,8 @@ export interface CommandDeclaration<
   readonly isSetup?: boolean;
   /** false: runs without a data directory (`verify`, `help`); it must not be created then */
   readonly needsDataDirectory: boolean;
-  /** works hard between pauses in which it waits for another machine */
-  readonly awaitsNetwork?: boolean;
+  /** works through a whole catalogue: its heap may grow as that of a busy program */
+  readonly isHeavy?: boolean;
   /**
    * Judges the arguments as far as that takes neither store nor file; called before anything is said or made.
    *

@@ -32,6 +32,7 @@ export const importCommand = defineCommand({
   ],
   inRealTool: true,
   needsDataDirectory: true,
+  isHeavy: true,
   positionals: [
     {
       name: 'package',

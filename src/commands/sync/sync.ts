@@ -99,7 +99,7 @@ export const sync = defineCommand({
   ],
   inRealTool: false,
   needsDataDirectory: true,
-  awaitsNetwork: true,
+  isHeavy: true,
   positionals: [
     { name: 'logfile', description: 'Path of the log file to create', required: false, kind: 'file' },
   ],
