@@ -41,7 +41,8 @@ export type WarningCode =
   | 'SETTINGS_DIFFER'
   | 'PACKAGE_AGE'
   | 'CHAIN_GAP'
-  | 'NEXT_KEY_NOT_TAKEN';
+  | 'NEXT_KEY_NOT_TAKEN'
+  | 'FILE_LEFT_BEHIND';
 
 /** The step a long command is in, in the words the progress line shows. */
 export type Stage =

@@ -5,6 +5,7 @@ import { errorText, WsusutilError } from '../errors.js';
 import type { FileStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { exists } from '../platform/atomic-file.js';
+import { isTemporaryName } from '../platform/temporary-files.js';
 import type { ContentRunner } from './content-runner.js';
 import type { EntryKind, FolderListing } from './content-tasks.js';
 import {
@@ -233,13 +234,6 @@ function sortEntries(
       });
     }
   }
-}
-
-const TEMPORARY_NAME = /^\.wsusutil-.*\.tmp$/;
-
-/** True for names of files that are being written (platform/atomic-file.ts), or were when the process was killed. */
-export function isTemporaryName(name: string): boolean {
-  return TEMPORARY_NAME.test(name);
 }
 
 /** @param reason for a regular file */

@@ -4,7 +4,6 @@
  */
 import { access, constants, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isTemporaryName } from '../content/content-tree.js';
 import { freeSpaceAt, nearestFolder } from '../content/free-space.js';
 import { OWN_FOLDER } from '../content/layout.js';
 import {
@@ -16,6 +15,7 @@ import {
 } from '../errors.js';
 import { groupDigits } from '../formats/group-digits.js';
 import type { ContentFileKind } from '../model/content-file.js';
+import { findTemporaryFiles } from '../platform/temporary-files.js';
 import { readLockState } from '../platform/writer-lock.js';
 import type { DataDirectory } from '../settings/data-directory.js';
 import {
@@ -34,7 +34,7 @@ const DAY_MS = 86_400_000;
 const CLOCK_TOLERANCE_MS = 300_000;
 /** Runs whose times are compared with the clock. */
 const RECENT_RUNS = 100;
-/** A write that takes longer without a byte is over. */
+/** A write that takes longer without a byte is over, where nothing is known of the process. */
 const LEFTOVER_AGE_MS = 3_600_000;
 /** Problems of the store that are told one by one. */
 const MAX_STORE_PROBLEMS = 5;
@@ -367,11 +367,10 @@ async function checkLeftovers({ directory, contentFolder, now }: Facts): Promise
   const left: string[] = [];
   for (const folder of [directory.path, directory.contentRoot, contentFolder]) {
     if (folder === undefined) continue;
-    for (const name of await readdir(folder).catch(() => [])) {
-      const path = join(folder, name);
-      if (!isTemporaryName(name) || left.includes(path)) continue;
-      const facts = await lstat(path).catch(() => undefined);
-      if (facts?.isFile() === true && now().getTime() - facts.mtimeMs > LEFTOVER_AGE_MS) left.push(path);
+    for (const { path, writer, modifiedAt } of await findTemporaryFiles(folder)) {
+      const isOld = now().getTime() - modifiedAt > LEFTOVER_AGE_MS;
+      if (writer !== 'ended' && !(writer === 'unknown' && isOld)) continue;
+      if (!left.includes(path)) left.push(path);
     }
   }
   const [first] = left;

@@ -2,10 +2,10 @@
  * Files that appear whole or not at all: written under a temporary name beside the target, flushed to disk,
  * then linked or renamed into place.
  */
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorText, WsusutilError } from '../errors.js';
+import { temporaryName } from './temporary-files.js';
 import { forgetUnfinished, rememberUnfinished } from './unfinished-files.js';
 import { WriteBehind, writeFully } from './write-behind.js';
 
@@ -33,10 +33,7 @@ export async function createAtomicFile(
   path: string,
   options: { replace: boolean; mode?: number },
 ): Promise<AtomicFile> {
-  const temporaryPath = join(
-    dirname(path),
-    `.wsusutil-${process.pid}-${randomBytes(4).toString('hex')}.tmp`, // short: the longest target name has room
-  );
+  const temporaryPath = join(dirname(path), temporaryName());
   let handle: FileHandle;
   try {
     await refuseLongName(path); // the temporary name would hide it until everything is written

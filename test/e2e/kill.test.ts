@@ -1,6 +1,6 @@
 /** A program that is killed, interrupted or stopped in the middle of an import leaves the store as it was. */
 import type { ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -186,6 +186,48 @@ test.each(['.cab', '.xml.gz'])(
     expect(readdirSync(target.path)).toEqual([]);
   },
 );
+
+test('what a killed export left goes with the next one to the folder; what goes on stays', async () => {
+  const dataDirectory = temporaryFolder();
+  onTestFinished(dataDirectory.remove);
+  const target = temporaryFolder();
+  onTestFinished(target.remove);
+  const left = () => readdirSync(target.path).filter((name) => name.endsWith('.tmp'));
+  const startExport = async (name: string, signal: NodeJS.Signals) => {
+    const child = startProgram(['export', join(target.path, name)], dataDirectory.path);
+    const end = finish(child);
+    const isWriting = () => left().some((name) => name.startsWith(`.wsusutil-${child.pid}-`));
+    while (!isWriting() && child.exitCode === null) await sleep(2);
+    child.kill(signal);
+    return { child, end };
+  };
+  await runProgram(['import', packagePath], dataDirectory.path);
+  const stopped = await startExport('stopped.cab', 'SIGSTOP');
+  const killed = await startExport('killed.cab', 'SIGKILL');
+  await killed.end;
+  expect(left()).toHaveLength(2);
+  const abroad = `.wsusutil-${killed.child.pid}-1-0123456789ab-01234567.tmp`; // of another machine
+  const others = join(target.path, abroad);
+  writeFileSync(others, 'half');
+  utimesSync(others, 1, 1);
+
+  const { exitCode, stderr } = await runProgram(
+    ['export', join(target.path, 'whole.cab'), join(target.path, 'whole.log')],
+    dataDirectory.path,
+  );
+  expect(exitCode).toBe(0);
+  const isStillWritten = left().some((name) => name.startsWith(`.wsusutil-${stopped.child.pid}-`));
+  expect(isStillWritten).toBe(true);
+  expect(left()).toContain(abroad);
+  expect(stderr).toContain(abroad);
+  expect(stderr).toContain('[FILE_LEFT_BEHIND]');
+  if (process.platform === 'linux') {
+    expect(left()).toHaveLength(2);
+    expect(readFileSync(join(target.path, 'whole.log'), 'utf8')).toContain('left of a write that was killed');
+  }
+  stopped.child.kill('SIGCONT');
+  expect((await stopped.end).exitCode).toBe(0);
+});
 
 test('while an import is under way others read the old state, and a second writer is told who writes', async () => {
   const dataDirectory = copyOf('filled');

@@ -1,6 +1,7 @@
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { WsusutilError } from '../../errors.js';
 import { MAX_CAB_UNCOMPRESSED_SIZE, packageFormatOf } from '../../model/export-package.js';
+import { clearLeftovers } from '../../packages/clear-leftovers.js';
 import { type ExportSummary, exportPackage } from '../../packages/export-package.js';
 import { parseSize } from '../../query/parse-size.js';
 import type { CommandContext } from '../context.js';
@@ -119,6 +120,7 @@ export const exportCommand = defineCommand({
       const warnOfSync = await checkLastSync(store, options['require-synced'], context);
       if (!options['dry-run']) context.announce(START);
       warnOfSync();
+      if (!options['dry-run']) await clearLeftovers(dirname(path), context);
       summary = await exportPackage({
         path,
         store,

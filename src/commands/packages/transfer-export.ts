@@ -1,6 +1,6 @@
 /** `export` to a name that ends in .tar. */
 import { readFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { exportAgain } from '../../carry/export-again.js';
 import {
   type ExportTransferSummary,
@@ -11,6 +11,7 @@ import { carryPathOf } from '../../carry/work-folder.js';
 import { openContentRunner } from '../../content/content-runner.js';
 import { hasContentFolder } from '../../content/content-tree.js';
 import { WsusutilError } from '../../errors.js';
+import { clearLeftovers } from '../../packages/clear-leftovers.js';
 import {
   describePublicKey,
   findSigningKey,
@@ -124,6 +125,7 @@ export async function runTransferExport(
     if (isAgain(options)) {
       const sent = await lastSent(store, destinationOf(options));
       context.announce(START);
+      await clearLeftovers(dirname(path), context);
       const again = await exportAgain({
         ...common,
         sent,
@@ -141,6 +143,7 @@ export async function runTransferExport(
     const nextKey = await announcedKey(options, context);
     context.announce(START);
     warnOfSync();
+    await clearLeftovers(dirname(path), context);
     const summary = await exportTransfer({
       ...common,
       store,

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { reset } from '../../../src/commands/content/reset.js';
 import { checkhealth } from '../../../src/commands/health/checkhealth.js';
 import { healthmonitoring } from '../../../src/commands/health/healthmonitoring.js';
 import { undo } from '../../../src/commands/packages/undo.js';
+import { temporaryName, writerOf } from '../../../src/platform/temporary-files.js';
 import { acquireWriterLock } from '../../../src/platform/writer-lock.js';
 import { defaultSettings, parseSettings, writeSettings } from '../../../src/settings/settings.js';
 import { openMetadataStore } from '../../../src/store/open-store.js';
@@ -230,6 +231,16 @@ describe('checkhealth, where something cannot be read', () => {
     const { storePath, tree } = await setUp();
     writeFileSync(tree, '');
     expect((await page(storePath))['Content directory']).toMatchObject({ level: 'error' });
+  });
+
+  test('what is written for longer than an hour is not left behind while its writer runs', async () => {
+    const { storePath, folder } = await setUp();
+    const path = join(folder, temporaryName());
+    writeFileSync(path, 'half');
+    const yesterday = new Date(now().getTime() - 86_400_000);
+    utimesSync(path, yesterday, yesterday);
+    const knowsWriters = writerOf(basename(path)) === 'running';
+    expect((await page(storePath)).Leftovers?.level).toBe(knowsWriters ? 'ok' : 'warning');
   });
 
   test('what a killed write left is told once it is old; what is being written is not', async () => {
