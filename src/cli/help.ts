@@ -33,7 +33,7 @@ export function overviewHelp(entries: readonly CommandEntry[]): string[] {
     'wsusutil: manage the update metadata and content of Windows Server Update',
     'Services on any machine, without Windows.',
     '',
-    'Usage: wsusutil <command> [arguments] [options]',
+    usageOf(undefined),
     '',
     "Commands of Microsoft's wsusutil:",
     ...list(true),
@@ -61,7 +61,7 @@ export function overviewHelp(entries: readonly CommandEntry[]): string[] {
 /** `wsusutil help content`: the commands of which `content` is the first word. */
 export function groupHelp(group: string, entries: readonly CommandEntry[]): string[] {
   return [
-    `Usage: wsusutil ${group} <command> [arguments] [options]`,
+    usageOf(group),
     '',
     'Commands:',
     ...entryTerms(entriesOf(group, entries)),
@@ -129,6 +129,12 @@ export function exitCodesHelp(): string[] {
       ]),
     ),
   ];
+}
+
+/** How a command is written, in one line. @param topic a command, or the name of a group; undefined: any command */
+export function usageOf(topic: CommandDeclaration | string | undefined): string {
+  if (typeof topic === 'object') return `Usage: ${usageLine(topic)}`;
+  return `Usage: wsusutil ${topic === undefined ? '' : `${topic} `}<command> [arguments] [options]`;
 }
 
 /** `wsusutil export <package> [logfile] [options]` */

@@ -258,6 +258,15 @@ export function usageError(message: string, hint?: string): WsusutilError {
   return new WsusutilError('USAGE', message, { hint });
 }
 
+/** A word that nothing is known of: the help of all that is known would only hide which one. */
+function unknownWord(word: string, message: string, near: string | undefined, hint: string): WsusutilError {
+  const advice = near === undefined ? '' : `, did you mean ${near}?`;
+  return new WsusutilError('USAGE', `${message}${advice}`, {
+    hint,
+    details: { unknownWord: word, ...(near === undefined ? {} : { didYouMean: near }) },
+  });
+}
+
 /** Commands of Microsoft's tool, and planned ones of ours, that somebody may type and this version does not have. */
 const MISSING_COMMANDS: ReadonlySet<string> = new Set([
   'listfrontendservers',
@@ -285,18 +294,17 @@ export function unknownCommand(
   const group = groupsOf(names).find((each) => each === (groupOf(wanted) ?? wanted));
   if (group !== undefined) return unknownMember(name, group, names);
   if (MISSING_COMMANDS.has(name.toLowerCase())) {
-    return usageError(
+    return unknownWord(
+      name,
       `${name.toLowerCase()} is not in this version yet`,
+      undefined,
       '"wsusutil help" lists the commands there are.',
     );
   }
   // `copy` is short for a command, not a slip of the finger.
   const whole = names.find((each) => groupOf(each) !== undefined && memberOf(each) === wanted);
   const near = whole ?? nearestName(name, [...firstWords(names), ...names, ...topics]);
-  return usageError(
-    `unknown command "${name}"${near === undefined ? '' : `, did you mean ${near}?`}`,
-    near === undefined ? '"wsusutil help" lists the commands.' : undefined,
-  );
+  return unknownWord(name, `unknown command "${name}"`, near, '"wsusutil help" lists the commands.');
 }
 
 /** What is wrong with a group's name alone, or with what follows it. */
@@ -305,8 +313,12 @@ function unknownMember(name: string, group: string, names: readonly string[]): W
   const hint = `Commands of ${group}: ${members.map(memberOf).join(', ')}. "wsusutil help ${group}" explains them.`;
   if (groupOf(name) === undefined) return usageError(`missing <command> behind ${group}`, hint);
   const near = nearestName(memberOf(name), members.map(memberOf));
-  const advice = near === undefined ? '' : `, did you mean ${group} ${near}?`;
-  return usageError(`unknown command "${name}"${advice}`, hint);
+  return unknownWord(
+    name,
+    `unknown command "${name}"`,
+    near === undefined ? undefined : `${group} ${near}`,
+    hint,
+  );
 }
 
 /**
@@ -323,14 +335,19 @@ export function unknownOption(token: string, declaration: CommandDeclaration | u
     'version',
   ];
   const near = nearestName(typed.replace(/^--?/, ''), known);
-  if (near !== undefined) return usageError(`unknown option ${typed}, did you mean --${near}?`);
+  const help =
+    declaration === undefined
+      ? '"wsusutil help" lists the commands, and the options that all of them take.'
+      : `"wsusutil help ${declaration.name}" explains its options.`;
   const positionals = declaration?.positionals ?? [];
-  const hint = positionals.some(({ kind }) => kind !== 'text')
-    ? `A path that begins with a dash is written ./${token}, or comes after "--".`
-    : positionals.length > 0
-      ? 'A word that begins with a dash comes after "--".'
-      : undefined;
-  return usageError(`unknown option ${typed}`, hint);
+  const isForPath = positionals.some(({ kind }) => kind !== 'text');
+  const hint =
+    near !== undefined || positionals.length === 0
+      ? help
+      : isForPath
+        ? `${help} A path that begins with a dash is written ./${token}, or comes after "--".`
+        : `${help} A word that begins with a dash comes after "--".`;
+  return unknownWord(typed, `unknown option ${typed}`, near === undefined ? undefined : `--${near}`, hint);
 }
 
 function explain(

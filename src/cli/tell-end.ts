@@ -166,7 +166,7 @@ export async function tellRefusal(
 
 /**
  * The first line and the help as in Microsoft's tool; the problem again at the end, because the help is longer
- * than a screen.
+ * than a screen. After a word that nothing is known of, how the command is written stands for the help.
  */
 async function tellUsage(
   { globals, stderr, paint }: Edge,
@@ -174,8 +174,14 @@ async function tellUsage(
   topic: CommandDeclaration | string | undefined,
   error: unknown,
 ): Promise<void> {
-  const { commandHelp, groupHelp, INCOMPLETE_PARAMETERS, overviewHelp } = await import('./help.js');
+  const { commandHelp, groupHelp, INCOMPLETE_PARAMETERS, overviewHelp, usageOf } = await import('./help.js');
   const { neutralize } = await import('./text.js');
+  const failure = failureLines(error, { verbose: globals.verbose, paint });
+  if (isWsusutilError(error) && error.details?.unknownWord !== undefined) {
+    const place = typeof topic === 'object' && topic.name === 'help' ? undefined : topic;
+    await stderr.write(`${[INCOMPLETE_PARAMETERS, usageOf(place), '', ...failure].join('\n')}\n`);
+    return;
+  }
   const help =
     typeof topic === 'string'
       ? groupHelp(topic, commands)
@@ -188,7 +194,7 @@ async function tellUsage(
     '',
     ...help,
     '',
-    ...failureLines(error, { verbose: globals.verbose, paint }),
+    ...failure,
   ];
   await stderr.write(`${lines.join('\n')}\n`);
 }

@@ -120,7 +120,7 @@ describe('wrong usage', () => {
     expect(exitCode).toBe(2);
     expect(lastLines(stderr, 2)).toEqual([
       'error: unknown option -dash.cab [USAGE]',
-      'hint: A path that begins with a dash is written ./-dash.cab, or comes after "--".',
+      'hint: "wsusutil help import" explains its options. A path that begins with a dash is written ./-dash.cab, or comes after "--".',
     ]);
   });
 

@@ -45,11 +45,8 @@ describe('help', () => {
 describe('wrong arguments', () => {
   test.each([
     [[], 'missing <command>'],
-    [['exprot', 'a.cab'], 'unknown command "exprot", did you mean export?'],
-    [['help', 'exprot'], 'unknown command "exprot", did you mean export?'],
     [['import'], 'missing <package>'],
     [['import', 'a', 'b', 'c'], 'unexpected argument "c": import takes at most 2, got 3'],
-    [['import', 'a', '-dry-rnu'], 'unknown option -dry-rnu, did you mean --dry-run?'],
     [['completion', 'tcsh'], 'unknown shell "tcsh", expected bash, zsh, fish, powershell'],
     [['export', 'a.cab', 'b.cab'], 'is named like a package'],
     [['export', 'same', 'same'], '<package> and the log are the same file'],
@@ -63,6 +60,34 @@ describe('wrong arguments', () => {
     expect(lines[1]).toContain(problem);
     expect(stderr).toContain('Usage:');
     expect(existsSync(data)).toBe(false);
+  });
+
+  test.each([
+    [['exprot', 'a.cab'], '<command> ', 'unknown command "exprot", did you mean export?'],
+    [['help', 'exprot'], '<command> ', 'unknown command "exprot", did you mean export?'],
+    [['/frobnicate'], '<command> ', 'unknown command "/frobnicate"'],
+    [['--frobnicate'], '<command> ', 'unknown option --frobnicate'],
+    [
+      ['content', 'prnue'],
+      'content <command> ',
+      'unknown command "content prnue", did you mean content prune?',
+    ],
+    [['import', 'a', '-dry-rnu'], 'import <package> ', 'unknown option -dry-rnu, did you mean --dry-run?'],
+  ])('%j: a few lines that name the word nothing is known of', async (args, usage, problem) => {
+    const data = join(folder(), 'data');
+    const { exitCode, stdout, stderr } = await runProgram(args, data);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr.split('\n')).toEqual([
+      INCOMPLETE_PARAMETERS,
+      expect.stringContaining(`Usage: wsusutil ${usage}`),
+      '',
+      `error: ${problem} [USAGE]`,
+      expect.stringMatching(/^hint: .*"wsusutil help/),
+      '',
+    ]);
+    expect(existsSync(data)).toBe(false);
+    const document = JSON.parse((await runProgram([...args, '--json'], data)).stdout);
+    expect(problem).toContain(document.error.details.unknownWord);
   });
 
   test('with --json are also a document', async () => {
