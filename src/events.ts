@@ -87,7 +87,11 @@ export type ProgressEvent =
       readonly message: string;
       readonly identity?: UpdateIdentity | undefined;
     }
-  /** One step for the log file; shown on a terminal only with --verbose. */
-  | { readonly type: 'step'; readonly message: string };
+  /**
+   * One step for the log file; shown on a terminal only with --verbose.
+   *
+   * `isNews`: without it too, but not with --quiet: the run waits, and whoever looks on should know for what
+   */
+  | { readonly type: 'step'; readonly message: string; readonly isNews?: boolean };
 
 export type Report = (event: ProgressEvent) => void;

@@ -92,7 +92,7 @@ export function createTerminalReporter(options: TerminalReporterOptions): Report
           return;
         }
         case 'step':
-          if (verbose) say(paint.dim(neutralize(redact(event.message))));
+          if (verbose || (event.isNews === true && !quiet)) say(paint.dim(neutralize(redact(event.message))));
       }
     },
     close() {

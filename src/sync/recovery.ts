@@ -20,6 +20,7 @@ export class Tries {
   readonly #clock: SyncClock;
   readonly #signal: AbortSignal;
   readonly #random: () => number;
+  #hasWaited = false;
   readonly #failures = { transport: 0, internal: 0, busy: 0 };
 
   /** @param random 0 … 1 */
@@ -34,14 +35,22 @@ export class Tries {
    * so that many downstreams do not come back at the same moment.
    *
    * @param atLeastMs what the server asks for
+   * @param onWait is told before the wait how long it is, and whether it is the first one for this call
    * @returns false if there is no next try
    */
-  async backOff(pace: keyof typeof PACES, atLeastMs = 0): Promise<boolean> {
+  async backOff(
+    pace: keyof typeof PACES,
+    atLeastMs: number,
+    onWait: (ms: number, isFirst: boolean) => void,
+  ): Promise<boolean> {
     const { maxTries, firstDelayMs, maxDelayMs } = PACES[pace];
     const failures = ++this.#failures[pace];
     if (failures >= maxTries) return false;
     const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** (failures - 1)) * this.#random();
-    await this.wait(Math.max(delayMs, atLeastMs));
+    const ms = Math.max(delayMs, atLeastMs);
+    onWait(ms, !this.#hasWaited);
+    this.#hasWaited = true;
+    await this.wait(ms);
     return true;
   }
 

@@ -80,10 +80,11 @@ export async function runScheduled<T>(
           ? '; another one would fail alike'
           : isLast
             ? '; the schedule starts the next one'
-            : `; the next one is in ${describePause(pauseMs)}`;
+            : `; the next one is in ${describePause(pauseMs)}, ${expectationOf(error)}`;
       const reason = isOver ? 'was interrupted' : `failed with ${inOneLine(error)}`;
-      report({ type: 'step', message: `${which} ${reason}${next}` });
-      if (isOver || isLast || !canPass(error)) throw error;
+      const isEnd = isOver || isLast || !canPass(error);
+      report({ type: 'step', message: `${which} ${reason}${next}`, ...(isEnd ? {} : { isNews: true }) });
+      if (isEnd) throw error;
     }
     try {
       await sleep(pauseMs, signal);
@@ -98,6 +99,14 @@ export async function runScheduled<T>(
 function inOneLine(error: unknown): string {
   const text = errorText(error).replaceAll(/\s+/g, ' ');
   return error instanceof WsusutilError ? `${error.code}: ${text}` : text;
+}
+
+/** What the pause waits for. A name that nobody knows is among it: it may be a network that is not up yet. */
+function expectationOf(error: unknown): string {
+  if (isWsusutilError(error, 'STORE_LOCKED')) return 'when the other command may have finished';
+  return error instanceof SoapFault
+    ? 'when the upstream may be well again'
+    : 'when network and upstream may be there again';
 }
 
 function describePause(ms: number): string {

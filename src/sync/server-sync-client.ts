@@ -70,6 +70,10 @@ export const CALL_TIMEOUT_MS = 300_000;
 export const FALLBACK_BATCH_SIZE = 50;
 /** Cookies in one run that the upstream refuses before their time (section 15.2). */
 const MAX_REJECTED_COOKIES = 2;
+/** A pause that is told to whoever looks on, though it is not the first of its call. */
+const LONG_WAIT_MS = 5_000;
+/** Pauses that are told; the log has all. */
+const MAX_NEWS = 20;
 
 export interface ServerSyncClientOptions {
   /** root of the upstream, http or https, without credentials; a path in front of the services is kept */
@@ -125,6 +129,7 @@ export class ServerSyncClient {
   readonly #isMicrosoftUpdate: boolean;
   #config: ServerConfigData | undefined;
   #rejectedCookies = 0;
+  #news = 0;
   #hasServerChanged = false;
   /** anchors given out here: those of the server as it is now, even if it has changed */
   readonly #freshAnchors = new Set<string>();
@@ -482,13 +487,11 @@ export class ServerSyncClient {
       case undefined: {
         if (!isTransient(error) || !isIdempotent) return giveUp();
         const retryAfterMs = error instanceof TransportError ? error.retryAfterMs : undefined;
-        this.#step(`${messageOf(error)}; trying again`);
-        if (!(await tries.backOff('transport', retryAfterMs))) return giveUp();
+        if (!(await this.#backOff(error, tries, 'transport', retryAfterMs))) return giveUp();
         return;
       }
       case 'back-off':
-        this.#step(`${messageOf(error)}; trying again`);
-        if (!(await tries.backOff(decision.pace))) return giveUp();
+        if (!(await this.#backOff(error, tries, decision.pace))) return giveUp();
         return;
       case 'reauthorize':
         if (cookie === undefined) return giveUp();
@@ -507,6 +510,20 @@ export class ServerSyncClient {
       default:
         return giveUp();
     }
+  }
+
+  /** Says what failed before it waits. @returns false if there is no next try */
+  #backOff(
+    error: unknown,
+    tries: Tries,
+    pace: Parameters<Tries['backOff']>[0],
+    atLeastMs = 0,
+  ): Promise<boolean> {
+    return tries.backOff(pace, atLeastMs, (ms, isFirst) => {
+      const isNews = (isFirst || ms >= LONG_WAIT_MS) && this.#news++ < MAX_NEWS;
+      const message = `${messageOf(error)}; trying again in ${Math.max(1, Math.ceil(ms / 1000))} s`;
+      this.#report({ type: 'step', message, ...(isNews ? { isNews } : {}) });
+    });
   }
 
   /** Once; a server whose configuration changes all the time is left at that. */

@@ -115,6 +115,14 @@ test('steps are shown only when asked for', () => {
   }
 });
 
+test('a step that is news is shown unless it is to be quiet', () => {
+  for (const quiet of [false, true]) {
+    const { stream, reporter } = terminalReporter({ quiet });
+    reporter.report({ type: 'step', message: 'waiting', isNews: true });
+    expect(stream.text).toBe(quiet ? '' : 'waiting\n');
+  }
+});
+
 test('on a terminal the bar is drawn within the width and cleared at the end', async () => {
   const { stream, output } = fakeOutput({ terminal: true, columns: 60 });
   let nowMs = 0;

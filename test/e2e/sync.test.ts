@@ -453,6 +453,43 @@ describe('what a timer starts', () => {
   });
 });
 
+describe('an upstream that cannot be reached', () => {
+  const firstLineOf = async (args: readonly string[], directory: string, stream: 'stdout' | 'stderr') => {
+    const child = startProgram(args, directory);
+    const seen = new Promise<string>((resolve) => {
+      let text = '';
+      child[stream]?.setEncoding('utf8').on('data', (more: string) => {
+        text += more;
+        if (text.includes('trying again') || text.includes('the next one is in')) resolve(text);
+      });
+      child.once('exit', () => resolve(text));
+    });
+    const text = await seen;
+    child.kill('SIGINT');
+    return { text, ...(await finish(child)) };
+  };
+  const closed = ['--upstream', 'http://127.0.0.1:1'];
+
+  test('is named at the first failure, with when it is asked again', async () => {
+    const { text, exitCode } = await firstLineOf(['sync', ...closed], newDirectory(), 'stderr');
+    expect(text).toMatch(/^The upstream cannot be reached: .*127\.0\.0\.1:1.*; trying again in 1 s\n/m);
+    expect(exitCode).toBe(130);
+    const events = await firstLineOf(['sync', ...closed, '--json-events'], newDirectory(), 'stdout');
+    const told = events.text.split('\n').find((line) => line.includes('trying again')) as string;
+    expect(JSON.parse(told)).toMatchObject({ type: 'step', isNews: true });
+  });
+
+  test('is waited for by a run of the schedule, which says so, a name that nobody knows too', async () => {
+    const directory = newDirectory({ updateSource: 'upstream', upstreamServer: 'nowhere.invalid' });
+    const { text, stdout, exitCode } = await firstLineOf(['sync', '--scheduled'], directory, 'stderr');
+    expect(text).toMatch(
+      /^Attempt 1 of 3 failed with UPSTREAM_UNREACHABLE: .*nowhere\.invalid.*in 15 minutes, when/,
+    );
+    expect(text.trimEnd().split('\n')).toHaveLength(1);
+    expect([stdout, exitCode]).toEqual(['', 130]);
+  });
+});
+
 test('the log has every step and the line scripts look for', async () => {
   const upstream = await start();
   const directory = newDirectory();

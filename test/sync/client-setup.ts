@@ -65,6 +65,8 @@ export interface ClientSetup extends AsyncDisposable {
   readonly clock: SleeplessClock;
   readonly controller: AbortController;
   readonly steps: readonly string[];
+  /** those of the steps that are shown to whoever looks on */
+  readonly news: readonly string[];
   /** Another client of the same upstream. */
   newClient(options?: Partial<ServerSyncClientOptions>): ServerSyncClient;
 }
@@ -79,6 +81,7 @@ export async function setUp(
   const clock = new SleeplessClock();
   const controller = new AbortController();
   const steps: string[] = [];
+  const news: string[] = [];
   const newClient = (more: Partial<ServerSyncClientOptions> = {}) =>
     new ServerSyncClient({
       upstream: upstream.url,
@@ -86,7 +89,9 @@ export async function setUp(
       post: http.post,
       signal: controller.signal,
       report: (event: ProgressEvent) => {
-        if (event.type === 'step') steps.push(event.message);
+        if (event.type !== 'step') return;
+        steps.push(event.message);
+        if (event.isNews === true) news.push(event.message);
       },
       clock,
       random: () => 1,
@@ -99,6 +104,7 @@ export async function setUp(
     clock,
     controller,
     steps,
+    news,
     newClient,
     async [Symbol.asyncDispose]() {
       await http[Symbol.asyncDispose]();

@@ -66,14 +66,31 @@ test('an upstream that is down is tried twice more, a quarter of an hour apart',
   const last = down();
   expect(await run([down(), down(), last])).toEqual({
     lines: [
-      'Attempt 1 of 3 failed with UPSTREAM_UNREACHABLE: The upstream cannot be reached: ECONNREFUSED; the next one is in 15 minutes',
-      'Attempt 2 of 3 failed with UPSTREAM_UNREACHABLE: The upstream cannot be reached: ECONNREFUSED; the next one is in 15 minutes',
+      'Attempt 1 of 3 failed with UPSTREAM_UNREACHABLE: The upstream cannot be reached: ECONNREFUSED; the next one is in 15 minutes, when network and upstream may be there again',
+      'Attempt 2 of 3 failed with UPSTREAM_UNREACHABLE: The upstream cannot be reached: ECONNREFUSED; the next one is in 15 minutes, when network and upstream may be there again',
       'Attempt 3 of 3 failed with UPSTREAM_UNREACHABLE: The upstream cannot be reached: ECONNREFUSED; the schedule starts the next one',
     ],
     pauses: [900_000, 900_000],
     attempts: 3,
     outcome: last,
   });
+});
+
+test('that it waits, and for what, is news; how it ended is not', async () => {
+  const news: boolean[] = [];
+  let attempts = 0;
+  await runScheduled(
+    async () => {
+      if (++attempts < 3) throw new WsusutilError('UPSTREAM_UNREACHABLE', 'No such upstream: ENOTFOUND');
+    },
+    {
+      ...SCHEDULED_RETRIES,
+      signal: new AbortController().signal,
+      report: (event) => news.push(event.type === 'step' && event.isNews === true),
+      sleep: async () => {},
+    },
+  );
+  expect(news).toEqual([true, true, false]);
 });
 
 test('a lock that is free again lets the second attempt through', async () => {

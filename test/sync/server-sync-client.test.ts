@@ -289,6 +289,17 @@ test('HTTP 503 is tried five times and obeys Retry-After', async () => {
   expect(clock.pauses.slice(1)).toEqual([1_000, 2_000, 4_000, 8_000]);
 });
 
+test('the first pause of a call is told, and each long one; a step says nothing of a try that does not come', async () => {
+  await using setup = await setUp();
+  const { client, upstream, steps, news } = setup;
+  upstream.plan({ on: 'GetAuthConfig', times: 99, status: { code: 503 } });
+  await expect(client.authorize()).rejects.toMatchObject({ status: 503 });
+  const pauses = (lines: readonly string[]) => lines.map((line) => /; trying again in .*$/.exec(line)?.[0]);
+  expect(pauses(steps)).toEqual([1, 2, 4, 8].map((seconds) => `; trying again in ${seconds} s`));
+  expect(pauses(news)).toEqual([1, 8].map((seconds) => `; trying again in ${seconds} s`));
+  expect(news[0]).toContain(upstream.url.host);
+});
+
 test.each([401, 403, 404, 302, 405])('HTTP %i is not tried again', async (code) => {
   await using setup = await setUp();
   setup.upstream.plan({

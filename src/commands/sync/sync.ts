@@ -137,7 +137,7 @@ export const sync = defineCommand({
 async function synchroniseOnSchedule(options: Options, context: CommandContext): Promise<Outcome> {
   const { signal } = context;
   const report: Report = (event) => {
-    if (event.type === 'step') context.report(event);
+    if (event.type === 'step') context.report({ type: 'step', message: event.message });
     if (event.type === 'warning') {
       context.report({ type: 'step', message: `Warning [${event.code}]: ${event.message}` });
     }
@@ -153,7 +153,7 @@ async function synchroniseOnSchedule(options: Options, context: CommandContext):
     ...SCHEDULED_RETRIES,
     sleep: systemClock.sleep,
     signal,
-    report,
+    report: context.report, // that it waits for a quarter of an hour is to be seen
   }).catch((error: unknown) => {
     throw inOneLine(error);
   });
