@@ -1,4 +1,5 @@
 /** Which content files a set of revisions needs: how many, how large, for what, and whether they fit a place. */
+import { setImmediate } from 'node:timers/promises';
 import { throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
 import type { ContentFileKind, ContentState } from '../model/content-file.js';
@@ -57,12 +58,14 @@ export interface ContentPlan {
 
 /** @throws WsusutilError `INTERRUPTED`, `READ_FAILED` */
 export async function planContent(options: PlanOptions): Promise<ContentPlan> {
-  const { store, scope, target, here } = options;
-  const index = await store.contentIndex();
-  const selection = await index.select(scope);
+  const { store, scope, target, here, signal } = options;
+  const index = await store.contentIndex(signal);
+  const selection = await index.select(scope, signal);
   try {
     const states =
-      here === undefined ? await recordedStates(selection) : await lookHere(here, selection, index, options);
+      here === undefined
+        ? await recordedStates(selection, signal)
+        : await lookHere(here, selection, index, options);
     return {
       wanted: selection.totals,
       states,
@@ -80,9 +83,9 @@ function noStates(): States {
   return { absent: NONE, verified: NONE, unverified: NONE, corrupt: NONE, unchecked: NONE };
 }
 
-async function recordedStates(selection: ContentSelection): Promise<States> {
+async function recordedStates(selection: ContentSelection, signal: AbortSignal): Promise<States> {
   const states = noStates();
-  for (const totals of await selection.states()) {
+  for (const totals of await selection.states(signal)) {
     states[totals.state] = sum(states[totals.state], totals);
   }
   return states;
@@ -220,8 +223,9 @@ async function loadCategories(
   const numbers = new Map<string, number>();
   const setOf = new Map<RevisionKey, number>();
   for (let first = 0; first < keys.length; first += KEYS_PER_QUERY) {
-    throwIfInterrupted(signal, 'planning content');
-    for await (const rows of store.exportRows(keys.slice(first, first + KEYS_PER_QUERY))) {
+    for await (const rows of store.exportRows(keys.slice(first, first + KEYS_PER_QUERY), false)) {
+      await setImmediate(); // signals are heard
+      throwIfInterrupted(signal, 'planning content');
       for (const { key, categories, classifications } of rows) {
         if (categories.length + classifications.length === 0) continue;
         const name = [...categories, ...classifications].join();

@@ -321,16 +321,16 @@ async function countWanted(
 ): Promise<readonly StateTotals[]> {
   const keys = await selectWanted(store);
   throwIfInterrupted(signal, 'checking health');
-  const selection = await (await store.contentIndex()).select({ keys });
+  const selection = await (await store.contentIndex(signal)).select({ keys }, signal);
   try {
-    return await selection.states();
+    return await selection.states(signal);
   } finally {
     await selection.close();
   }
 }
 
-async function checkDamaged({ store }: WithStore): Promise<Finding> {
-  const { corrupt, verified, unverified } = await (await store.contentIndex()).states();
+async function checkDamaged({ store, signal }: WithStore): Promise<Finding> {
+  const { corrupt, verified, unverified } = await (await store.contentIndex(signal)).states();
   if (corrupt.files > 0) {
     return problem(
       `${groupDigits(corrupt.files)} damaged when last checked`,
@@ -344,8 +344,8 @@ async function checkDamaged({ store }: WithStore): Promise<Finding> {
   );
 }
 
-async function checkUnfinished({ store, contentFolder }: WithStore): Promise<Finding> {
-  const run = await (await store.contentIndex()).unfinishedRun();
+async function checkUnfinished({ store, contentFolder, signal }: WithStore): Promise<Finding> {
+  const run = await (await store.contentIndex(signal)).unfinishedRun();
   if (run !== undefined) {
     return warning(
       `a reset that began ${formatMinute(run.startedAt)} was not finished`,
@@ -390,7 +390,9 @@ async function checkAccess(facts: Facts): Promise<Finding> {
   const found = await stat(contentFolder).catch(() => undefined);
   if (found === undefined) {
     const calledFor = hasStore(facts)
-      ? Object.values(await (await facts.store.contentIndex()).states()).some(({ files }) => files > 0)
+      ? Object.values(await (await facts.store.contentIndex(facts.signal)).states()).some(
+          ({ files }) => files > 0,
+        )
       : false;
     if (!calledFor) return ok(`${contentFolder} is not there, and no file is known to be called for`);
     return problem(

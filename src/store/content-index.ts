@@ -44,7 +44,7 @@ export interface ContentSelection {
    */
   expectation(folder: number): Promise<FolderExpectation | undefined>;
   /** The files by what the last check found; combinations without a file are left out. */
-  states(): Promise<readonly StateTotals[]>;
+  states(signal?: AbortSignal): Promise<readonly StateTotals[]>;
   close(): Promise<void>;
 }
 
@@ -69,7 +69,8 @@ export interface ContentRun {
 }
 
 export interface ContentIndex {
-  select(scope: ContentScope): Promise<ContentSelection>;
+  /** @throws WsusutilError `INTERRUPTED` */
+  select(scope: ContentScope, signal?: AbortSignal): Promise<ContentSelection>;
   /** Files by SHA-1; those the metadata does not call for are left out. */
   find(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, WantedFile>>;
   /** Every size a file has: what has none of them is no content file. */

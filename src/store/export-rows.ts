@@ -19,6 +19,7 @@ interface CategoryLists {
 export function* readExportRows(
   database: SqlDatabase,
   keys: Iterable<RevisionKey>,
+  withFiles: boolean,
 ): Generator<readonly ExportRow[]> {
   const revisions = database.prepare(`
     SELECT r.revision_key, u.update_id, r.revision_number, r.update_type, r.document_size
@@ -34,7 +35,7 @@ export function* readExportRows(
   for (const run of runsOf(keys, KEYS_PER_QUERY)) {
     const rows = revisions.all(jsonKeys(run));
     const filesByKey = new Map<RevisionKey, string[]>();
-    for (const row of files.iterate(jsonKeys(run))) {
+    for (const row of withFiles ? files.iterate(jsonKeys(run)) : []) {
       const sha1 = Buffer.from(bytesOf(row.sha1)).toString('hex').toUpperCase();
       append(filesByKey, numberOf(row.revision_key), sha1);
     }

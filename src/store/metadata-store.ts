@@ -214,7 +214,8 @@ export interface MetadataStore {
   /** True if some revision arrived before one that it needs: an export has to sort then. */
   needsSorting(): Promise<boolean>;
   dependencyGraph(): Promise<DependencyGraph>;
-  exportRows(keys: readonly RevisionKey[]): AsyncIterable<readonly ExportRow[]>;
+  /** @param withFiles false: lists of files are empty; reading them takes most of the time where updates have many */
+  exportRows(keys: readonly RevisionKey[], withFiles?: boolean): AsyncIterable<readonly ExportRow[]>;
   /** Locations of the payload files of these revisions (undefined: of all), each file once. */
   exportFiles(keys: readonly RevisionKey[] | undefined): AsyncIterable<readonly PackageFile[]>;
   /** Payload files of these revisions (undefined: of all) that have no known location. */
@@ -224,8 +225,12 @@ export interface MetadataStore {
   /** Everything read inside `work` is of one moment, whatever another process imports meanwhile. */
   readConsistently<T>(work: () => Promise<T>): Promise<T>;
   beginImport(): Promise<ImportTransaction>;
-  /** What the metadata calls for in the content directory, up to the newest revision. */
-  contentIndex(): Promise<ContentIndex>;
+  /**
+   * What the metadata calls for in the content directory, up to the newest revision.
+   *
+   * @throws WsusutilError `INTERRUPTED`
+   */
+  contentIndex(signal?: AbortSignal): Promise<ContentIndex>;
   /** What a server of this store reads of it. */
   serveView(): Promise<ServeView>;
   /** What is remembered of upstreams. */

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { throwIfInterrupted } from '../errors.js';
 import {
   type ContentFileKind,
   type ContentProblem,
@@ -26,8 +27,15 @@ import { bytesOf, IS_SUPERSEDED, jsonKeys, numberOf, SUMMARY_COLUMNS, summaryOf,
 import { CONTENT_PROBLEM_CODES, CONTENT_STATE_CODES, FILE_KIND_CODES } from './schema.js';
 
 const FILES_PER_PAGE = 4096;
+/**
+ * SQLite hears no signal while a statement runs, so what goes over all files is asked in slices of about so many: a
+ * quarter of a second each. Eight slices of a million files take a fifth longer than one statement.
+ */
+const FILES_PER_SLICE = 125_000;
 const KEYS_PER_QUERY = 1024;
 const SHA1_SIZE = 20;
+/** values of a byte */
+const FOLDER_COUNT = 256;
 /** before the file's name in a line of {@link PAGE_TEXT} */
 const LINE_FIELDS = 10;
 const INDEXED_TO = 'content_files_to';
@@ -51,42 +59,69 @@ export class SqliteContentIndex implements ContentIndex {
   readonly #database: SqlDatabase;
   readonly #mode: 'read' | 'write';
   readonly #guard: Guard;
+  readonly #filesPerSlice: number;
   #selections = 0;
   /** newest revision whose files are in the table of this connection's own, if it only reads */
   #indexedTo: RevisionKey | undefined;
+  #catchingUp: Promise<void> = Promise.resolve();
 
   /** To be called before each use: {@link catchUp}. */
-  constructor(database: SqlDatabase, mode: 'read' | 'write', guard: Guard) {
+  constructor(
+    database: SqlDatabase,
+    mode: 'read' | 'write',
+    guard: Guard,
+    filesPerSlice: number = FILES_PER_SLICE,
+  ) {
+    this.#filesPerSlice = filesPerSlice;
     this.#database = database;
     this.#mode = mode;
     this.#guard = guard;
   }
 
-  async select(scope: ContentScope): Promise<ContentSelection> {
-    return this.#guard(() => {
-      const kinds = scope.kinds?.map((kind) => FILE_KIND_CODES[kind]);
-      const ofKind = kinds === undefined ? '' : ` AND f.kind IN (${kinds.join(',')})`;
-      if (scope.keys === undefined) {
-        return new Selection(this.#database, `content_files f WHERE 1${ofKind}`, this.#guard, () => {});
-      }
-      const table = `selected_files_${this.#selections++}`;
-      this.#database.exec(
+  async select(scope: ContentScope, signal?: AbortSignal): Promise<ContentSelection> {
+    const kinds = scope.kinds?.map((kind) => FILE_KIND_CODES[kind]);
+    const ofKind = kinds === undefined ? '' : ` AND f.kind IN (${kinds.join(',')})`;
+    const slices = this.#guard(() => this.#slices());
+    await turn(signal);
+    const database = this.#database;
+    if (scope.keys === undefined) {
+      const from = `content_files f WHERE 1${ofKind}`;
+      return Selection.open({ database, from, slices, guard: this.#guard, onClose: () => {}, signal });
+    }
+    const table = `selected_files_${this.#selections++}`;
+    const drop = () => database.exec(`DROP TABLE ${table}`);
+    const keys = jsonKeys(scope.keys);
+    this.#guard(() =>
+      database.exec(
         `CREATE TEMP TABLE ${table} (folder BLOB, sha1 BLOB, PRIMARY KEY (folder, sha1)) WITHOUT ROWID`,
-      );
-      // Sorted first, rows go behind one another: a third of the time of inserting them where they belong.
-      this.#database
-        .prepare(
-          `INSERT INTO ${table} SELECT DISTINCT substr(sha1, 20, 1) AS folder, sha1 FROM revision_files
-           WHERE revision_key IN (SELECT value FROM json_each(?)) ORDER BY folder, sha1`,
-        )
-        .run(jsonKeys(scope.keys));
-      return new Selection(
-        this.#database,
-        `${table} s CROSS JOIN content_files f ON f.folder = s.folder AND f.sha1 = s.sha1 WHERE 1${ofKind}`,
-        this.#guard,
-        () => this.#database.exec(`DROP TABLE ${table}`),
-      );
-    });
+      ),
+    );
+    try {
+      for (const [from, to] of slices) {
+        // Sorted first, rows go behind one another: a third of the time of inserting them where they belong.
+        this.#guard(() =>
+          database
+            .prepare(
+              `INSERT INTO ${table} SELECT DISTINCT substr(sha1, 20, 1) AS folder, sha1 FROM revision_files
+               WHERE revision_key IN (SELECT value FROM json_each(?)) AND folder >= ? AND folder < ?
+               ORDER BY folder, sha1`,
+            )
+            .run(keys, from, to),
+        );
+        await turn(signal);
+      }
+      return await Selection.open({
+        database,
+        from: `${table} s CROSS JOIN content_files f ON f.folder = s.folder AND f.sha1 = s.sha1 WHERE 1${ofKind}`,
+        slices,
+        guard: this.#guard,
+        onClose: drop,
+        signal,
+      });
+    } catch (error) {
+      this.#guard(drop);
+      throw error;
+    }
   }
 
   async find(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, WantedFile>> {
@@ -168,14 +203,15 @@ export class SqliteContentIndex implements ContentIndex {
       ...(kinds === undefined ? [] : [`kind IN (${kinds.map((kind) => FILE_KIND_CODES[kind]).join(',')})`]),
     ];
     // Sorted by SQLite, in its temporary file: a million files would take more memory than a command may.
-    const rows = this.#guard(() =>
-      this.#database
-        .prepare(
-          `SELECT sha1, revision_key, size, kind FROM revision_files
-           ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`} ORDER BY sha1, revision_key`,
-        )
-        .iterate(...(keys === undefined ? [] : [jsonKeys(keys)])),
+    const statement = this.#guard(() =>
+      this.#database.prepare(
+        `SELECT sha1, revision_key, size, kind FROM revision_files
+         WHERE ${[...conditions, 'sha1 >= ? AND sha1 < ?'].join(' AND ')} ORDER BY sha1, revision_key`,
+      ),
     );
+    const wanted = keys === undefined ? [] : [jsonKeys(keys)];
+    const slices = this.#guard(() => this.#slices());
+    const rows = joined(slices.map((slice) => () => statement.iterate(...wanted, ...slice)));
     let batch: FileUsers[] = [];
     let file: { digest: Uint8Array; users: RevisionKey[]; size: number; kind: ContentFileKind } | undefined;
     for (;;) {
@@ -285,46 +321,87 @@ export class SqliteContentIndex implements ContentIndex {
    * Brings `content_files` up to the newest revision. A connection that only reads makes a table of its own of that
    * name, in SQLite's temporary file, which hides the stored one.
    */
-  catchUp(): void {
-    const to = numberOf(
-      this.#database.prepare('SELECT coalesce(max(revision_key), 0) AS newest FROM revisions').get()?.newest,
-    );
-    if (this.#mode === 'read' && this.#indexedTo === to) return;
-    if (this.#mode === 'read') this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
-    this.#insertNewest(numberOf(this.#info(INDEXED_TO)), to);
-    this.#indexedTo = to;
-  }
-
-  #insertNewest(from: RevisionKey, to: RevisionKey): void {
-    if (from >= to) return;
-    if (this.#mode === 'read') {
-      const table = this.#database
-        .prepare("SELECT sql FROM main.sqlite_schema WHERE name = 'content_files'")
-        .get();
-      this.#database.exec((textOf(table?.sql) ?? '').replace('CREATE TABLE', 'CREATE TEMP TABLE'));
-      this.#database.exec('INSERT INTO temp.content_files SELECT * FROM main.content_files');
-      this.#insertFiles('temp', from);
+  async catchUp(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#mode === 'write') {
+      this.#guard(() => this.#catchUpForGood());
       return;
     }
+    const before = this.#catchingUp;
+    const work = before.then(() => this.#catchUpHere(signal));
+    this.#catchingUp = work.catch(() => {}); // one after the other; each says for itself what went wrong
+    return work;
+  }
+
+  #catchUpForGood(): void {
+    const from = numberOf(this.#info(INDEXED_TO));
+    const to = this.#newestRevision();
+    if (from >= to) return;
     this.#transaction(() => {
-      this.#insertFiles('main', from);
+      this.#insertFiles('main', from, to, WHOLE);
       this.#database.prepare('UPDATE store_info SET value = ? WHERE name = ?').run(String(to), INDEXED_TO);
     });
   }
 
+  /** In slices, each of which is a transaction: what is left of one that was broken off is drawn up again. */
+  async #catchUpHere(signal: AbortSignal | undefined): Promise<void> {
+    const slices = this.#guard(() => {
+      const to = this.#newestRevision();
+      if (this.#indexedTo === to) return [];
+      this.#indexedTo = undefined;
+      this.#database.exec('DROP TABLE IF EXISTS temp.content_files');
+      const from = numberOf(this.#info(INDEXED_TO));
+      if (from >= to) {
+        this.#indexedTo = to;
+        return [];
+      }
+      const table = this.#database
+        .prepare("SELECT sql FROM main.sqlite_schema WHERE name = 'content_files'")
+        .get();
+      this.#database.exec((textOf(table?.sql) ?? '').replace('CREATE TABLE', 'CREATE TEMP TABLE'));
+      return this.#slices().map((slice) => ({ slice, from, to }));
+    });
+    await turn(signal); // to count them is to read them all
+    for (const { slice, from, to } of slices) {
+      this.#guard(() => {
+        this.#database
+          .prepare(
+            'INSERT INTO temp.content_files SELECT * FROM main.content_files WHERE folder >= ? AND folder < ?',
+          )
+          .run(...slice);
+        this.#insertFiles('temp', from, to, slice);
+      });
+      await turn(signal);
+    }
+    const done = slices.at(-1);
+    if (done !== undefined) this.#indexedTo = done.to;
+  }
+
+  #newestRevision(): RevisionKey {
+    return numberOf(
+      this.#database.prepare('SELECT coalesce(max(revision_key), 0) AS newest FROM revisions').get()?.newest,
+    );
+  }
+
+  /** Parts of about equal size; a file counts for each revision that lists it. */
+  #slices(): readonly Slice[] {
+    const { files } = this.#database.prepare('SELECT count(*) AS files FROM revision_files').get() ?? {};
+    return slicesOf(Math.ceil(numberOf(files) / this.#filesPerSlice));
+  }
+
   /** Where documents disagree about a file, the first one counts, except that a licence text is one for all. */
-  #insertFiles(schema: 'main' | 'temp', from: RevisionKey): void {
+  #insertFiles(schema: 'main' | 'temp', from: RevisionKey, to: RevisionKey, slice: Slice): void {
     const { licence } = FILE_KIND_CODES;
     this.#database
       .prepare(
         `INSERT INTO ${schema}.content_files (folder, sha1, sha256, size, kind, file_name)
          SELECT substr(sha1, 20, 1) AS folder, sha1, sha256, size, kind, file_name FROM revision_files
-         WHERE revision_key > ? ORDER BY folder, sha1, revision_key, position
+         WHERE revision_key > ? AND revision_key <= ? AND folder >= ? AND folder < ?
+         ORDER BY folder, sha1, revision_key, position
          ON CONFLICT (folder, sha1) DO UPDATE SET sha256 = coalesce(sha256, excluded.sha256),
            kind = CASE WHEN ${licence} IN (kind, excluded.kind) THEN ${licence} ELSE min(kind, excluded.kind) END
          WHERE sha256 IS NULL AND excluded.sha256 IS NOT NULL OR kind <> excluded.kind`,
       )
-      .run(from);
+      .run(from, to, ...slice);
   }
 
   /** A savepoint, as there may be an import around it: the dry run of a synchronisation looks at content too. */
@@ -348,30 +425,84 @@ export class SqliteContentIndex implements ContentIndex {
   }
 }
 
+/** Digests from the first one up to, and not including, the second. */
+type Slice = readonly [from: Uint8Array, to: Uint8Array];
+
+const PAST_THE_LAST = Buffer.alloc(SHA1_SIZE + 1, 0xff);
+const WHOLE: Slice = [Buffer.alloc(0), PAST_THE_LAST];
+
+/** By the first byte of a digest, or by a folder, which is a digest's last byte. */
+function slicesOf(wanted: number): readonly Slice[] {
+  const count = Math.min(FOLDER_COUNT, wanted);
+  if (count <= 1) return [WHOLE];
+  const start = (part: number) =>
+    part === 0
+      ? WHOLE[0]
+      : part === count
+        ? PAST_THE_LAST
+        : Buffer.of(Math.floor((FOLDER_COUNT * part) / count));
+  return Array.from({ length: count }, (_, part) => [start(part), start(part + 1)]);
+}
+
+/** Lets signals be heard, and others have their turn. @throws WsusutilError `INTERRUPTED` */
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  throwIfInterrupted(signal, 'finding the files that the metadata calls for');
+}
+
+/** One after the other, each asked for when the one before is through. */
+function* joined<T>(parts: readonly (() => Iterable<T>)[]): Generator<T> {
+  for (const part of parts) yield* part();
+}
+
+interface SelectionParts {
+  readonly database: SqlDatabase;
+  /** tables and conditions, with `f` for `content_files` */
+  readonly from: string;
+  readonly slices: readonly Slice[];
+  readonly guard: Guard;
+  readonly onClose: () => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 class Selection implements ContentSelection {
   readonly totals: ContentSelection['totals'];
   readonly #page: SqlStatement;
   readonly #expectation: SqlStatement;
   readonly #states: SqlStatement;
   readonly #guard: Guard;
+  readonly #slices: readonly Slice[];
   readonly #onClose: () => void;
 
-  /** @param from tables and conditions, with `f` for `content_files` */
-  constructor(database: SqlDatabase, from: string, guard: Guard, onClose: () => void) {
-    this.#guard = guard;
+  static async open(parts: SelectionParts): Promise<Selection> {
+    const { database, from, slices, guard, signal } = parts;
     const none = { files: 0, bytes: 0 };
     const totals = { payload: none, express: none, licence: none, files: 0, bytes: 0 };
-    const sums = database.prepare(
-      `SELECT f.kind, count(*) AS files, sum(f.size) AS bytes FROM ${from} GROUP BY f.kind`,
+    const sums = guard(() =>
+      database.prepare(
+        `SELECT f.kind, count(*) AS files, sum(f.size) AS bytes FROM ${from}
+         AND ${placeIn(from)}.folder >= ? AND ${placeIn(from)}.folder < ? GROUP BY f.kind`,
+      ),
     );
-    for (const row of sums.iterate()) {
-      const sum = { files: numberOf(row.files), bytes: numberOf(row.bytes) };
-      totals[kindOf(row.kind)] = sum;
-      totals.files += sum.files;
-      totals.bytes += sum.bytes;
+    for (const slice of slices) {
+      for (const row of guard(() => sums.all(...slice))) {
+        const sum = { files: numberOf(row.files), bytes: numberOf(row.bytes) };
+        totals[kindOf(row.kind)] = added(totals[kindOf(row.kind)], sum);
+        Object.assign(totals, added(totals, sum));
+      }
+      await turn(signal);
     }
+    return guard(() => new Selection(parts, totals));
+  }
+
+  private constructor(
+    { database, from, slices, guard, onClose }: SelectionParts,
+    totals: ContentSelection['totals'],
+  ) {
+    this.#guard = guard;
+    this.#slices = slices;
     this.totals = totals;
-    const place = from.includes(' s ') ? 's' : 'f';
+    const place = placeIn(from);
     this.#page = database.prepare(
       `${PAGE_TEXT} FROM ${from} AND ${place}.folder = ? AND ${place}.sha1 > ?
        ORDER BY ${place}.sha1 LIMIT ${FILES_PER_PAGE})`,
@@ -385,7 +516,8 @@ class Selection implements ContentSelection {
     );
     this.#states = database.prepare(
       `SELECT f.kind, f.state, f.checked_at IS NULL AS unchecked, count(*) AS files, sum(f.size) AS bytes
-       FROM ${from} GROUP BY f.kind, f.state, f.checked_at IS NULL`,
+       FROM ${from} AND ${place}.folder >= ? AND ${place}.folder < ?
+       GROUP BY f.kind, f.state, f.checked_at IS NULL`,
     );
     this.#onClose = onClose;
   }
@@ -409,20 +541,33 @@ class Selection implements ContentSelection {
     });
   }
 
-  async states(): Promise<readonly StateTotals[]> {
-    return this.#guard(() =>
-      this.#states.all().map((row) => ({
-        kind: kindOf(row.kind),
-        state: row.unchecked === 1 ? 'unchecked' : stateOf(row.state),
-        files: numberOf(row.files),
-        bytes: numberOf(row.bytes),
-      })),
-    );
+  async states(signal?: AbortSignal): Promise<readonly StateTotals[]> {
+    const found = new Map<string, StateTotals>();
+    for (const slice of this.#slices) {
+      for (const row of this.#guard(() => this.#states.all(...slice))) {
+        const kind = kindOf(row.kind);
+        const state = row.unchecked === 1 ? 'unchecked' : stateOf(row.state);
+        const sum = { files: numberOf(row.files), bytes: numberOf(row.bytes) };
+        const name = `${kind} ${state}`;
+        found.set(name, { kind, state, ...added(found.get(name) ?? { files: 0, bytes: 0 }, sum) });
+      }
+      await turn(signal);
+    }
+    return [...found.values()];
   }
 
   async close(): Promise<void> {
     this.#guard(this.#onClose);
   }
+}
+
+/** The table that a selection goes along. */
+function placeIn(from: string): 's' | 'f' {
+  return from.includes(' s ') ? 's' : 'f';
+}
+
+function added(one: ContentTotals, other: ContentTotals): ContentTotals {
+  return { files: one.files + other.files, bytes: one.bytes + other.bytes };
 }
 
 function keyOf(sha1: Sha1Hex): [folder: Uint8Array, sha1: Uint8Array] {

@@ -323,9 +323,9 @@ export class SqliteStore implements MetadataStore {
     return this.#guard(() => loadDependencyGraph(this.#database));
   }
 
-  async *exportRows(keys: readonly RevisionKey[]): AsyncGenerator<readonly ExportRow[]> {
+  async *exportRows(keys: readonly RevisionKey[], withFiles = true): AsyncGenerator<readonly ExportRow[]> {
     const { readExportRows } = await import('./export-rows.js');
-    yield* this.#guarded(readExportRows(this.#database, keys));
+    yield* this.#guarded(readExportRows(this.#database, keys, withFiles));
   }
 
   async *exportFiles(keys: readonly RevisionKey[] | undefined): AsyncGenerator<readonly PackageFile[]> {
@@ -368,13 +368,11 @@ export class SqliteStore implements MetadataStore {
     });
   }
 
-  async contentIndex(): Promise<ContentIndex> {
+  async contentIndex(signal?: AbortSignal): Promise<ContentIndex> {
     const { SqliteContentIndex } = await import('./sqlite-content-index.js');
-    return this.#guard(() => {
-      this.#contentIndex ??= new SqliteContentIndex(this.#database, this.#mode, (work) => this.#guard(work));
-      this.#contentIndex.catchUp();
-      return this.#contentIndex;
-    });
+    this.#contentIndex ??= new SqliteContentIndex(this.#database, this.#mode, (work) => this.#guard(work));
+    await this.#contentIndex.catchUp(signal);
+    return this.#contentIndex;
   }
 
   async serveView(): Promise<ServeView> {
