@@ -347,7 +347,7 @@ async function locate(
       : [{ ...spec, path }];
   });
   if (namedLog !== undefined || paths.length > 0) {
-    const [{ refuseBadTargets }, { writeError }, { openError }] = await Promise.all([
+    const [{ refuseBadTargets }, { writeError }, { openError, refuseOtherThanFile }] = await Promise.all([
       import('./cli/targets.js'),
       import('./platform/atomic-file.js'),
       import('./platform/file-source.js'),
@@ -355,6 +355,7 @@ async function locate(
     refuseBadTargets({
       platform,
       errorOf: { reading: openError, writing: writeError },
+      refuseOtherThanFile,
       logPath: namedLog,
       takesLog: declaration.logPositional !== undefined,
       targetPath: pathOf(declaration.targetPositional),

@@ -1,5 +1,5 @@
 /** Refusals that come before anything is touched: names of the files a command reads or is about to create. */
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { WsusutilError } from '../errors.js';
 import { usageError } from './parse-argv.js';
@@ -24,11 +24,13 @@ export interface Targets {
     readonly reading: (error: unknown, path: string) => WsusutilError;
     readonly writing: (error: unknown, path: string) => WsusutilError;
   };
+  /** Refuses what is there and is no file that could be read. */
+  readonly refuseOtherThanFile: (facts: Stats, path: string) => void;
 }
 
 /**
  * @throws WsusutilError `USAGE` for a log named like a package or equal to another argument, `TARGET_EXISTS`,
- *   `INPUT_NOT_FOUND`; `READ_FAILED`, `READ_ONLY` or `WRITE_FAILED` for a path that cannot be looked at
+ *   `INPUT_NOT_FOUND`, also for a folder; `READ_FAILED`, `READ_ONLY` or `WRITE_FAILED` for a path that cannot be looked at
  */
 export function refuseBadTargets({
   platform,
@@ -38,6 +40,7 @@ export function refuseBadTargets({
   takesLog,
   inputPaths,
   errorOf,
+  refuseOtherThanFile,
 }: Targets): void {
   if (logPath !== undefined) {
     for (const other of otherPaths) {
@@ -57,15 +60,18 @@ export function refuseBadTargets({
     }
   }
   for (const path of inputPaths) {
-    if (!isThere(path, statSync, errorOf.reading)) {
+    const facts = lookAt(path, statSync, errorOf.reading);
+    if (facts === undefined) {
       throw new WsusutilError('INPUT_NOT_FOUND', `There is no file ${path}`, {
         hint: takesLog ? 'Check the path; the package comes first, then the log.' : 'Check the path.',
         details: { path },
       });
     }
+    refuseOtherThanFile(facts, path);
   }
   for (const path of [targetPath, logPath]) {
-    if (path !== undefined && isThere(path, lstatSync, errorOf.writing)) throw targetExists(path);
+    if (path !== undefined && lookAt(path, lstatSync, errorOf.writing) !== undefined)
+      throw targetExists(path);
   }
 }
 
@@ -76,13 +82,13 @@ function targetExists(path: string): WsusutilError {
   });
 }
 
-function isThere(
+function lookAt(
   path: string,
   look: typeof statSync | typeof lstatSync,
   errorOf: Targets['errorOf']['reading'],
-): boolean {
+): Stats | undefined {
   try {
-    return look(path, { throwIfNoEntry: false }) !== undefined;
+    return look(path, { throwIfNoEntry: false });
   } catch (error) {
     throw errorOf(error, path);
   }

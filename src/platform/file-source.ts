@@ -33,14 +33,14 @@ export interface FileSource {
 export async function openFileSource(path: string): Promise<FileSource> {
   let handle: FileHandle;
   try {
-    refuseOthers(await stat(path), path); // to open a pipe would wait for someone to write into it
+    refuseOtherThanFile(await stat(path), path); // to open a pipe would wait for someone to write into it
     handle = await open(path, 'r');
   } catch (error) {
     throw openError(error, path);
   }
   try {
     const facts = await handle.stat();
-    refuseOthers(facts, path);
+    refuseOtherThanFile(facts, path);
     return fileSource(handle, path, facts.size);
   } catch (error) {
     await handle.close().catch(() => {});
@@ -177,7 +177,8 @@ export function openError(error: unknown, path: string): WsusutilError {
 }
 
 /** Only a regular file has a size and can be read from anywhere. */
-function refuseOthers(facts: Stats, path: string): void {
+/** @throws WsusutilError `INPUT_NOT_FOUND` for a folder, a pipe, a socket or a device */
+export function refuseOtherThanFile(facts: Stats, path: string): void {
   if (facts.isFile()) return;
   if (facts.isDirectory()) {
     throw new WsusutilError('INPUT_NOT_FOUND', `${path} is a folder, not a regular file`, {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { refuseBadTargets, type Targets } from '../../src/cli/targets.js';
 import { writeError } from '../../src/platform/atomic-file.js';
-import { openError } from '../../src/platform/file-source.js';
+import { openError, refuseOtherThanFile } from '../../src/platform/file-source.js';
 import { temporaryFolder } from '../helpers/program.js';
 
 function refuse(overrides: (folder: string) => Partial<Targets>): () => void {
@@ -18,6 +18,7 @@ function refuse(overrides: (folder: string) => Partial<Targets>): () => void {
     takesLog: true,
     inputPaths: [],
     errorOf: { reading: openError, writing: writeError },
+    refuseOtherThanFile,
     ...overrides(folder.path),
   } as const;
   return () => refuseBadTargets(targets);
@@ -29,6 +30,10 @@ test('an existing log or package is refused', () => {
   expect(
     refuse((folder) => ({ targetPath: join(folder, 'new.cab'), logPath: join(folder, 'new.log') })),
   ).not.toThrow();
+});
+
+test('a folder where a package is to be read is refused', () => {
+  expect(refuse((folder) => ({ inputPaths: [folder] }))).toThrow(/is a folder, not a regular file/);
 });
 
 test('a dangling link in the place of the package is refused too', () => {

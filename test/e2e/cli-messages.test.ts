@@ -90,6 +90,19 @@ describe('wrong usage', () => {
     expect(existsSync(data)).toBe(false);
   });
 
+  test.each(['import', 'verify'])(
+    '%s of a folder is refused before anything is said or made',
+    async (command) => {
+      const folder = newFolder();
+      const data = join(folder, 'data');
+      const paths = command === 'import' ? [folder, join(folder, 'import.log')] : [folder];
+      const { exitCode, stdout, stderr } = await runMain([command, ...paths], data);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toMatch(/^error: .* is a folder, not a regular file \[INPUT_NOT_FOUND\]\nhint: .*\n$/);
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
   test('a product the store does not have is refused before the start sentence', async () => {
     const folder = newFolder();
     const { exitCode, stdout, stderr } = await runMain(
