@@ -7,6 +7,7 @@ import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { Report } from '../events.js';
+import { groupDigits } from '../formats/group-digits.js';
 import { type FileStamp, sameStamp } from '../model/content-file.js';
 import type { Sha1Hex } from '../model/digest.js';
 import { syncDirectory, writeError } from '../platform/atomic-file.js';
@@ -79,7 +80,7 @@ interface Candidate {
 }
 
 /**
- * @throws WsusutilError `SAFETY_REFUSED` if the metadata calls for no file at all, or most files would go without
+ * @throws WsusutilError `SAFETY_REFUSED` if there are files and the metadata calls for none at all, or most files would go without
  *   `force`; `INTERRUPTED`, `READ_ONLY`, `WRITE_FAILED`, whose details give what was `removed` until then
  */
 export async function pruneContent(options: PruneOptions): Promise<PruneSummary> {
@@ -87,19 +88,19 @@ export async function pruneContent(options: PruneOptions): Promise<PruneSummary>
   const all = await index.select({});
   const isBlind = all.totals.files === 0;
   await all.close();
-  if (isBlind) {
-    throw new WsusutilError(
-      'SAFETY_REFUSED',
-      'The metadata calls for no content file, so every file would go',
-      {
-        hint: 'Import the metadata first; then what it calls for is known.',
-      },
-    );
-  }
   const kept = await index.select(options.scope);
   try {
     const tree = await openContentTree(contentFolder, runner);
     const survey = await look(options, kept, tree, undefined);
+    if (isBlind && survey.present.files > 0) {
+      throw new WsusutilError(
+        'SAFETY_REFUSED',
+        `The metadata calls for no content file, so all ${groupDigits(survey.present.files)} in ${contentFolder} would go`,
+        {
+          hint: 'Import or synchronise updates first; then what they call for is known.',
+        },
+      );
+    }
     const going = Object.values(survey.found).reduce((files, amount) => files + amount.files, 0);
     if (action !== 'preview') {
       if (!force && going > survey.present.files * MAX_SHARE) {

@@ -237,8 +237,12 @@ export interface MetadataStore {
   syncState(): SyncState;
   /** Transfer packages that were sent and accepted. */
   carryState(): CarryState;
-  /** The import that {@link undoImport} would take back; undefined: there is none, or something was stored after it. */
-  findUndoable(): Promise<UndoneImport | undefined>;
+  /**
+   * The import that {@link undoImport} would take back.
+   *
+   * @throws WsusutilError `NOT_FOUND` if there is none, or something was stored after it
+   */
+  findUndoable(): Promise<UndoneImport>;
   /**
    * Takes back the last import as if it had not been: its revisions with all that came of them, file locations,
    * languages, and the transfer package it was. Content files are left alone. The import before becomes the last one.

@@ -426,7 +426,7 @@ export class SqliteStore implements MetadataStore {
     };
   }
 
-  async findUndoable(): Promise<UndoneImport | undefined> {
+  async findUndoable(): Promise<UndoneImport> {
     const { findUndoable } = await import('./undo-import.js');
     return this.#guard(() => findUndoable(this.#database));
   }

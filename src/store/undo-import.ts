@@ -44,9 +44,11 @@ export function forgetMarks(database: SqlDatabase): void {
   database.exec('DELETE FROM import_marks');
 }
 
-export function findUndoable(database: SqlDatabase): UndoneImport | undefined {
+/** @throws WsusutilError `NOT_FOUND` */
+export function findUndoable(database: SqlDatabase): UndoneImport {
   const mark = newestMark(database);
-  return mark === undefined ? undefined : describe(database, mark);
+  if (mark === undefined) throw nothingToUndo(database);
+  return describe(database, mark);
 }
 
 /** @throws WsusutilError `NOT_FOUND` */
@@ -87,7 +89,24 @@ function nothingToUndo(database: SqlDatabase): WsusutilError {
       "SELECT action, package FROM history WHERE action IN ('import', 'sync') ORDER BY history_key DESC LIMIT 1",
     )
     .get();
-  if (last?.action === 'sync') {
+  if (last === undefined) {
+    return new WsusutilError(
+      'NOT_FOUND',
+      'Nothing was ever imported here, so there is nothing to take back',
+      {
+        hint: '"wsusutil import" and "wsusutil sync" bring metadata; "wsusutil status" says what is here.',
+      },
+    );
+  }
+  const imported = database.prepare("SELECT 1 AS one FROM history WHERE action = 'import' LIMIT 1").get();
+  if (last.action === 'sync' && imported === undefined) {
+    return new WsusutilError(
+      'NOT_FOUND',
+      'Nothing was ever imported here; what is here came by synchronising, which cannot be taken back',
+      { hint: 'To have an earlier state, bring the store back from a backup.' },
+    );
+  }
+  if (last.action === 'sync') {
     return new WsusutilError(
       'NOT_FOUND',
       `No import can be undone: the synchronisation with ${textOf(last.package)} came after it`,

@@ -197,7 +197,7 @@ test('an import with something stored after it is not taken back', async () => {
     outcome: 'complete',
     details: {},
   });
-  expect(await store.findUndoable()).toBeUndefined();
+  await expect(store.findUndoable()).rejects.toMatchObject({ code: 'NOT_FOUND' });
   const error = await failureOf(() => undone(store));
   expect(error).toMatchObject({ code: 'NOT_FOUND' });
   expect(error.message).toContain('https://example.test');
@@ -240,4 +240,23 @@ test('with an import goes the transfer package it was', async () => {
   expect(await store.carryState().listAccepted()).toEqual([accepted]);
   expect(await undone(store)).toMatchObject({ accepted, revisions: 0 });
   expect(await store.carryState().listAccepted()).toEqual([]);
+});
+
+test('without any import it says so, and where what is here came from', async () => {
+  const { store } = await openTestStore();
+  expect((await failureOf(() => undone(store))).message).toMatch(/^Nothing was ever imported here/);
+  await store.addHistory({
+    action: 'sync',
+    package: 'https://example.test',
+    startedAt: 1,
+    finishedAt: 2,
+    outcome: 'complete',
+    details: {},
+  });
+  for (const ask of [() => undone(store), () => store.findUndoable()]) {
+    expect(await failureOf(ask)).toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('came by synchronising'),
+    });
+  }
 });

@@ -74,8 +74,14 @@ export const contentCopy = defineCommand({
     try {
       const source = await ownContentFolder(directory, runner);
       if (!(await hasContentFolder(source))) {
+        const all = await (await store.contentIndex(context.signal)).select({}, context.signal);
+        const { files } = all.totals;
+        await all.close();
         throw new WsusutilError('INPUT_NOT_FOUND', `There is no content directory ${source} to copy from`, {
-          hint: 'Set its place with "wsusutil postinstall CONTENT_DIR=<dir>".',
+          hint:
+            files === 0
+              ? 'No file is called for yet either: import or synchronise updates first; "wsusutil reset" then fetches their files.'
+              : '"wsusutil reset" fetches the files. If they lie elsewhere, say where: "wsusutil postinstall CONTENT_DIR=<dir>".',
         });
       }
       const target = await findContentFolder(resolve(positionals.dir), runner);
@@ -214,6 +220,7 @@ function verdictOf(summary: CopySummary): string {
         : ' It went by names, sizes and earlier checks; what is inside the files that were not read, only a run finds out.';
     return `Nothing was copied (--dry-run).${access}${room}${basis}`;
   }
+  if (summary.wanted.files === 0) return 'No file is called for, so there was nothing to copy.';
   return notCopied.files === 0
     ? 'Every file that was called for is at the target and right.'
     : `${formatQuantity(notCopied.files, 'file')} could not be copied; the list says why. "wsusutil reset" mends what is missing or damaged here.`;

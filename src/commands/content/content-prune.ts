@@ -1,5 +1,6 @@
 import { openContentRunner } from '../../content/content-runner.js';
 import type { Amount } from '../../content/content-tally.js';
+import { hasContentFolder } from '../../content/content-tree.js';
 import {
   emptyQuarantine,
   type PruneReason,
@@ -77,6 +78,15 @@ export const contentPrune = defineCommand({
     const runner = openContentRunner(context.threads);
     try {
       const contentFolder = await ownContentFolder(directory, runner);
+      if (!(await hasContentFolder(contentFolder))) {
+        throw new WsusutilError(
+          'INPUT_NOT_FOUND',
+          `There is no content directory ${contentFolder} to prune`,
+          {
+            hint: 'No file came here yet, or its disk is not mounted. "wsusutil postinstall CONTENT_DIR=<dir>" says where content files lie.',
+          },
+        );
+      }
       const run = { action: 'content prune', package: contentFolder, startedAt } as const;
       const recorded = async <T extends { readonly removed: Amount }>(
         action: string,

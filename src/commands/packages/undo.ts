@@ -1,5 +1,4 @@
 import { undoLastImport } from '../../carry/undo.js';
-import { WsusutilError } from '../../errors.js';
 import type { UndoneImport } from '../../store/carry-state.js';
 import { formatAmount } from '../content/content-report.js';
 import { defineCommand } from '../declaration.js';
@@ -32,13 +31,7 @@ export const undo = defineCommand({
     if (options['dry-run']) {
       const store = await context.openStore('read');
       try {
-        const undoable = await store.findUndoable();
-        if (undoable === undefined) {
-          throw new WsusutilError('NOT_FOUND', 'There is no import that could be taken back', {
-            hint: '"wsusutil history" lists what was imported, and what came after it.',
-          });
-        }
-        return outcomeOf(undoable, true);
+        return outcomeOf(await store.findUndoable(), true);
       } finally {
         await store.close();
       }

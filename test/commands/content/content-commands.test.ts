@@ -452,3 +452,13 @@ test('a reset whose time is up says so, repairs nothing, and the next one goes o
   });
   expect((await resetContent({ ...given, stopAt: undefined })).resumedFrom).toBeUndefined();
 });
+
+test('content copy without a content directory says what to do first, and with no file called for that there was none', async () => {
+  const storePath = join(testFolder(), 'metadata.sqlite');
+  const store = await openMetadataStore(storePath, { mode: 'write', now });
+  await store.close();
+  const copy = () => runCommand(contentCopy, storePath, { positionals: { dir: testFolder() } });
+  expect((await failureOf(copy)).hint).toContain('import or synchronise updates first');
+  mkdirSync(join(dirname(storePath), 'WsusContent'));
+  expect(JSON.stringify((await copy()).view)).toContain('nothing to copy');
+});

@@ -327,7 +327,19 @@ describe('content prune', () => {
     );
     const empty = join(testFolder(), 'metadata.sqlite');
     await (await openMetadataStore(empty, { mode: 'write', now })).close();
-    expect((await failureOf(() => runCommand(contentPrune, empty, { options }))).code).toBe('SAFETY_REFUSED');
+    const prune = () => runCommand(contentPrune, empty, { options });
+    expect(await failureOf(prune)).toMatchObject({
+      code: 'INPUT_NOT_FOUND',
+      hint: expect.stringContaining('mounted'),
+    });
+    const emptyTree = join(dirname(empty), 'WsusContent');
+    mkdirSync(emptyTree);
+    expect((await prune()).result).toMatchObject({ present: { files: 0 }, removed: { files: 0 } });
+    placeFile(emptyTree, makeFile('first'));
+    expect(await failureOf(prune)).toMatchObject({
+      code: 'SAFETY_REFUSED',
+      message: expect.stringContaining('so all 1 in'),
+    });
   });
 });
 
