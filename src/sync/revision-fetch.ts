@@ -84,6 +84,8 @@ export class RevisionFetch {
   #checkpointAt: number;
   #checkpointed = 0;
   #unavailable: OwedRevision[] = [];
+  /** of all lists, as {@link formatIdentity} writes them */
+  readonly #inVain = new Set<string>();
   /** new revisions whose keys are given out apart */
   readonly secured: UpdateIdentity[] = [];
 
@@ -268,8 +270,14 @@ export class RevisionFetch {
     if (isKept) await transaction.checkpoint(signal);
   }
 
+  /** It was asked for, of whatever list, and did not come; that was told. */
+  wasInVain(identity: UpdateIdentity): boolean {
+    return this.#inVain.has(formatIdentity(identity));
+  }
+
   #addUnavailable(identity: UpdateIdentity, reason: string, message: string): void {
     this.#unavailable.push({ identity, reason });
+    this.#inVain.add(formatIdentity(identity));
     this.#options.report({
       type: 'warning',
       code: 'REVISION_UNAVAILABLE',

@@ -541,7 +541,7 @@ class SyncRun {
       const identities: UpdateIdentity[] = [];
       const add = (identity: UpdateIdentity) => {
         const key = formatIdentity(identity);
-        if (tried.has(key)) return;
+        if (tried.has(key) || this.#fetch.wasInVain(identity)) return;
         tried.add(key);
         identities.push(identity);
       };

@@ -436,6 +436,21 @@ test('a dry run says what would come, files too, and stores nothing', async () =
   expect((await downstream.sync()).revisions).toBe(smallCatalogue().length);
 });
 
+test('a revision that did not come is told once, though another one needs it', async () => {
+  const ghost = item(21);
+  const bundle = item(22, { bundled: [[ghost.identity]] });
+  await using downstream = await startDownstream({ ghosts: [ghost.identity] }, [...smallCatalogue(), bundle]);
+  for (let run = 1; run <= 2; run++) {
+    downstream.events.length = 0;
+    const summary = await downstream.sync(ALL);
+    expect(summary).toMatchObject({ unavailableCount: 1, missingCount: run === 1 ? 1 : expect.any(Number) });
+    const told = downstream.events.filter(
+      (event) => event.type === 'warning' && event.code === 'REVISION_UNAVAILABLE',
+    );
+    expect(told).toMatchObject([{ identity: ghost.identity }]);
+  }
+});
+
 test('a revision that a bundle names and no list has is asked for', async () => {
   const child = item(21);
   const bundle = item(22, { bundled: [[child.identity]] });
