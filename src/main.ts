@@ -400,7 +400,7 @@ async function createLog(
   const { log } = place;
   if (log === undefined) return undefined;
   const { createLogFile } = await import('./cli/log-file.js');
-  const { inputLines } = await import('./cli/log-opening.js');
+  const { inputLines, removeOldLogs } = await import('./cli/log-opening.js');
   const { writeError } = await import('./platform/atomic-file.js');
   const { makeDirectory } = await import('./platform/make-directory.js');
   const { createDataDirectory } = await import('./settings/create-data-directory.js');
@@ -411,18 +411,21 @@ async function createLog(
       message: `The log ${log.path} is not written: ${writeError(error, log.path).message}`,
     });
   };
+  const opening = [
+    `wsusutil ${toolVersion}: ${declaration.name}`,
+    ...(declaration.needsDataDirectory ? [`data directory: ${place.dataDirectoryPath}`] : []),
+    ...inputLines(declaration, input, run.process.cwd()),
+  ];
   return createLogFile({
     path: log.path,
     now,
-    opening: [
-      `wsusutil ${toolVersion}: ${declaration.name}`,
-      ...(declaration.needsDataDirectory ? [`data directory: ${place.dataDirectoryPath}`] : []),
-      ...inputLines(declaration, input, run.process.cwd()),
-    ],
+    opening,
     prepare() {
       if (log.isNamed) return;
       makeDataDirectory(declaration, place, createDataDirectory, report);
       makeDirectory(dirname(log.path));
+      const removed = removeOldLogs(dirname(log.path), now());
+      if (removed > 0) opening.push(`Removed logs of more than a year ago: ${removed}`);
     },
     onCreateFailed(error) {
       const problem = writeError(error, log.path);
