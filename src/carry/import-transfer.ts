@@ -402,6 +402,7 @@ class TransferImport {
       signal,
       report,
       threads,
+      languages: this.#options.settings.languages,
       strict,
       dryRun,
       carried: {

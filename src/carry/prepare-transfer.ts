@@ -10,6 +10,7 @@ import type { CategoryShare, FilterValue } from '../formats/transfer-package/man
 import type { ContentFileKind } from '../model/content-file.js';
 import { contentPath } from '../model/content-file.js';
 import type { PackageHeader } from '../model/export-package.js';
+import { announcedLanguages } from '../model/language.js';
 import type { UpdateId } from '../model/update-identity.js';
 import { FORMAT_VERSION, PROTOCOL_VERSION, selectRevisions } from '../packages/export-package.js';
 import type { PackageContent } from '../packages/write-package.js';
@@ -87,7 +88,7 @@ export async function prepareTransfer(request: TransferRequest): Promise<Prepare
     held: need === undefined ? before.files : new Set(),
   });
   const createdAt = `${(request.createdAt ?? request.now()).toISOString().slice(0, 19)}Z`;
-  const languages = await store.languages();
+  const languages = announcedLanguages(await store.languages(), request.settings.languages);
   const header: PackageHeader = {
     serverId: store.serverId,
     creationTime: createdAt,

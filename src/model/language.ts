@@ -8,6 +8,12 @@ export interface PackageLanguage {
   readonly enabled: boolean;
 }
 
+/** Languages somebody has chosen, by short name in lower case; `all`, or a list with it: nobody has restricted them. */
+export type LanguageChoice = 'all' | readonly string[];
+
+/** The row that stands for every language: enabled, it says that none is left out ([MS-WSUSSS] GetConfigData). */
+const NEUTRAL_ID = 0;
+
 const NAMES: readonly (readonly [number, string, string])[] = [
   [0, 'all', 'all'],
   [1025, 'ar', 'Arabic'],
@@ -49,6 +55,37 @@ const NAMES: readonly (readonly [number, string, string])[] = [
   [3076, 'zh-hk', 'Chinese (Hong Kong SAR)'],
   [66577, 'ja-nec', 'Japanese NEC'],
 ];
+
+/**
+ * What a server tells others of its languages, downstream and in packages: those that were chosen, and no others. Without
+ * a choice the table stands as it came.
+ *
+ * @param table as the first package or the last synchronisation brought it
+ */
+export function announcedLanguages(
+  table: readonly PackageLanguage[],
+  chosen: LanguageChoice,
+): readonly PackageLanguage[] {
+  if (isUnrestricted(chosen)) return table;
+  const names = new Set(chosen.map((name) => name.toLowerCase()));
+  const nameOf = ({ shortName }: PackageLanguage) => shortName.toLowerCase();
+  const known = new Set(table.map(nameOf));
+  const others = DEFAULT_LANGUAGES.filter((row) => names.has(nameOf(row)) && !known.has(nameOf(row)));
+  return [...table, ...others].map((row) => ({ ...row, enabled: names.has(nameOf(row)) }));
+}
+
+export function isUnrestricted(chosen: LanguageChoice): chosen is 'all' {
+  return chosen === 'all' || chosen.includes('all');
+}
+
+/**
+ * The rows with their own flags: where the row of all languages is enabled, an upstream leaves those of the others as they
+ * are, which Microsoft Update's are off.
+ */
+export function withOwnFlags(table: readonly PackageLanguage[]): readonly PackageLanguage[] {
+  const isEverything = table.some(({ id, enabled }) => id === NEUTRAL_ID && enabled);
+  return isEverything ? table.map((row) => ({ ...row, enabled: true })) : table;
+}
 
 /** The 39 rows a Windows Server 2025 upstream reports, with all languages enabled: a fresh store's table. */
 export const DEFAULT_LANGUAGES: readonly PackageLanguage[] = NAMES.map(([id, shortName, longName]) => ({

@@ -13,6 +13,7 @@ import {
   type PackageHeader,
   packageFormatOf,
 } from '../model/export-package.js';
+import { announcedLanguages, type LanguageChoice } from '../model/language.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import type { RevisionFilter, RevisionKey } from '../store/metadata-store.js';
 import type { PackageRun } from './package-run.js';
@@ -29,6 +30,8 @@ export interface ExportOptions extends PackageRun {
   readonly path: string;
   /** undefined: everything, as the real tool does */
   readonly filter: RevisionFilter | undefined;
+  /** what this server is set to, which the package says of it; default: no choice */
+  readonly languages?: LanguageChoice | undefined;
   /** uncompressed bytes of one cabinet; undefined: one package, or an error if it does not fit */
   readonly splitSize: number | undefined;
   /** count and measure, write nothing */
@@ -151,7 +154,7 @@ class ExportRun {
   }
 
   async perform(): Promise<ExportSummary> {
-    const { path, store, now, report, dryRun, splitSize } = this.#options;
+    const { path, store, languages = 'all', now, report, dryRun, splitSize } = this.#options;
     const { keys, chosen } = this.#selection;
     const format = packageFormatOf(path);
     const header: PackageHeader = {
@@ -159,7 +162,7 @@ class ExportRun {
       creationTime: `${now().toISOString().slice(0, 19)}Z`,
       formatVersion: FORMAT_VERSION,
       protocolVersion: PROTOCOL_VERSION,
-      languages: await store.languages(),
+      languages: announcedLanguages(await store.languages(), languages),
     };
     const byType = Object.fromEntries(UPDATE_TYPES.map((type) => [type, 0])) as Record<UpdateType, number>;
     let documentBytes = 0;

@@ -7,7 +7,12 @@
 import { WsusutilError } from '../errors.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { type PackageFormat, type PackageHeader, packageFormatOf } from '../model/export-package.js';
-import type { PackageLanguage } from '../model/language.js';
+import {
+  announcedLanguages,
+  isUnrestricted,
+  type LanguageChoice,
+  type PackageLanguage,
+} from '../model/language.js';
 import type { UpdateType } from '../model/revision.js';
 import { formatIdentity } from '../model/update-identity.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
@@ -28,6 +33,8 @@ export interface ImportOptions extends PackageRun {
   readonly path: string;
   /** the package is a transfer package, and these are the metadata out of it */
   readonly carried?: CarriedMetadata | undefined;
+  /** what this server is set to, compared with what the package says; default: no choice */
+  readonly languages?: LanguageChoice | undefined;
   /** refuse conflicts and missing references */
   readonly strict: boolean;
   /** validate and count, change nothing */
@@ -216,16 +223,16 @@ class ImportRun {
 
   async #takeHeader(header: PackageHeader): Promise<void> {
     this.#header = header;
-    const { report, store } = this.#options;
+    const { report, store, languages = 'all' } = this.#options;
     report({
       type: 'step',
       message: `Package of server ${header.serverId}, made ${header.creationTime}, format ${header.formatVersion}, protocol ${header.protocolVersion}`,
     });
-    if (this.#wasEmpty) {
-      if (header.languages.length > 0) await this.#transaction.setLanguages(header.languages);
-      return;
-    }
-    const difference = describeLanguageDifference(await store.languages(), header.languages);
+    const takesTable = this.#wasEmpty && header.languages.length > 0;
+    if (takesTable) await this.#transaction.setLanguages(header.languages);
+    if (this.#wasEmpty && isUnrestricted(languages)) return;
+    const ours = announcedLanguages(takesTable ? header.languages : await store.languages(), languages);
+    const difference = describeLanguageDifference(ours, header.languages);
     if (difference !== undefined) report({ type: 'warning', code: 'LANGUAGES_DIFFER', message: difference });
   }
 
@@ -312,5 +319,5 @@ function describeLanguageDifference(
     onlyThere.length === 0 ? '' : `enabled there only: ${onlyThere.join(', ')}`,
     onlyHere.length === 0 ? '' : `enabled here only: ${onlyHere.join(', ')}`,
   ].filter((each) => each !== '');
-  return `The languages of the exporting server differ from this store's (${parts.join('; ')}); the store's list stays. Both servers should have the same update languages`;
+  return `The languages of the exporting server differ from this server's (${parts.join('; ')}), which stay. Both servers should have the same update languages`;
 }

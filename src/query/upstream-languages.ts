@@ -1,5 +1,5 @@
 /** Which languages there are to choose from, and which of them an upstream has files for. */
-import { DEFAULT_LANGUAGES, type PackageLanguage } from '../model/language.js';
+import { DEFAULT_LANGUAGES, type PackageLanguage, withOwnFlags } from '../model/language.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 
 /** What `sync` remembers of an upstream: its language table, as JSON (sync/synchronise.ts). */
@@ -29,7 +29,7 @@ export async function readUpstreamLanguages(
     upstream === undefined ? undefined : (await store.syncState().values(upstream)).get(LANGUAGES_VALUE);
   const theirs = text === undefined ? undefined : parseTable(text);
   if (theirs !== undefined) {
-    return theirs
+    return withOwnFlags(theirs)
       .filter(isChoosable)
       .map(({ shortName, longName, enabled }) => knownLanguage(shortName, longName, enabled));
   }

@@ -1,6 +1,7 @@
 /** A server over one store: everything below a listener, ready to be attached to some. */
 import type { BlockList } from 'node:net';
 import type { Report } from '../events.js';
+import type { LanguageChoice } from '../model/language.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import type { AccessEntry } from './access-log.js';
 import { ContentFiles } from './content-files.js';
@@ -20,6 +21,8 @@ export interface ServeOptions {
   readonly report: Report;
   /** host names or GUIDs of downstreams, in any case; undefined: any */
   readonly accounts?: readonly string[] | undefined;
+  /** languages this server is set to, asked for whenever a downstream asks; default: no choice */
+  readonly languageChoice?: (() => Promise<LanguageChoice>) | undefined;
   readonly addresses?: BlockList | undefined;
   readonly hasMetrics?: boolean | undefined;
   readonly onAccess?: ((entry: AccessEntry) => void) | undefined;
@@ -34,6 +37,7 @@ export async function openServeFront(options: ServeOptions): Promise<Front> {
   const view = await store.serveView();
   const services = new Services({
     store,
+    languageChoice: options.languageChoice ?? (async () => 'all'),
     view,
     seal: new CookieSeal(options.cookieKey),
     now,

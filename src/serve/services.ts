@@ -44,7 +44,7 @@ import type { SoapCall } from '../formats/soap/request-reader.js';
 import type { SoapElement } from '../formats/soap/soap-element.js';
 import type { FaultCode } from '../formats/soap/soap-fault.js';
 import { digestToBase64, type Sha1Hex } from '../model/digest.js';
-import type { PackageLanguage } from '../model/language.js';
+import { announcedLanguages, type LanguageChoice, type PackageLanguage } from '../model/language.js';
 import type { UpdateId } from '../model/update-identity.js';
 import type { ServeView } from '../store/serve-view.js';
 import { formatAnchor, isAnchorOf, parseAnchor, type StorePoint } from './anchors.js';
@@ -105,6 +105,7 @@ export interface StoreAccess extends DocumentSource {
 
 export interface ServicesOptions {
   readonly store: StoreAccess;
+  readonly languageChoice: () => Promise<LanguageChoice>;
   readonly view: ServeView;
   readonly seal: CookieSeal;
   readonly now: () => Date;
@@ -136,6 +137,7 @@ export class Services {
   readonly updateData: UpdateDataSource;
   readonly #lists: ListCache;
   readonly #store: StoreAccess;
+  readonly #languageChoice: () => Promise<LanguageChoice>;
   readonly #view: ServeView;
   readonly #seal: CookieSeal;
   readonly #now: () => Date;
@@ -146,6 +148,7 @@ export class Services {
 
   constructor(options: ServicesOptions) {
     this.#store = options.store;
+    this.#languageChoice = options.languageChoice;
     this.#view = options.view;
     this.#seal = options.seal;
     this.#now = options.now;
@@ -343,7 +346,7 @@ export class Services {
     const anchor = readConfigAnchor(call);
     const read = anchor === undefined ? undefined : parseAnchor(anchor);
     if (anchor !== undefined && read === undefined) throw new InvalidParameter('configAnchor');
-    const languages = await this.#store.languages();
+    const languages = announcedLanguages(await this.#store.languages(), await this.#languageChoice());
     const point = { key: languages.length, check: fingerprintOf(languages) };
     const coverage = await this.#view.contentCoverage();
     return [

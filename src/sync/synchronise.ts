@@ -8,7 +8,7 @@
 import { isWsusutilError, throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
 import type { ServerConfigData } from '../formats/server-sync/get-config-data.js';
-import type { PackageLanguage } from '../model/language.js';
+import { type PackageLanguage, withOwnFlags } from '../model/language.js';
 import type { UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateId, type UpdateIdentity } from '../model/update-identity.js';
 import { MAX_LISTED, type RevisionConflict } from '../packages/document-pipeline.js';
@@ -291,30 +291,24 @@ class SyncRun {
     return config;
   }
 
-  /** The language table that packages of this store carry follows the upstream's. */
-  async #takeLanguages(theirs: readonly PackageLanguage[]): Promise<void> {
-    const { store, languages: chosen, dryRun, report } = this.#options;
-    if (theirs.length === 0) return;
-    const wanted = chosen === undefined ? undefined : new Set(chosen.map((each) => each.toLowerCase()));
+  /** The store's language table follows the upstream's; what this server has chosen of it is its settings' alone. */
+  async #takeLanguages(told: readonly PackageLanguage[]): Promise<void> {
+    const { store, languages: chosen = [], dryRun, report } = this.#options;
+    if (told.length === 0) return;
+    const table = withOwnFlags(told);
     const offered = new Set(
-      theirs.filter(({ enabled }) => enabled).map(({ shortName }) => shortName.toLowerCase()),
+      table.filter(({ enabled }) => enabled).map(({ shortName }) => shortName.toLowerCase()),
     );
-    const lacking = [...(wanted ?? [])].filter((each) => !offered.has(each));
+    const lacking = chosen.map((each) => each.toLowerCase()).filter((each) => !offered.has(each));
     if (lacking.length > 0) {
       report({
         type: 'warning',
         code: 'LANGUAGE_UNAVAILABLE',
-        message: `The upstream has no files for ${lacking.join(', ')}: choose them there first, or deselect them here`,
+        message: `The upstream has no files for ${[...new Set(lacking)].join(', ')}: choose them there first, or deselect them here`,
       });
     }
-    if (dryRun) return;
-    const table = theirs.map((language) => ({
-      ...language,
-      enabled: wanted === undefined ? language.enabled : wanted.has(language.shortName.toLowerCase()),
-    }));
-    if (JSON.stringify(table) !== JSON.stringify(await store.languages())) {
-      await this.#transaction.setLanguages(table);
-    }
+    if (dryRun || JSON.stringify(table) === JSON.stringify(await store.languages())) return;
+    await this.#transaction.setLanguages(table);
   }
 
   #updatesPass(filter: SyncFilter | undefined): Pass {

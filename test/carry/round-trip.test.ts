@@ -93,7 +93,10 @@ test('settings that differ are told before anything changes', async () => {
   await exportFrom(outside, path);
   const inside = await openSite('inside');
   const settings = { ...SAME_SETTINGS, languages: ['en', 'de'], expressFiles: true };
-  const { preflight } = await importInto(inside, [path], { settings, dryRun: true });
+  const { preflight, manifest, metadata } = await importInto(inside, [path], { settings, dryRun: true });
+  // What the other side is set to, whatever its table has.
+  expect([manifest.options.languages, SAME_SETTINGS.languages]).toEqual([['en'], ['en']]);
+  expect(metadata.header.languages.filter(({ enabled }) => enabled)).toMatchObject([{ shortName: 'en' }]);
   expect(preflight.differences.join('\n')).toContain('here only: de');
   expect(preflight.differences.join('\n')).toContain('Express files');
 });

@@ -78,6 +78,30 @@ test('a server synchronises another program', async () => {
   await ended;
 }, 90_000);
 
+test('a running server tells the languages that are selected now', async () => {
+  const { child, ended, url } = await start();
+  const other = join(folder.path, 'german');
+  const settings = {
+    updateSource: 'upstream',
+    upstreamServer: '127.0.0.1',
+    upstreamPort: Number(new URL(url).port),
+  };
+  mkdirSync(other);
+  writeFileSync(
+    join(other, 'settings.json'),
+    JSON.stringify({ formatVersion: 1, languages: ['de'], ...settings }),
+  );
+  const sync = async () => (await runProgram(['sync', '--categories-only'], other)).stderr;
+  expect(await sync()).not.toContain('LANGUAGE');
+  await runProgram(['languages', 'select', '--only', 'fr'], home);
+  expect(await sync()).toContain('no files for de');
+  await runProgram(['languages', 'select', 'de'], home);
+  expect(await sync()).not.toContain('LANGUAGE');
+  await runProgram(['languages', 'select', '--all'], home);
+  child.kill('SIGTERM');
+  await ended;
+}, 90_000);
+
 test('the rate of an address is an option: refused with the time to wait, or off', async () => {
   const firstRefused = async (url: string) => {
     for (let n = 0; n < 50; n++) {

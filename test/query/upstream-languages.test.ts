@@ -6,7 +6,7 @@ import { openTestStore } from '../store/update-builder.js';
 
 const UPSTREAM = 'http://wsus:8530/';
 const table = [
-  { id: 0, shortName: 'all', longName: 'all', enabled: true },
+  { id: 0, shortName: 'all', longName: 'all', enabled: false },
   { id: 1031, shortName: 'de', longName: 'German', enabled: true },
   { id: 1036, shortName: 'FR', longName: 'French', enabled: false },
 ];
@@ -23,6 +23,14 @@ describe('the languages to choose from', () => {
     expect(lackingLanguages(['de', 'fr', 'it'], known)).toEqual(['fr', 'it']);
     expect(lackingLanguages(['de'], known)).toEqual([]);
     expect(lackingLanguages('all', known)).toEqual([]);
+  });
+
+  test('an upstream with all of them enabled has files for each, whatever their own rows say', async () => {
+    const { store } = await openTestStore();
+    const everything = table.map((row) => ({ ...row, enabled: row.id === 0 }));
+    await rememberLanguages(store, UPSTREAM, JSON.stringify(everything));
+    const known = await readUpstreamLanguages(store, UPSTREAM);
+    expect(lackingLanguages(['de', 'fr', 'it'], known)).toEqual(['it']);
   });
 
   test('are those the store knows while the upstream has said nothing; then none is lacking', async () => {

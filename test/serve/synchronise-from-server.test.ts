@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { DEFAULT_LANGUAGES, type LanguageChoice } from '../../src/model/language.js';
 import { formatIdentity } from '../../src/model/update-identity.js';
 import { writeCatalogue } from '../helpers/catalogue/write-catalogue.js';
+import { SAMPLE_HEADER } from '../helpers/package-builder.js';
 import { withSharedData } from '../helpers/shared-data.js';
 import {
   idOf,
@@ -33,6 +35,36 @@ test('a chain of three servers: the last store holds every revision of the first
     return { files, fileBytes, languages };
   };
   expect(await known(third.store)).toEqual(await known(first.store));
+});
+
+test('a downstream is told what the server is set to at that moment', async () => {
+  const upstream = await openTestStore();
+  const english = DEFAULT_LANGUAGES.map((row) => ({ ...row, enabled: row.shortName === 'en' }));
+  await importUpdates(upstream.store, [software(10)], { header: { ...SAMPLE_HEADER, languages: english } });
+  let chosen: LanguageChoice = 'all';
+  const server = await startServer(upstream.path, { languageChoice: async () => chosen });
+  const downstream = await openTestStore();
+  const lackOf = async (...languages: string[]) => {
+    const lacks: string[] = [];
+    await syncFrom(server, downstream.store, {
+      languages,
+      report: (event) => {
+        if (event.type === 'warning') lacks.push(event.message);
+      },
+    });
+    return lacks;
+  };
+  expect(await lackOf('en')).toEqual([]);
+  expect(await downstream.store.languages()).toEqual(english);
+  expect(await lackOf('de')).toEqual([expect.stringContaining('no files for de')]);
+  chosen = ['de', 'en'];
+  expect(await lackOf('de', 'en')).toEqual([]);
+  chosen = ['fr'];
+  expect(await lackOf('de')).toEqual([expect.stringContaining('no files for de')]);
+  // What this server has chosen is in its settings; its table is that of the upstream.
+  expect((await downstream.store.languages()).filter(({ enabled }) => enabled)).toMatchObject([
+    { shortName: 'fr' },
+  ]);
 });
 
 test('what came since the last time is all that the next synchronisation lists', async () => {

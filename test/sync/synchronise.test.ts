@@ -548,3 +548,10 @@ test('an upstream that gives out no keys is asked again, and does not hold up th
   expect((await downstream.sync({ chooseFilter: () => undefined })).decryptionKeys).toBe(2);
   expect((await downstream.store.syncState().withDecryptionKey([sha1, laterSha1])).size).toBe(2);
 });
+
+test('Microsoft Update has every language, though their own rows are off', async () => {
+  await using downstream = await startDownstream({ kind: 'microsoft-update' });
+  await downstream.sync({ languages: ['en'] });
+  expect(downstream.events.filter((event) => event.type === 'warning')).toEqual([]);
+  expect((await downstream.store.languages()).every(({ enabled }) => enabled)).toBe(true);
+});

@@ -1,5 +1,7 @@
+import { announcedLanguages, isUnrestricted } from '../../model/language.js';
 import type { HistoryEntry } from '../../store/metadata-store.js';
 import { defineCommand } from '../declaration.js';
+import { readLanguageChoice } from '../language-choice.js';
 import { formatCount, formatInstant, formatQuantity, formatSize, isoInstant } from '../quantities.js';
 import { describeLastSync, runToJson } from '../sync/history-report.js';
 
@@ -18,7 +20,9 @@ export const status = defineCommand({
       const found = await store.status();
       const fingerprint = await store.fingerprint();
       const { newestByType: types } = found;
-      const enabled = found.languages.filter((each) => each.enabled);
+      const chosen = await readLanguageChoice(directory.settingsPath);
+      const languages = announcedLanguages(found.languages, chosen);
+      const enabled = languages.filter((each) => each.enabled);
       return {
         status: 'complete',
         result: {
@@ -26,6 +30,8 @@ export const status = defineCommand({
           contentDirectory: directory.contentRoot,
           fingerprint,
           ...found,
+          languages,
+          languageSelection: chosen,
           createdAt: isoInstant(found.createdAt),
           lastImport: jsonOf(found.lastImport),
           lastExport: jsonOf(found.lastExport),
@@ -52,9 +58,9 @@ export const status = defineCommand({
             ],
             [
               'Languages',
-              enabled.length === found.languages.length
-                ? `all ${found.languages.length}`
-                : `${enabled.map((each) => each.shortName).join(', ') || 'none'} (of ${found.languages.length})`,
+              enabled.length === languages.length
+                ? `all ${languages.length}`
+                : `${enabled.map((each) => each.shortName).join(', ') || 'none'} (${isUnrestricted(chosen) ? `of ${languages.length}` : 'selected'})`,
             ],
             ['Documents', formatSize(found.documentBytes)],
             [

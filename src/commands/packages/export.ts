@@ -7,6 +7,7 @@ import { parseSize } from '../../query/parse-size.js';
 import type { CommandContext } from '../context.js';
 import { type CommandInput, defineCommand, type PositionalSpec } from '../declaration.js';
 import { checkPasswordOptions, PASSWORD_OPTIONS } from '../keys/key-password.js';
+import { readLanguageChoice } from '../language-choice.js';
 import type { Outcome } from '../outcome.js';
 import { describeRevisionTypes, formatQuantity, formatSize } from '../quantities.js';
 import { recordRun } from '../record-run.js';
@@ -112,6 +113,7 @@ export const exportCommand = defineCommand({
     if (isTransferPackage(path)) return runTransferExport(path, options, context);
     const splitSize = splitSizeOf(options, path);
     const startedAt = context.now().getTime();
+    const languages = await readLanguageChoice((await context.dataDirectory()).settingsPath);
     const store = await context.openStore('read');
     let summary: ExportSummary;
     try {
@@ -129,6 +131,7 @@ export const exportCommand = defineCommand({
         report: context.report,
         threads: context.threads,
         filter,
+        languages,
         splitSize,
         dryRun: options['dry-run'],
       });

@@ -3,6 +3,7 @@ import { countsOf, type ImportSummary, importPackage, isComplete } from '../../p
 import { rehearseImport } from '../../packages/verify-package.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
+import { readLanguageChoice } from '../language-choice.js';
 import type { Outcome } from '../outcome.js';
 import { recordRefusal } from '../record-run.js';
 import { describeImport } from './describe-import.js';
@@ -86,8 +87,10 @@ export const importCommand = defineCommand({
       }
       throw error;
     });
+    const languages = await readLanguageChoice((await context.findDataDirectory()).settingsPath);
     const given = {
       path,
+      languages,
       now: context.now,
       signal: context.signal,
       report: context.report,

@@ -1,7 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { openContentRunner } from '../../content/content-runner.js';
-import { errorText, WsusutilError } from '../../errors.js';
+import { errorText, isWsusutilError, WsusutilError } from '../../errors.js';
 import type { Report } from '../../events.js';
+import type { LanguageChoice } from '../../model/language.js';
 import { formatAccess, type LogFormat } from '../../serve/access-log.js';
 import { openAccessLog } from '../../serve/access-log-file.js';
 import { judgeCertificate, loadCertificate, type ServerCertificate } from '../../serve/certificate.js';
@@ -22,6 +23,7 @@ import { readSettings } from '../../settings/settings.js';
 import { ownContentFolder } from '../content/content-folder.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
+import { readLanguageChoice } from '../language-choice.js';
 import type { Outcome } from '../outcome.js';
 import { formatCount, formatQuantity } from '../quantities.js';
 import { installHelp, systemdUnit } from './serve-install.js';
@@ -146,6 +148,7 @@ export const serve = defineCommand({
         store,
         contentFolder,
         cookieKey: key.bytes,
+        languageChoice: followLanguages(directory.settingsPath),
         now,
         report,
         accounts: options['allow-account'].length === 0 ? undefined : options['allow-account'],
@@ -217,6 +220,19 @@ export const serve = defineCommand({
     };
   },
 });
+
+/** The languages that are set, as they are when they are asked for; while the file cannot be read, as they were. */
+function followLanguages(settingsPath: string): () => Promise<LanguageChoice> {
+  let known: LanguageChoice = 'all';
+  return async () => {
+    try {
+      known = await readLanguageChoice(settingsPath);
+    } catch (error) {
+      if (!isWsusutilError(error)) throw error;
+    }
+    return known;
+  };
+}
 
 interface PlaceOptions {
   readonly host: string | undefined;

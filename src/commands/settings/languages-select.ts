@@ -6,7 +6,7 @@ export const languagesSelect = defineCommand({
   name: 'languages select',
   summary: 'Select languages whose files are synchronised',
   description: [
-    'Selects languages by tag or name. At first all are selected; --only begins a selection. Those that the upstream has no files for are named.',
+    'Selects languages by tag or name. At first all are selected; --only begins a selection. Those that the upstream has no files for are named. What is selected is what downstream servers and packages are told, at once; while all are, the table stands that came with the first import or the last synchronisation.',
   ],
   inRealTool: false,
   needsDataDirectory: true,

@@ -208,7 +208,7 @@ describe('languages', () => {
     const storePath = emptyStore();
     const store = await openMetadataStore(storePath, { mode: 'write', now });
     const table = [
-      { id: 0, shortName: 'all', longName: 'all', enabled: true },
+      { id: 0, shortName: 'all', longName: 'all', enabled: false },
       { id: 1031, shortName: 'de', longName: 'German', enabled: true },
       { id: 1033, shortName: 'en', longName: 'English', enabled: true },
       { id: 1036, shortName: 'fr', longName: 'French', enabled: false },
