@@ -81,7 +81,7 @@ export async function openVolumes(
 /** What a volume holds, from its file. */
 export async function* readParts(
   path: string,
-  options: Omit<ReadVolumeOptions, 'name'> & {
+  options: Omit<ReadVolumeOptions, 'name' | 'size'> & {
     readonly known: KnownManifest | undefined;
     /** bytes of the file read so far, out of all */
     onProgress?(bytesRead: number, totalBytes: number): void;
@@ -97,7 +97,7 @@ export async function* readParts(
     }
   };
   try {
-    yield* readVolume(chunks(), { ...options, name: path });
+    yield* readVolume(chunks(), { ...options, name: path, size: source.size });
   } finally {
     await source.close();
   }

@@ -143,9 +143,14 @@ class VolumeCheck {
       if (last !== undefined && !damaged.has(last.name)) this.seen.addPiece(last);
       last = undefined;
     };
-    for await (const part of parts) {
-      take(); // the piece before was read to its end
-      if (part.type === 'entry' || part.type === 'skipped') last = part.piece;
+    try {
+      for await (const part of parts) {
+        take(); // the piece before was read to its end
+        if (part.type === 'entry' || part.type === 'skipped') last = part.piece;
+      }
+    } catch (error) {
+      if (isWsusutilError(error) && error.details?.end !== undefined) take(); // only behind the end is something wrong
+      throw error;
     }
     take();
   }

@@ -4,7 +4,7 @@
  * was read to its end is complete and its parts agree.
  */
 
-import { type ErrorCode, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
+import { type ErrorCode, errorText, isWsusutilError, throwIfInterrupted, WsusutilError } from '../errors.js';
 import type { WarningCode } from '../events.js';
 import { type Cabinet, type CabinetMember, openCabinet, readMembers } from '../formats/cab/read-cabinet.js';
 import type { BatchMemory } from '../formats/export-package/batch-memory.js';
@@ -20,13 +20,16 @@ import {
 import { groupDigits } from '../formats/group-digits.js';
 import type { PackagePart } from '../model/export-package.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';
-import { inflate, TruncatedGzip } from './inflate.js';
+import { findGzipEnd, inflate, TruncatedGzip } from './inflate.js';
 import { MemberAgreement } from './member-agreement.js';
-import { checkInflated, refuseConvertedGzip, sniffPackage } from './sniff-package.js';
+import { bytesBehind, checkInflated, refuseConvertedGzip, sniffPackage } from './sniff-package.js';
 
 const MAX_NAMES_SHOWN = 8;
 /** Plain bytes of a truncated gzip file that are enough to tell what it held. */
 const MIN_TELLING_SIZE = 64;
+/** What zlib says of bytes behind a member, which was whole, that begin no other one. */
+const NO_MEMBER = 'incorrect header check';
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 /** What nonsense is taken for when gzip data is damaged: it inflates to something for a while. */
 const NONSENSE_CODES: readonly ErrorCode[] = [
   'NOT_A_PACKAGE',
@@ -81,6 +84,7 @@ async function* readCabinetPackage(
   options: ReadPackageOptions,
 ): AsyncGenerator<PackagePart, void, undefined> {
   const cabinet = await openCabinet(source);
+  warnOfSurplus(await bytesBehind(source, cabinet), 'the cabinet', options);
   const { packageXml, metadata } = findMembers(source.path, cabinet, options);
   const { xmlReader, metadataReader, agreement, takeParts } = openMemberReaders(options);
   try {
@@ -116,6 +120,7 @@ async function* readGzipPackage(
     options.extent,
   );
   let plainSize = 0;
+  let inputSize = source.size;
   let beginning: Buffer | undefined = Buffer.alloc(0);
   const start = () => {
     const bytes = beginning as Buffer;
@@ -124,7 +129,9 @@ async function* readGzipPackage(
     reader.write(bytes);
   };
   try {
-    for await (const bytes of inflate(source.chunks())) {
+    for await (const bytes of inflate(source.chunks(), (size) => {
+      inputSize = size;
+    })) {
       throwIfInterrupted(options.signal, `reading ${source.path}`);
       plainSize += bytes.length;
       if (beginning === undefined) {
@@ -139,19 +146,31 @@ async function* readGzipPackage(
     }
     if (beginning !== undefined) start();
     reader.end();
+    warnOfSurplus(source.size - inputSize, 'the gzip data', options);
   } catch (error) {
     if (error instanceof TruncatedGzip) {
       if (beginning !== undefined && beginning.length >= MIN_TELLING_SIZE) start();
       await refuseConvertedGzip(source, 'cut', error);
       throw truncated(source, reader, error);
     }
-    if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConvertedGzip(source, 'damaged', error);
+    if (isWsusutilError(error, 'GZIP_MALFORMED')) {
+      await refuseSurplus(source, error);
+      await refuseConvertedGzip(source, 'damaged', error);
+    }
     if (isWsusutilError(error) && NONSENSE_CODES.includes(error.code)) {
       await refuseDamagedGzip(source, plainSize + MAX_NONSENSE_SIZE, options.signal);
     }
     throw error;
   }
   yield* parts;
+}
+
+function warnOfSurplus(size: number, what: string, options: ReadPackageOptions): void {
+  if (size <= 0) return;
+  options.warn(
+    'BYTES_BEHIND_END',
+    `${groupDigits(size)} ${size === 1 ? 'byte stands' : 'bytes stand'} behind the end of ${what}, and belong to nothing; they were not read. Something was put there on the way`,
+  );
 }
 
 export interface MemberReaders {
@@ -299,6 +318,30 @@ async function refuseDamagedGzip(source: FileSource, maxSize: number, signal: Ab
     if (isWsusutilError(error, 'GZIP_MALFORMED')) await refuseConvertedGzip(source, 'damaged', error);
     throw error;
   }
+}
+
+/**
+ * Refuses gzip data that is whole, with something behind it that zlib takes for more of it.
+ *
+ * @throws WsusutilError `GZIP_MALFORMED`
+ */
+async function refuseSurplus(source: FileSource, cause: Error): Promise<void> {
+  // Where anything else is wrong, what zlib made of the data so far was not whole.
+  if (!errorText(cause.cause).includes(NO_MEMBER)) return;
+  const end = await findGzipEnd(source.chunks());
+  if (end === undefined || end >= source.size) return;
+  const next = await source.read(end, GZIP_MAGIC.length);
+  if (GZIP_MAGIC.equals(next)) return; // another member, and that is what is damaged
+  const size = source.size - end;
+  throw new WsusutilError(
+    'GZIP_MALFORMED',
+    `${source.path} goes on behind its end: its gzip data is whole and takes ${groupDigits(end)} bytes, and ${groupDigits(size)} more stand behind it that belong to nothing`,
+    {
+      hint: 'Copy or download the package again; something was put behind it on the way.',
+      details: { bytesBehindEnd: size, actualSize: source.size },
+      cause,
+    },
+  );
 }
 
 /** In the words of the real importer, which names the elements not closed. */

@@ -1,5 +1,6 @@
 /** Says what a file is before it is read as a package, and if it is none, what happened to it. */
 import { WsusutilError } from '../errors.js';
+import type { CabinetDirectory } from '../formats/cab/read-cabinet.js';
 import { IDENTIFY_SIZE, type Identified, identify } from '../formats/export-package/identify.js';
 import { groupDigits } from '../formats/group-digits.js';
 import { type PackageFormat, packageFormatOf } from '../model/export-package.js';
@@ -8,6 +9,10 @@ import type { FileSource } from '../platform/file-source.js';
 /** CFHEADER up to and with `cbCabinet` ([MS-CAB] 2.1) */
 const CABINET_SIZE_OFFSET = 8;
 const CABINET_HEADER_SIZE = 36;
+/** `cbCFHeader`, `cbCFFolder` and `cbCFData` stand before the reserve */
+const RESERVE_SIZES_SIZE = 4;
+/** what signtool reserves: a mark, offset and size of the signature, zeros */
+const SIGNATURE_RESERVE_SIZE = 20;
 const CONVERSION_HINT =
   'The damage cannot be undone: transfer the original again in binary mode (in ftp, type "binary" first; for Git, mark *.cab and *.gz as binary).';
 const DOWNLOAD_HINT =
@@ -122,7 +127,7 @@ function refusal(path: string, found: Exclude<Identified, { kind: 'cabinet' | 'g
   }
 }
 
-/** Compares what the cabinet says of its size with the file. Bytes behind the end are allowed: signatures stand there. */
+/** Compares what the cabinet says of its size with the file. Bytes behind the end are allowed ({@link bytesBehind}). */
 async function checkCabinetSize(source: FileSource): Promise<void> {
   const header = await source.read(0, CABINET_HEADER_SIZE);
   if (header.length < CABINET_SIZE_OFFSET + 4) {
@@ -149,6 +154,23 @@ async function checkCabinetSize(source: FileSource): Promise<void> {
       details,
     });
   }
+}
+
+/**
+ * Bytes of the file behind the end of its cabinet. A signature by signtool stands there and is none of them: the header's
+ * reserve names its place ([Authenticode], "CAB File").
+ */
+export async function bytesBehind(source: FileSource, { header }: CabinetDirectory): Promise<number> {
+  const { declaredSize, headerReserveSize } = header;
+  if (declaredSize >= source.size) return 0;
+  if (headerReserveSize >= SIGNATURE_RESERVE_SIZE) {
+    const reserve = await source.read(CABINET_HEADER_SIZE + RESERVE_SIZES_SIZE, SIGNATURE_RESERVE_SIZE);
+    const fields = new DataView(reserve.buffer, reserve.byteOffset, reserve.length);
+    const [offset, size] = [fields.getUint32(4, true), fields.getUint32(8, true)];
+    if (offset === declaredSize && size > 0 && offset + size <= source.size)
+      return source.size - offset - size;
+  }
+  return source.size - declaredSize;
 }
 
 /** What a conversion of line ends has left behind; undefined if the file does not look like one. */

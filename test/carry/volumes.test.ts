@@ -85,6 +85,20 @@ test('a volume that is missing is named, and nothing but its files has to come a
   expect(inside.content()).toEqual(outside.content());
 });
 
+test('bytes behind the end of a volume are told with their number, and nothing has to come again', async () => {
+  const { paths } = await severalVolumes();
+  const path = paths[1] as string;
+  const good = readFileSync(path);
+  writeFileSync(path, Buffer.concat([good, Buffer.alloc(1234, 0x33)]));
+  const { isComplete, problems, again } = await verify(paths);
+  expect([isComplete, problems.length, again]).toEqual([false, 1, { volumes: [], files: [], size: 0 }]);
+  expect(problems[0]?.message).toBe(
+    `${path} goes on behind its end: it is whole, and has ${good.length.toLocaleString('en-US')} bytes; 1,234 more behind it belong to nothing`,
+  );
+  const inside = await openSite('inside');
+  expect(await failureOf(() => importInto(inside, paths))).toMatchObject({ code: 'TRANSFER_MALFORMED' });
+});
+
 test('verify says what is damaged and what is missing; made again, that closes the gap', async () => {
   const { outside, paths, path } = await severalVolumes();
   expect(await verify(paths)).toMatchObject({ isComplete: true, problemCount: 0, missingVolumes: [] });

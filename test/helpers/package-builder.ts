@@ -140,7 +140,10 @@ export function temporaryFolder(): {
 export interface ReadResult extends SampleParts {
   readonly types: readonly PackagePart['type'][];
   readonly encodings: readonly string[];
+  /** codes */
   readonly warnings: readonly string[];
+  /** what the warnings say */
+  readonly messages: readonly string[];
   readonly progress: readonly (readonly [number, number])[];
 }
 
@@ -155,11 +158,15 @@ export async function readWhole(
   const types: PackagePart['type'][] = [];
   const encodings = new Set<string>();
   const warnings: string[] = [];
+  const messages: string[] = [];
   const progress: (readonly [number, number])[] = [];
   let header: PackageHeader | undefined;
   for await (const part of readPackage(path, {
     signal: new AbortController().signal,
-    warn: (code) => warnings.push(code),
+    warn: (code, message) => {
+      warnings.push(code);
+      messages.push(message);
+    },
     onProgress: (done, total) => progress.push([done, total]),
     ...options,
   })) {
@@ -176,7 +183,7 @@ export async function readWhole(
     }
   }
   if (header === undefined) throw new Error('no header');
-  return { header, files, entries, records, types, encodings: [...encodings], warnings, progress };
+  return { header, files, entries, records, types, encodings: [...encodings], warnings, messages, progress };
 }
 
 /** The four things a package carries, with documents as text: comparing bytes one by one is slow. */

@@ -1,10 +1,12 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { PackageEntry } from '../../src/model/export-package.js';
 import { readPackage } from '../../src/packages/read-package.js';
+import { writePackage } from '../../src/packages/write-package.js';
 import {
   cabinetOf,
+  contentOf,
   failureOf,
   metadataOf,
   packageXmlOf,
@@ -76,9 +78,57 @@ test('a package without updates is read', async () => {
   expect(result).toMatchObject({ entries: [], records: [] });
 });
 
-test('bytes behind the cabinet, where a signature stands, do no harm', async () => {
-  const bytes = Buffer.concat([await cabinet(PARTS), Buffer.alloc(5000, 0x33)]);
-  expect(summarize(await readWhole(folder.put('signed.cab', bytes)))).toEqual(summarize(PARTS));
+describe('bytes behind the end', () => {
+  test.each([1, 5000])('of a cabinet do no harm, and are told: %i', async (size) => {
+    const bytes = Buffer.concat([await cabinet(PARTS), Buffer.alloc(size, 0x33)]);
+    const { warnings, messages, ...result } = await readWhole(folder.put('longer.cab', bytes));
+    expect(summarize(result)).toEqual(summarize(PARTS));
+    expect(warnings).toEqual(['BYTES_BEHIND_END']);
+    expect(messages[0]).toContain(
+      size === 1 ? '1 byte stands behind the end of the cabinet' : '5,000 bytes stand behind',
+    );
+  });
+
+  test('that are the signature of signtool are none, what is behind that is', async () => {
+    const plain = await cabinet(PARTS);
+    const reserve = Buffer.alloc(24);
+    reserve.writeUInt16LE(20, 0); // cbCFHeader
+    const signature = Buffer.alloc(1024, 0x30);
+    const signed = Buffer.concat([plain.subarray(0, 36), reserve, plain.subarray(36), signature]);
+    const end = plain.length + reserve.length;
+    signed.writeUInt32LE(end, 8); // cbCabinet
+    signed.writeUInt32LE(plain.readUInt32LE(16) + reserve.length, 16); // coffFiles
+    signed.writeUInt16LE(4, 30); // flags: there is a reserve
+    signed.writeUInt32LE(0x00100000, 40);
+    signed.writeUInt32LE(end, 44);
+    signed.writeUInt32LE(signature.length, 48);
+    for (let folderAt = 60; folderAt < plain.readUInt32LE(16) + reserve.length; folderAt += 8) {
+      signed.writeUInt32LE(signed.readUInt32LE(folderAt) + reserve.length, folderAt); // coffCabStart
+    }
+    expect((await readWhole(folder.put('signed.cab', signed))).warnings).toEqual([]);
+    const longer = await readWhole(folder.put('longer.cab', Buffer.concat([signed, Buffer.from('abc')])));
+    expect(longer.messages[0]).toContain('3 bytes stand');
+  });
+
+  test.each([512, 300_000])(
+    'of gzip data are told if they are zeros, and refused otherwise: %i',
+    async (size) => {
+      const path = `${folder.path}/good-${size}.xml.gz`;
+      await writePackage(path, 'xml.gz', contentOf(PARTS), { signal: new AbortController().signal });
+      const good = readFileSync(path);
+      const put = (more: Buffer) => folder.put('longer.xml.gz', Buffer.concat([good, more]));
+      const padded = await readWhole(put(Buffer.alloc(size)));
+      expect(padded.warnings).toEqual(['BYTES_BEHIND_END']);
+      expect(padded.messages[0]).toContain(
+        `${size.toLocaleString('en-US')} bytes stand behind the end of the gzip data`,
+      );
+      const error = await failureOf(() => readWhole(put(Buffer.alloc(size, 0x33))));
+      expect(error).toMatchObject({ code: 'GZIP_MALFORMED', details: { bytesBehindEnd: size } });
+      expect(error.message).toContain(
+        `its gzip data is whole and takes ${good.length.toLocaleString('en-US')} bytes, and ${size.toLocaleString('en-US')} more`,
+      );
+    },
+  );
 });
 
 describe('the two members must list the same updates in the same order', () => {

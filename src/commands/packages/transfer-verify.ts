@@ -152,6 +152,6 @@ function describeAgain({ volumes, files, size }: VerifyTransferSummary['again'])
     files.length === 0 ? '' : `${formatQuantity(files.length, 'file')} (export --only-files)`,
   ].filter((each) => each !== '');
   return parts.length === 0
-    ? 'Carry it again.'
+    ? 'Every file in it is whole: copy the volume from the medium once more.'
     : `To be carried again: ${parts.join(' and ')}, ${formatSize(size)} of content.`;
 }

@@ -41,6 +41,8 @@ export interface ReadVolumeOptions {
   /** what messages call the volume, e.g. its path */
   readonly name: string;
   readonly limits?: TransferLimits | undefined;
+  /** bytes of the volume's file, for messages */
+  readonly size?: number | undefined;
   /** Of a volume read before: this one must belong to the same set, and its manifest is not parsed again. */
   readonly known?: KnownManifest | undefined;
   /**
@@ -386,9 +388,22 @@ class VolumeReader {
       );
     }
     if (trailer.length < TRAILER_SIZE) throw incomplete(`${this.#name} is cut off at its very end`);
-    if (!trailer.every((byte) => byte === 0) || (await this.#bytes.some(1)) !== undefined) {
-      throw malformed(`${this.#name} goes on behind its end, at offset ${groupDigits(offset)}`);
+    if (!trailer.every((byte) => byte === 0)) {
+      throw malformed(
+        `${this.#name}: there is something at offset ${groupDigits(offset)}, where it should end`,
+      );
     }
+    const end = this.#bytes.offset;
+    if ((await this.#bytes.some(1)) === undefined) return;
+    const { size } = this.#options;
+    throw new WsusutilError(
+      'TRANSFER_MALFORMED',
+      `${this.#name} goes on behind its end: it is whole, and has ${groupDigits(end)} bytes; ${size === undefined ? 'what stands behind it belongs' : `${groupDigits(size - end)} more behind it belong`} to nothing`,
+      {
+        hint: 'Copy the volume from the medium once more; something was put behind it on the way.',
+        details: { end },
+      },
+    );
   }
 
   #cutOff(name: string): WsusutilError {

@@ -81,7 +81,13 @@ describe('whatever was changed', () => {
 
   test('a volume that goes on behind its end is refused, with zeros too', async () => {
     for (const more of [Buffer.alloc(1), Buffer.alloc(512), Buffer.alloc(10_240), Buffer.from('x')]) {
-      expect((await refusal(Buffer.concat([volume, more]))).code).toBe('TRANSFER_MALFORMED');
+      const bytes = Buffer.concat([volume, more]);
+      const { code, message } = await refusal(bytes, { size: bytes.length });
+      expect(code).toBe('TRANSFER_MALFORMED');
+      const count = (size: number) => size.toLocaleString('en-US');
+      expect(message).toContain(
+        `goes on behind its end: it is whole, and has ${count(volume.length)} bytes; ${count(more.length)} more behind it`,
+      );
     }
   });
 
