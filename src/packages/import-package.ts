@@ -6,7 +6,12 @@
  */
 import { WsusutilError } from '../errors.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
-import { type PackageFormat, type PackageHeader, packageFormatOf } from '../model/export-package.js';
+import {
+  type PackageFormat,
+  type PackageHeader,
+  type PackagePart,
+  packageFormatOf,
+} from '../model/export-package.js';
 import {
   announcedLanguages,
   isUnrestricted,
@@ -21,7 +26,7 @@ import { recordFailure } from '../store/record-failure.js';
 import { DocumentPipeline, MAX_LISTED, type RevisionConflict } from './document-pipeline.js';
 import { type MemberPaths, readMemberFiles } from './member-files.js';
 import type { PackageRun } from './package-run.js';
-import { type ReadPackageOptions, readPackage } from './read-package.js';
+import { explainDocument, type ReadPackageOptions, readPackage } from './read-package.js';
 
 /** Bytes of a package file that will have as many documents: they compress ten to one and better. */
 const LARGE_PACKAGE_SIZE = 4 << 20;
@@ -186,6 +191,18 @@ class ImportRun {
     };
     const parts =
       carried === undefined ? readPackage(path, readOptions) : readMemberFiles(carried.members, readOptions);
+    try {
+      await this.#takeParts(parts);
+      await this.#pipeline.drain();
+    } catch (error) {
+      throw carried === undefined ? await explainDocument(path, error, signal) : error;
+    }
+    this.#reportProgress(true);
+    report({ type: 'stage-finished', stage: 'importing', done: this.#pipeline.applied });
+    return this.#finish();
+  }
+
+  async #takeParts(parts: AsyncIterable<PackagePart>): Promise<void> {
     for await (const part of parts) {
       switch (part.type) {
         case 'header':
@@ -205,10 +222,6 @@ class ImportRun {
           break;
       }
     }
-    await this.#pipeline.drain();
-    this.#reportProgress(true);
-    report({ type: 'stage-finished', stage: 'importing', done: this.#pipeline.applied });
-    return this.#finish();
   }
 
   /** They start up while the package's lists are read. */

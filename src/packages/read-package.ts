@@ -18,7 +18,7 @@ import {
   PackageXmlReader,
 } from '../formats/export-package/package-xml-reader.js';
 import { groupDigits } from '../formats/group-digits.js';
-import type { PackagePart } from '../model/export-package.js';
+import { type PackagePart, packageFormatOf } from '../model/export-package.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';
 import { findGzipEnd, inflate, TruncatedGzip } from './inflate.js';
 import { MemberAgreement } from './member-agreement.js';
@@ -38,8 +38,15 @@ const NONSENSE_CODES: readonly ErrorCode[] = [
   'XML_MALFORMED',
   'LIMIT_EXCEEDED',
 ];
-/** Plain bytes behind nonsense within which damaged gzip data gives itself away. */
-const MAX_NONSENSE_SIZE = 64 * 1024 * 1024;
+/** What a document out of it may be said to be. */
+const DOCUMENT_CODES: readonly ErrorCode[] = [
+  'XML_MALFORMED',
+  'UPDATE_MALFORMED',
+  'UPDATE_IDENTITY_MISMATCH',
+  'LIMIT_EXCEEDED',
+];
+/** Plain bytes that are inflated again for it: a single wrong bit shows at the end only, where the CRC stands. */
+const MAX_NONSENSE_SIZE = 8 * 1024 * 1024 * 1024;
 
 export interface ReadPackageOptions {
   readonly signal: AbortSignal;
@@ -119,7 +126,6 @@ async function* readGzipPackage(
     options.memory,
     options.extent,
   );
-  let plainSize = 0;
   let inputSize = source.size;
   let beginning: Buffer | undefined = Buffer.alloc(0);
   const start = () => {
@@ -133,7 +139,6 @@ async function* readGzipPackage(
       inputSize = size;
     })) {
       throwIfInterrupted(options.signal, `reading ${source.path}`);
-      plainSize += bytes.length;
       if (beginning === undefined) {
         reader.write(bytes);
       } else {
@@ -158,7 +163,7 @@ async function* readGzipPackage(
       await refuseConvertedGzip(source, 'damaged', error);
     }
     if (isWsusutilError(error) && NONSENSE_CODES.includes(error.code)) {
-      await refuseDamagedGzip(source, plainSize + MAX_NONSENSE_SIZE, options.signal);
+      await refuseDamagedGzip(source, options.signal);
     }
     throw error;
   }
@@ -300,18 +305,40 @@ function listNames(members: readonly CabinetMember[]): string {
 }
 
 /**
+ * What a document of the package that could not be read says of the package: its name, and where the gzip data is damaged,
+ * that instead.
+ *
+ * @param error what was thrown while the documents were dealt with
+ * @returns the error to throw instead
+ */
+export async function explainDocument(path: string, error: unknown, signal: AbortSignal): Promise<unknown> {
+  if (!isWsusutilError(error) || !DOCUMENT_CODES.includes(error.code)) return error;
+  if (packageFormatOf(path) !== 'xml.gz') return naming(path, error);
+  try {
+    const source = await openFileSource(path);
+    try {
+      await refuseDamagedGzip(source, signal);
+    } finally {
+      await source.close();
+    }
+  } catch (reason) {
+    return naming(path, reason);
+  }
+  return naming(path, error);
+}
+
+/**
  * Inflates once more, to tell a document that is wrong from gzip data that is.
  *
- * @param maxSize plain bytes to look at
  * @throws WsusutilError `PACKAGE_LINE_ENDINGS`, `GZIP_MALFORMED`, `READ_FAILED`, `INTERRUPTED`
  */
-async function refuseDamagedGzip(source: FileSource, maxSize: number, signal: AbortSignal): Promise<void> {
+async function refuseDamagedGzip(source: FileSource, signal: AbortSignal): Promise<void> {
   let plainSize = 0;
   try {
     for await (const bytes of inflate(source.chunks())) {
       throwIfInterrupted(signal, `reading ${source.path}`);
       plainSize += bytes.length;
-      if (plainSize > maxSize) return;
+      if (plainSize > MAX_NONSENSE_SIZE) return;
     }
   } catch (error) {
     if (error instanceof TruncatedGzip) return refuseConvertedGzip(source, 'cut', error);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WsusutilError } from '../../src/errors.js';
 import { writePackage } from '../../src/packages/write-package.js';
@@ -16,6 +16,7 @@ import {
 } from '../helpers/package-builder.js';
 import { fc } from '../helpers/properties.js';
 import { seededRandom } from '../helpers/seeded-random.js';
+import { importFile, makeUpdate, openTestStore, writeUpdates } from '../store/update-builder.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -195,6 +196,37 @@ test('gzip data with a wrong bit or checksum is damaged, not cut off', async () 
   header[2] = 7;
   expect((await diagnose('bad.xml.gz', header)).code).toBe('GZIP_MALFORMED');
 });
+
+test('a flipped bit in gzip data that turns up in a document is told as what it is, with the name of the file', async () => {
+  const updates = Array.from({ length: 3_000 }, (_, n) => makeUpdate(n + 1));
+  const path = await writeUpdates(`${folder.path}/updates.xml.gz`, updates);
+  // Stored, not deflated: the bit is in the text, long before the checksum.
+  const plain = gunzipSync(readFileSync(path)).toString('utf8').replace('?>', '?>\r\n');
+  const bytes = gzipSync(plain, { level: 0 });
+  const at = bytes.indexOf('UpdateIdentity', bytes.indexOf('metadata'));
+  bytes[at]! ^= 1;
+  const damaged = folder.put('flipped.xml.gz', bytes);
+  const { store } = await openTestStore();
+  for (const isThorough of [true, false]) {
+    const error = await failureOf(() => importFile(store, damaged, { isThorough }));
+    expect(error.message).toContain(`${damaged}: The gzip data is damaged (incorrect data check)`);
+    expect(error.code).toBe('GZIP_MALFORMED');
+  }
+  expect(await store.isEmpty()).toBe(true);
+});
+
+test.each(['cab', 'xml.gz'])(
+  'a document that is wrong in sound .%s is told with the name of the file',
+  async (format) => {
+    const { identity, document } = makeUpdate(1);
+    const broken = Buffer.from(document.toString().replace(/<\/Update>|<\/upd:Update>/, ''));
+    const path = await writeUpdates(`${folder.path}/broken.${format}`, [{ identity, document: broken }]);
+    const { store } = await openTestStore();
+    const error = await failureOf(() => importFile(store, path));
+    expect(error.code).toMatch(/^(XML|UPDATE)_MALFORMED$/);
+    expect(error.message.startsWith(`${path}: Record 1 (`)).toBe(true);
+  },
+);
 
 test('a flipped byte in a cabinet never goes unnoticed', async () => {
   await fc.assert(
