@@ -17,6 +17,7 @@ import type { ContentChoice } from './select-content.js';
 import { ServerSyncClient } from './server-sync-client.js';
 import { type ContentSyncSummary, synchroniseContent } from './sync-content.js';
 import {
+  type BrokenOffSync,
   isSyncComplete,
   type SynchroniseOptions,
   type SyncSummary,
@@ -154,6 +155,8 @@ class Run {
   readonly #clock: SyncClock;
   readonly #client: ServerSyncClient;
   #metadata: SyncSummary | undefined;
+  /** of metadata, where that failed */
+  #brokenOff: BrokenOffSync | undefined;
   #content: ContentSyncSummary | undefined;
   /** of content, so far */
   #downloaded: Pick<ContentSyncSummary['downloaded'], 'files' | 'bytes'> | undefined;
@@ -217,6 +220,7 @@ class Run {
             revisions: metadata.revisions,
             unavailable: metadata.unavailableCount,
           }),
+      ...(this.#brokenOff === undefined ? {} : factsOf(this.#brokenOff)),
       ...(downloaded === undefined ? {} : { files: downloaded.files, bytes: downloaded.bytes }),
       ...(content === undefined ? {} : { stillMissing: content.stillMissing.files }),
     };
@@ -231,6 +235,9 @@ class Run {
       languages: content.languages === 'all' ? undefined : content.languages,
       now: () => this.#clock.now(),
       onRehearsed,
+      onBrokenOff: (done) => {
+        this.#brokenOff = done;
+      },
     });
   }
 
@@ -255,6 +262,12 @@ class Run {
       downloadFiles: (sha1s) => this.#client.downloadFiles(sha1s),
     };
   }
+}
+
+/** `changedNothing`: it broke off before anything came that the store does not have; it never began, so to speak. */
+function factsOf({ listed, wanted, revisions, arrivals }: BrokenOffSync): Readonly<Record<string, unknown>> {
+  if (wanted === 0 && revisions === 0) return { changedNothing: true };
+  return { ...arrivals, revisions, listed, wanted };
 }
 
 /** Hands everything on, and keeps what belongs into the history. */

@@ -83,6 +83,7 @@ export class RevisionFetch {
   };
   #checkpointAt: number;
   #checkpointed = 0;
+  #kept = 0;
   #unavailable: OwedRevision[] = [];
   /** of all lists, as {@link formatIdentity} writes them */
   readonly #inVain = new Set<string>();
@@ -183,6 +184,17 @@ export class RevisionFetch {
     await transaction.addFileUrls(this.#urls);
     await onCheckpoint(this.secured);
     await transaction.checkpoint(new AbortController().signal);
+    this.#kept = this.#stored;
+  }
+
+  /** New revisions that are permanent, whatever becomes of the run. */
+  get kept(): number {
+    return this.#kept;
+  }
+
+  get #stored(): number {
+    const { newUpdates, newRevisions } = this.#pipeline.counts;
+    return newUpdates + newRevisions;
   }
 
   close(): Promise<void> {
@@ -267,7 +279,9 @@ export class RevisionFetch {
     this.#checkpointed = this.#pipeline.applied;
     this.#checkpointAt = now().getTime();
     await onCheckpoint(this.secured);
-    if (isKept) await transaction.checkpoint(signal);
+    if (!isKept) return;
+    await transaction.checkpoint(signal);
+    this.#kept = this.#stored;
   }
 
   /** It was asked for, of whatever list, and did not come; that was told. */

@@ -19,7 +19,7 @@ import type {
   MetadataStore,
   MissingReference,
 } from '../store/metadata-store.js';
-import type { OwedRevision, SyncPass } from '../store/sync-state.js';
+import type { Arrivals, OwedRevision, SyncPass } from '../store/sync-state.js';
 import { addDecryptionKeys } from './decryption.js';
 import { IdentitySet } from './identity-set.js';
 import { type DriverInventory, fetchDriverSets, listDrivers } from './inventory-drivers.js';
@@ -65,6 +65,8 @@ export interface SynchroniseOptions {
   readonly dryRun: boolean;
   /** Called in a dry run that fetched everything, while the store still reads as if it had stored it. */
   readonly onRehearsed?: ((summary: SyncSummary) => Promise<void>) | undefined;
+  /** told what a run that fails has done, before its error is thrown; not in a dry run */
+  readonly onBrokenOff?: ((done: BrokenOffSync) => void) | undefined;
   /** calls at once; default by kind of upstream */
   readonly concurrency?: number | undefined;
   readonly threads: number;
@@ -106,6 +108,18 @@ export interface SyncSummary {
   readonly isOnlyListed: boolean;
 }
 
+/** What a run did until it broke off. */
+export interface BrokenOffSync {
+  /** entries in the lists that came */
+  readonly listed: number;
+  /** of them not in the store when the run began; with what was owed before */
+  readonly wanted: number;
+  /** new revisions that are kept */
+  readonly revisions: number;
+  /** of them, counted by update; undefined: they could not be counted any more */
+  readonly arrivals: Arrivals | undefined;
+}
+
 /** Nothing failed to come and nothing is missing. */
 export function isSyncComplete(summary: SyncSummary): boolean {
   return summary.unavailableCount + summary.missingCount + summary.conflictCount === 0;
@@ -126,8 +140,9 @@ export async function synchroniseMetadata(options: SynchroniseOptions): Promise<
     } else await transaction.commit();
     return summary;
   } catch (error) {
-    await run.salvage();
+    const done = await run.salvage();
     await transaction.rollback();
+    if (done !== undefined) options.onBrokenOff?.(done);
     throw error;
   } finally {
     await run.close();
@@ -257,15 +272,22 @@ class SyncRun {
     return this.#finish(config, categories, before, driverSets, decryptionKeys);
   }
 
-  /** For a run that failed: what came becomes permanent, as far as that is possible. */
-  async salvage(): Promise<void> {
-    if (this.#options.dryRun) return;
+  /**
+   * For a run that failed: what came becomes permanent, as far as that is possible.
+   *
+   * @returns what it did until then; undefined: a dry run did nothing
+   */
+  async salvage(): Promise<BrokenOffSync | undefined> {
+    if (this.#options.dryRun) return undefined;
+    let arrivals: Arrivals | undefined;
     try {
       await this.#rememberVain();
       await this.#fetch.salvage();
+      arrivals = await this.#transaction.countArrivals();
     } catch {
       // e.g. the disk is full: what the last checkpoint had is there
     }
+    return { listed: this.#listed, wanted: this.#wanted, revisions: this.#fetch.kept, arrivals };
   }
 
   close(): Promise<void> {

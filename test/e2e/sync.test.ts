@@ -325,7 +325,10 @@ describe('a synchronisation', () => {
     const { exitCode, error } = await syncJson(directory, '--upstream', url);
     expect([exitCode, error?.code]).toEqual([30, 'UPSTREAM_UNREACHABLE']);
     expect(await historyOf(directory)).toMatchObject([
-      { outcome: 'UPSTREAM_UNREACHABLE', details: { trigger: 'manual', message: error?.message } },
+      {
+        outcome: 'UPSTREAM_UNREACHABLE',
+        details: { trigger: 'manual', changedNothing: true, message: error?.message },
+      },
     ]);
   }, 60_000);
 });
@@ -370,7 +373,9 @@ test('Ctrl-C ends it with 130, and the next one goes on', async () => {
   const { exitCode, stderr } = await end;
   expect(exitCode).toBe(130);
   expect(stderr).toContain('What came is kept; run the command again');
-  expect(await historyOf(directory)).toMatchObject([{ outcome: 'INTERRUPTED' }]);
+  const { revisions } = JSON.parse((await runProgram(['status', '--json'], directory)).stdout);
+  expect(revisions).toBeGreaterThan(0);
+  expect(await historyOf(directory)).toMatchObject([{ outcome: 'INTERRUPTED', details: { revisions } }]);
   upstream.change({ slowMs: 0, answerAtMost: 100 });
   const before = upstream.batchSizes.length;
   expect(await syncJson(directory, ...to(upstream))).toMatchObject({ exitCode: 0 });

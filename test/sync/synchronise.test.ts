@@ -4,7 +4,7 @@ import { formatIdentity, type UpdateId, type UpdateIdentity } from '../../src/mo
 import { orderByNeeds } from '../../src/packages/select-revisions.js';
 import { expandSelection } from '../../src/query/selection.js';
 import type { CategoryRow, MetadataStore } from '../../src/store/metadata-store.js';
-import { isSyncComplete } from '../../src/sync/synchronise.js';
+import { type BrokenOffSync, isSyncComplete } from '../../src/sync/synchronise.js';
 import type { FakeUpstream, UpstreamItem, UpstreamQuirks } from '../helpers/fake-upstream.js';
 import { type SeededRandom, seededRandom } from '../helpers/seeded-random.js';
 import { idOf, makeUpdate } from '../store/update-builder.js';
@@ -554,4 +554,26 @@ test('Microsoft Update has every language, though their own rows are off', async
   await downstream.sync({ languages: ['en'] });
   expect(downstream.events.filter((event) => event.type === 'warning')).toEqual([]);
   expect((await downstream.store.languages()).every(({ enabled }) => enabled)).toBe(true);
+});
+
+test('a run that breaks off says what it has done: what is kept is what the store has more of', async () => {
+  await using downstream = await startDownstream({ answerAtMost: 5 });
+  const told: BrokenOffSync[] = [];
+  const sync = () => downstream.sync({ onBrokenOff: (done) => told.push(done) });
+  downstream.setup.upstream.plan({ on: 'GetUpdateData', after: 6, times: 1_000, status: { code: 404 } });
+  await expect(sync()).rejects.toThrow();
+  const { revisions } = await downstream.store.status();
+  expect(revisions).toBeGreaterThan(0);
+  expect(told).toMatchObject([{ revisions }]);
+  expect(told[0]?.wanted).toBeGreaterThan(revisions);
+  await expect(sync()).rejects.toThrow();
+  expect(told[1]?.revisions).toBe((await downstream.store.status()).revisions - revisions);
+});
+
+test('a run that reaches nobody has done nothing', async () => {
+  await using downstream = await startDownstream();
+  const told: BrokenOffSync[] = [];
+  downstream.setup.upstream.plan({ on: 'GetCookie', times: 1_000, status: { code: 404 } });
+  await expect(downstream.sync({ onBrokenOff: (done) => told.push(done) })).rejects.toThrow();
+  expect(told).toMatchObject([{ listed: 0, wanted: 0, revisions: 0 }]);
 });

@@ -20,22 +20,23 @@ const NUMBERS = ['sequence', 'followsSequence', 'volumes'];
 
 /**
  * What a run counted, without what is zero: `3 new updates, 12 files`; of a transfer package its number and place before
- * that; why a run was refused instead. Actions leave different facts; whatever is a number, or an amount of files
+ * that; of a run that failed or was refused why, behind what it had done. Actions leave different facts; whatever is a number, or an amount of files
  * and bytes, is named by its key.
  */
 export function describeCounts({ details }: Pick<HistoryEntry, 'details'>): string {
   const { destination, sequence, message } = details;
-  if (typeof message === 'string') return message;
   const isPackage = typeof destination === 'string' && typeof sequence === 'number';
   const counted = Object.fromEntries(
     Object.entries(details).filter(([key]) => !isPackage || !NUMBERS.includes(key)),
   );
-  return [
-    ...(isPackage ? [`package ${sequence} for ${destination}`] : []),
+  const counts = [
+    ...(isPackage && message === undefined ? [`package ${sequence} for ${destination}`] : []),
     ...countsOf(counted)
       .filter(({ isZero }) => !isZero)
       .map(({ words, value }) => (words === WORDS.bytes ? value : `${value} ${words}`)),
   ].join(', ');
+  if (typeof message !== 'string') return counts;
+  return counts === '' ? message : `${counts}; ${message}`;
 }
 
 interface Count {

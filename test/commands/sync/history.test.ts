@@ -311,3 +311,28 @@ test('export --require-synced refuses unless the last synchronisation was comple
     });
   }
 });
+
+test('a run that broke off is listed with what it had done, and why', async () => {
+  const path = await storeWith(
+    sync('UPSTREAM_TRUNCATED', '21', {
+      newUpdates: 40,
+      revisions: 1200,
+      listed: 5000,
+      wanted: 4000,
+      message: 'Cut off',
+    }),
+  );
+  const { view } = await runCommand(history, path);
+  expect(view).toMatchObject([
+    {
+      rows: [
+        expect.arrayContaining(['40 new updates, 1,200 revisions, 5,000 listed, 4,000 wanted; Cut off']),
+        expect.anything(),
+      ],
+    },
+    {},
+  ]);
+  const one = await runCommand(history, path, { positionals: { id: '2' } });
+  expect(JSON.stringify(one.view)).toContain('["Revisions","1,200"]');
+  expect(JSON.stringify(one.view)).toContain('["Reason","Cut off"]');
+});
