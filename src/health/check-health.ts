@@ -26,6 +26,7 @@ import {
 } from '../settings/health-monitoring.js';
 import type { Settings } from '../settings/settings.js';
 import type { StateTotals } from '../store/content-index.js';
+import { judgeSyncs, listUpdateSyncs } from '../store/last-syncs.js';
 import type { HistoryEntry, MetadataStore, RevisionKey } from '../store/metadata-store.js';
 
 const MEGABYTE = 1_000_000;
@@ -217,31 +218,41 @@ async function lastOfCatalogue(store: WithStore['store']): Promise<LastRun> {
   const undone = new Set(undos.map(({ details }) => details.importedAt));
   const isRefusal = ({ outcome }: HistoryEntry) => REFUSALS.includes(outcome);
   const kept = imports.find((run) => !isRefusal(run) && !undone.has(new Date(run.finishedAt).toISOString()));
-  const [lastSync] = await store.listHistory(1, 'sync');
+  const { last: lastSync, probe } = judgeSyncs(await listUpdateSyncs(store));
   const isSync = lastSync !== undefined && lastSync.finishedAt > (kept?.finishedAt ?? 0);
   const last = isSync ? lastSync : kept;
   const refused = imports.find(isRefusal);
   return {
     last,
+    badSync: isSync || lastSync?.outcome === 'complete' ? undefined : lastSync,
+    probe: probe !== undefined && probe.finishedAt >= (last?.finishedAt ?? 0) ? probe : undefined,
     refused: refused !== undefined && refused.finishedAt >= (last?.finishedAt ?? 0) ? refused : undefined,
   };
 }
 
 interface LastRun {
   readonly last: HistoryEntry | undefined;
+  /** the last synchronisation, if it was before the import that is the last run, and not complete */
+  readonly badSync: HistoryEntry | undefined;
+  /** the newest synchronisation since then that failed before it changed anything */
+  readonly probe: HistoryEntry | undefined;
   /** the newest refusal since then */
   readonly refused: HistoryEntry | undefined;
 }
 
 /** What was imported or synchronised last, whichever came later. */
 async function checkCatalogue({ store, monitoring, now }: WithStore): Promise<Finding> {
-  const { last, refused } = await lastOfCatalogue(store);
-  if (last === undefined) return problem('nothing is here that was imported or synchronised', IMPORT);
+  const { last, badSync, probe, refused } = await lastOfCatalogue(store);
+  const tried =
+    probe === undefined
+      ? ''
+      : `; ${probe.package} was tried since then, and nothing came: ${probe.outcome} (wsusutil history ${probe.id})`;
+  if (last === undefined) return problem(`no updates were imported or synchronised${tried}`, IMPORT);
   const isSync = last.action === 'sync';
   const { finishedAt, outcome } = last;
   const since =
     refused === undefined ? '' : `; ${refused.package} was refused since then: ${refused.outcome}`;
-  const said = `${isSync ? 'synchronised' : 'imported'} ${formatMinute(finishedAt)}, ${last.package}: ${outcome}${since}`;
+  const said = `${isSync ? 'synchronised' : 'imported'} ${formatMinute(finishedAt)}, ${last.package}: ${outcome}${since}${tried}`;
   if (outcome !== 'complete' && outcome !== 'incomplete') {
     return problem(
       said,
@@ -256,6 +267,12 @@ async function checkCatalogue({ store, monitoring, now }: WithStore): Promise<Fi
     return warning(
       `${said}; that was ${groupDigits(age)} days ago`,
       isSync ? 'Run "wsusutil sync", or set a schedule.' : 'Bring a newer package.',
+    );
+  }
+  if (badSync !== undefined && outcome === 'complete') {
+    return warning(
+      `${said}; the last synchronisation before, ended ${formatMinute(badSync.finishedAt)}, was not complete: ${badSync.outcome}`,
+      `Run "wsusutil sync" again; "wsusutil history ${badSync.id}" says what was wrong.`,
     );
   }
   return outcome === 'incomplete'

@@ -1,34 +1,21 @@
 /** Whether what an export takes out is what the upstream had: Microsoft asks for a successful synchronisation first. */
 import { WsusutilError } from '../../errors.js';
+import { judgeSyncs, listUpdateSyncs, type SyncJudgement } from '../../store/last-syncs.js';
 import type { HistoryEntry, MetadataStore } from '../../store/metadata-store.js';
 import type { CommandContext } from '../context.js';
 import { formatInstant, formatQuantity } from '../quantities.js';
 import { errorOf, numberFact } from './history-report.js';
 
-/** Syncs looked at for one that was complete. */
-const MAX_LOOK_BACK = 1_000;
-
-/**
- * Synchronisations that asked for updates, the newest first: one of categories or of content alone says nothing about
- * what the store has of them.
- */
-export async function listUpdateSyncs(store: MetadataStore): Promise<readonly HistoryEntry[]> {
-  const syncs = await store.listHistory(MAX_LOOK_BACK, 'sync');
-  return syncs.filter(({ details }) => details.parts !== 'categories' && details.parts !== 'content');
-}
-
 /**
  * What is wrong with the last synchronisation, in a sentence without a full stop; undefined: it was complete, or there
  * never was one, as in a store that lives on imports.
  */
-function describeBadSync(syncs: readonly HistoryEntry[]): string | undefined {
-  const [last] = syncs;
+function describeBadSync({ last, lastComplete }: SyncJudgement): string | undefined {
   if (last === undefined || last.outcome === 'complete') return undefined;
-  const good = syncs.find(({ outcome }) => outcome === 'complete');
   const since =
-    good === undefined
+    lastComplete === undefined
       ? 'none was complete so far'
-      : `the last complete one ended ${formatInstant(good.finishedAt)}`;
+      : `the last complete one ended ${formatInstant(lastComplete.finishedAt)}`;
   return `The last synchronisation, ended ${formatInstant(last.finishedAt)}, ${howItEnded(last)}; ${since} (wsusutil history ${last.id} tells more)`;
 }
 
@@ -54,9 +41,9 @@ export async function checkLastSync(
   isRequired: boolean,
   context: Pick<CommandContext, 'report'>,
 ): Promise<() => void> {
-  const syncs = await listUpdateSyncs(store);
-  const problem = describeBadSync(syncs);
-  if (isRequired && (problem !== undefined || syncs.length === 0)) {
+  const judgement = judgeSyncs(await listUpdateSyncs(store));
+  const problem = describeBadSync(judgement);
+  if (isRequired && (problem !== undefined || judgement.last === undefined)) {
     throw new WsusutilError(
       'SAFETY_REFUSED',
       `${problem ?? 'This store has never been synchronised'}; nothing was exported (--require-synced)`,

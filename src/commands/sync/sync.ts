@@ -8,6 +8,7 @@ import { parseSize } from '../../query/parse-size.js';
 import { expandSelection } from '../../query/selection.js';
 import { defaultSettings, parseSetting, readSettings, type Settings } from '../../settings/settings.js';
 import { type Upstream, upstreamOf } from '../../settings/upstream.js';
+import { listUpdateSyncs } from '../../store/last-syncs.js';
 import type { CategoryRow } from '../../store/metadata-store.js';
 import { systemClock } from '../../sync/clock.js';
 import { readInventory } from '../../sync/inventory-drivers.js';
@@ -28,7 +29,6 @@ import type { CommandContext } from '../context.js';
 import { type CommandInput, defineCommand } from '../declaration.js';
 import type { Outcome, View } from '../outcome.js';
 import { httpOptionsOf } from './http-options.js';
-import { listUpdateSyncs } from './last-sync.js';
 import { syncOutcome } from './sync-report.js';
 
 const MICROSOFT_UPDATE = 'microsoft-update';

@@ -269,6 +269,45 @@ describe('checkhealth, where something cannot be read', () => {
     });
   });
 
+  test('synchronisations are judged as an export judges them: one that changed nothing leaves the one before', async () => {
+    const { storePath } = await setUp();
+    const judged = async (outcome: string, details: Readonly<Record<string, unknown>> = {}) => {
+      const store = await openMetadataStore(storePath, { mode: 'write', now });
+      const finishedAt = now().getTime() + 1000;
+      const run = {
+        action: 'sync',
+        package: 'http://wsus02:8530/',
+        startedAt: finishedAt,
+        finishedAt,
+      } as const;
+      await store.addHistory({ ...run, outcome, details });
+      await store.close();
+      return (await page(storePath)).Catalogue;
+    };
+    expect(await judged('UPSTREAM_UNREACHABLE', { changedNothing: true })).toMatchObject({
+      level: 'ok',
+      says: expect.stringContaining('http://wsus02:8530/ was tried since then, and nothing came'),
+    });
+    expect(await judged('UPSTREAM_TRUNCATED', { parts: 'content' })).toMatchObject({ level: 'ok' });
+    expect(await judged('UPSTREAM_TRUNCATED', { revisions: 5 })).toMatchObject({ level: 'error' });
+    expect(await judged('complete')).toMatchObject({ level: 'ok' });
+    expect(await judged('INTERRUPTED', { changedNothing: true })).toMatchObject({ level: 'ok' });
+    expect(await judged('incomplete')).toMatchObject({ level: 'warning' });
+  });
+
+  test('an import does not make up for the synchronisation before it that was not complete', async () => {
+    const { storePath } = await setUp();
+    const store = await openMetadataStore(storePath, { mode: 'write', now });
+    const finishedAt = now().getTime() - 1000;
+    const run = { action: 'sync', package: 'http://wsus:8530/', startedAt: finishedAt, finishedAt } as const;
+    await store.addHistory({ ...run, outcome: 'incomplete', details: {} });
+    await store.close();
+    expect((await page(storePath)).Catalogue).toMatchObject({
+      level: 'warning',
+      says: expect.stringContaining('the last synchronisation before'),
+    });
+  });
+
   test('an import is remembered, however many runs of other commands came after it', async () => {
     const { storePath } = await setUp();
     const store = await openMetadataStore(storePath, { mode: 'write', now });

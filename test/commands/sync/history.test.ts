@@ -312,6 +312,19 @@ test('export --require-synced refuses unless the last synchronisation was comple
   }
 });
 
+test('a synchronisation that failed before anything came changes nothing about the one before', async () => {
+  const probe = sync('UPSTREAM_UNREACHABLE', '22', { changedNothing: true, message: 'No route to wsus02' });
+  const options = { 'require-synced': true };
+  expect((await exporting(await storeWith(GOOD, probe))).warnings).toEqual([]);
+  expect((await exporting(await storeWith(GOOD, probe, probe), options)).status).toBe('complete');
+  expect((await exporting(await storeWith(FAILED, probe))).messages[0]).toContain(
+    '2026-11-21 03:12 UTC, failed',
+  );
+  await expect(exporting(await storeWith(probe), options)).rejects.toMatchObject({
+    message: expect.stringContaining('never been synchronised'),
+  });
+});
+
 test('a run that broke off is listed with what it had done, and why', async () => {
   const path = await storeWith(
     sync('UPSTREAM_TRUNCATED', '21', {
