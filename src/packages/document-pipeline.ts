@@ -10,6 +10,7 @@ import { normalizeLineEnds } from '../model/document-text.js';
 import type { RecordBatch } from '../model/export-package.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
+import type { FileDigest } from '../platform/hash-file.js';
 import type { ImportTransaction, KnownRevision } from '../store/metadata-store.js';
 import { createDocumentTask, type DocumentProblem, type DocumentResult } from './document-work.js';
 import { openPackageRunner, type PackageRunner } from './package-runner.js';
@@ -98,6 +99,12 @@ export class DocumentPipeline {
     await this.drain();
     this.#runner = openPackageRunner(threads, 'one');
     this.#isThreaded = true;
+  }
+
+  /** SHA-256 of a file, beside everything else. @returns undefined if it cannot be read */
+  async digestOf(path: string): Promise<FileDigest | undefined> {
+    const reply = await this.#runner.run({ kind: 'digest', path }).catch(() => undefined);
+    return reply?.kind === 'digest' ? reply.digest : undefined;
   }
 
   /** The threads have more to do already than they are at: what the caller can do itself is done sooner. */

@@ -4,7 +4,7 @@
  * The package is read as a stream. Documents are decoded, parsed and packed by {@link processDocuments}, on worker
  * threads once the package turns out to be large; the store takes the results in the package's order.
  */
-import { WsusutilError } from '../errors.js';
+import { throwIfInterrupted, WsusutilError } from '../errors.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import {
   type PackageFormat,
@@ -20,10 +20,12 @@ import {
 } from '../model/language.js';
 import type { UpdateType } from '../model/revision.js';
 import { formatIdentity } from '../model/update-identity.js';
+import { type FileDigest, stampOf } from '../platform/hash-file.js';
 import type { AcceptedPackage } from '../store/carry-state.js';
 import type { ImportTransaction, MissingReference } from '../store/metadata-store.js';
 import { recordFailure } from '../store/record-failure.js';
 import { DocumentPipeline, MAX_LISTED, type RevisionConflict } from './document-pipeline.js';
+import { type EarlierImport, findEarlierImport, traceOf } from './earlier-import.js';
 import { type MemberPaths, readMemberFiles } from './member-files.js';
 import type { PackageRun } from './package-run.js';
 import { explainDocument, type ReadPackageOptions, readPackage } from './read-package.js';
@@ -79,6 +81,8 @@ export interface ImportSummary {
   readonly missingCount: number;
   /** the first {@link MAX_LISTED} */
   readonly missing: readonly MissingReference[];
+  /** when these very bytes were imported before, milliseconds since 1970: they were not read again */
+  readonly importedBefore: number | undefined;
 }
 
 /**
@@ -91,7 +95,8 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
   const transaction = await options.store.beginImport();
   const run = new ImportRun(options, transaction, wasEmpty);
   try {
-    const summary = await run.perform();
+    const earlier = wasEmpty ? undefined : await run.findEarlier();
+    const summary = earlier === undefined ? await run.perform() : await run.recall(earlier);
     await options.confirm?.();
     if (options.dryRun) {
       await transaction.rollback();
@@ -105,7 +110,7 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
       startedAt,
       finishedAt: options.now().getTime(),
       outcome: isComplete(summary) ? 'complete' : 'incomplete',
-      details: { ...countsOf(summary), ...options.carried?.details },
+      details: { ...countsOf(summary), ...(await run.trace()), ...options.carried?.details },
     });
     options.report({
       type: 'stage-finished',
@@ -158,6 +163,9 @@ class ImportRun {
   #bytes = 0;
   #totalBytes: number | undefined;
   #files = 0;
+  #digest: Promise<FileDigest | undefined> | undefined;
+  /** something about the package, or what came of it, has to be said each time */
+  #isPlain = true;
 
   constructor(options: ImportOptions, transaction: ImportTransaction, wasEmpty: boolean) {
     this.#options = options;
@@ -176,12 +184,41 @@ class ImportRun {
     });
   }
 
+  /** @returns undefined: the package is to be read */
+  async findEarlier(): Promise<EarlierImport | undefined> {
+    const { store, path, strict, isThorough, carried, signal } = this.#options;
+    if (strict || isThorough === true || carried !== undefined) return undefined;
+    return findEarlierImport(store, path, async () => {
+      await this.#pipeline.startThreads(1); // the file may be large, and lie behind a slow network
+      const digest = await untilAborted(this.#digestNow(), signal);
+      throwIfInterrupted(signal, `reading ${path}`);
+      return digest;
+    });
+  }
+
+  /** For the history: by what the package is known again, if importing it again has nothing to say. */
+  async trace(): Promise<Readonly<Record<string, unknown>>> {
+    const digest = await this.#digest;
+    // Another file may lie there now than the one that was read.
+    if (digest === undefined || !this.#isPlain || digest.stamp !== (await stampOf(this.#options.path)))
+      return {};
+    return traceOf(digest);
+  }
+
+  #digestNow(): Promise<FileDigest | undefined> {
+    this.#digest ??= this.#pipeline.digestOf(this.#options.path);
+    return this.#digest;
+  }
+
   async perform(): Promise<ImportSummary> {
     const { path, report, signal, carried } = this.#options;
     report({ type: 'stage-started', stage: 'importing', unit: 'revisions', total: undefined });
     const readOptions: ReadPackageOptions = {
       signal,
-      warn: (code, message) => report({ type: 'warning', code, message }),
+      warn: (code, message) => {
+        this.#isPlain = false;
+        report({ type: 'warning', code, message });
+      },
       memory: this.#memory,
       extent: this.#options.isThorough === true ? 'full' : 'identities',
       onProgress: (bytes, totalBytes) => {
@@ -226,8 +263,43 @@ class ImportRun {
 
   /** They start up while the package's lists are read. */
   async #startThreads(packageSize: number): Promise<void> {
-    if (packageSize <= LARGE_PACKAGE_SIZE) return;
-    await this.#pipeline.startThreads(packageSize > VERY_LARGE_PACKAGE_SIZE ? this.#options.threads : 1);
+    if (packageSize > LARGE_PACKAGE_SIZE) {
+      await this.#pipeline.startThreads(packageSize > VERY_LARGE_PACKAGE_SIZE ? this.#options.threads : 1);
+    }
+    const { dryRun, carried } = this.#options;
+    if (!dryRun && carried === undefined) void this.#digestNow();
+  }
+
+  /** For a package all of which is in the store: only its header is read, since the store's settings may differ from it. */
+  async recall({ finishedAt, ...counts }: EarlierImport): Promise<ImportSummary> {
+    const { path, report, dryRun, signal } = this.#options;
+    for await (const part of readPackage(path, { signal, warn: () => {} })) {
+      if (part.type !== 'header') continue;
+      await this.#takeHeader(part.header);
+      break;
+    }
+    if (this.#header === undefined) throw new Error('readPackage ended without a header');
+    const at = new Date(finishedAt).toISOString().replace(/\.\d+/, '');
+    report({
+      type: 'step',
+      message: `The very bytes of this package were imported at ${at}; they are not read again (with --strict they are)`,
+    });
+    return {
+      path,
+      format: packageFormatOf(path),
+      header: this.#header,
+      dryRun,
+      ...counts,
+      newUpdates: 0,
+      newRevisions: 0,
+      present: counts.revisions,
+      newByType: this.#pipeline.newByType,
+      conflictCount: 0,
+      conflicts: [],
+      missingCount: 0,
+      missing: [],
+      importedBefore: finishedAt,
+    };
   }
 
   close(): Promise<void> {
@@ -277,6 +349,7 @@ class ImportRun {
       conflicts,
       missingCount,
       missing,
+      importedBefore: undefined,
     };
     if (this.#options.strict && !isComplete(summary)) {
       throw new WsusutilError(
@@ -304,6 +377,20 @@ class ImportRun {
       bytes: this.#bytes,
       totalBytes: this.#totalBytes,
     });
+  }
+}
+
+/** @returns undefined as soon as there is the signal */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: () => void = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+  });
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

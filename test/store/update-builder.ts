@@ -172,14 +172,16 @@ export async function importFile(
 
 let packageNumber = 0;
 
-/** Packs these updates and imports them. */
+/** Packs these updates and imports them; no two packages have the same bytes, so that each is read. */
 export async function importUpdates(
   store: MetadataStore,
   updates: readonly BuiltUpdate[],
   { header, ...options }: Partial<ImportOptions> & { readonly header?: PackageHeader } = {},
 ): Promise<ImportResult> {
   const path = join(testFolder(), `package-${++packageNumber}.cab`);
-  return importFile(store, await writeUpdates(path, updates, header), options);
+  const made = new Date(Date.parse(SAMPLE_HEADER.creationTime) + packageNumber * 1000).toISOString();
+  const own = { ...SAMPLE_HEADER, creationTime: made.replace(/\.\d+/, '') };
+  return importFile(store, await writeUpdates(path, updates, header ?? own), options);
 }
 
 /** Problems that `check` finds. */

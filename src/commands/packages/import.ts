@@ -5,6 +5,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommand } from '../declaration.js';
 import { readLanguageChoice } from '../language-choice.js';
 import type { Outcome } from '../outcome.js';
+import { formatInstant } from '../quantities.js';
 import { recordRefusal } from '../record-run.js';
 import { describeImport } from './describe-import.js';
 import { checkNetwork, NETWORK_OPTION } from './network-option.js';
@@ -52,7 +53,7 @@ export const importCommand = defineCommand({
     strict: {
       type: 'boolean',
       description:
-        'Refuse the package if a revision is already there with another document, or if a prerequisite or bundled update is missing',
+        'Refuse the package if a revision is already there with another document, or if a prerequisite or bundled update is missing; read it even if it was imported before',
     },
     ...SIGNATURE_OPTIONS,
     ...TRANSFER_IMPORT_OPTIONS,
@@ -116,6 +117,12 @@ function outcomeOf(summary: ImportSummary, signatures: CheckedSignatures, contex
   const signed = describeSigners(signatures) ?? [];
   const complete = isComplete(summary);
   const counts = describeImport(summary);
+  const before =
+    summary.importedBefore === undefined
+      ? []
+      : [
+          `The same package was imported at ${formatInstant(summary.importedBefore)} and was not read again (--strict reads it).`,
+        ];
   const finish = summary.dryRun
     ? 'Nothing was changed (--dry-run).'
     : complete
@@ -130,12 +137,14 @@ function outcomeOf(summary: ImportSummary, signatures: CheckedSignatures, contex
       dryRun: summary.dryRun,
       ...countsOf(summary),
       newByType: summary.newByType,
+      importedBefore:
+        summary.importedBefore === undefined ? null : new Date(summary.importedBefore).toISOString(),
       conflictList: summary.conflicts,
       missingList: summary.missing,
       signatures: signaturesJson(signatures),
       logPath: context.logPath ?? null,
     },
-    view: { kind: 'lines', lines: [...signed.map((line) => `Signed ${line}`), counts, finish] },
+    view: { kind: 'lines', lines: [...signed.map((line) => `Signed ${line}`), counts, ...before, finish] },
     logLine: summary.dryRun
       ? `Dry run: ${counts}`
       : `Successfully imported metadata from ${basename(summary.path)}: ${counts}`,

@@ -165,6 +165,7 @@ export class PackageXmlReader {
   end(): void {
     if (this.#mark !== undefined) this.#writeBeginning();
     const cut = this.#utf8.end();
+    this.#xml.flush(); // damage in it is no sign that something is missing
     try {
       this.#xml.end();
     } catch (error) {
