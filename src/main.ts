@@ -237,7 +237,8 @@ async function runCommand(
     ({ removeUnfinishedFiles: lastResort.removeUnfinishedFiles } = await import(
       './platform/unfinished-files.js'
     ));
-    if (declaration.isHeavy === true) (await import('./platform/heap-growth.js')).growHeapAsIfBusy();
+    if (declaration.isHeavy === true) (await import('./platform/engine.js')).growHeapAsIfBusy();
+    if (declaration.isBrief === true) (await import('./platform/engine.js')).compileLater();
     const outcome = await declaration.run(input as Parameters<CommandDeclaration['run']>[0], context);
     finished = { exitCode: outcome.status === 'complete' ? 0 : 3, outcome };
     // A list that is still to be drawn can be broken off; what was written into a store or a file cannot.

@@ -46,6 +46,8 @@ export interface CommandDeclaration<
   readonly needsDataDirectory: boolean;
   /** works through a whole catalogue: its heap may grow as that of a busy program */
   readonly isHeavy?: boolean;
+  /** mostly done, or waiting for others, before compiling its functions has paid off */
+  readonly isBrief?: boolean;
   /**
    * Judges the arguments as far as that takes neither store nor file; called before anything is said or made.
    *

@@ -13,7 +13,7 @@ import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js
 import type { FileDigest } from '../platform/hash-file.js';
 import type { ImportTransaction, KnownRevision } from '../store/metadata-store.js';
 import { createDocumentTask, type DocumentProblem, type DocumentResult } from './document-work.js';
-import { openPackageRunner, type PackageRunner } from './package-runner.js';
+import { openPackageRunner, type PackageRunner, TASKS_PER_THREAD } from './package-runner.js';
 
 /** Conflicts, missing references and the like that are listed one by one; all are counted. */
 export const MAX_LISTED = 100;
@@ -109,7 +109,7 @@ export class DocumentPipeline {
 
   /** The threads have more to do already than they are at: what the caller can do itself is done sooner. */
   get isBehind(): boolean {
-    return this.#isThreaded && this.#unfinished > 1;
+    return this.#isThreaded && this.#unfinished > TASKS_PER_THREAD;
   }
 
   /** Waits while as much is under way as is useful. The batch's memory is the pipeline's from now on. */

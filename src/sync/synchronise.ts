@@ -250,8 +250,8 @@ class SyncRun {
     const isFirst = !this.#values.has(anchorName('categories'));
     // Broken off, it left some of the categories: the rest are no news.
     this.#isFirstGoingOn = isFirst && this.#values.has(pendingName('categories'));
+    if (isFirst) await this.#fetch.startThreads(); // a long list is to come; they start while the first answers do
     const config = await this.#readConfig();
-    if (isFirst) await this.#fetch.startThreads(); // a long list is to come
     const before = new Set((await store.listCategories()).map((row) => row.updateId));
     await this.#runPass({
       name: 'categories',

