@@ -4,7 +4,7 @@
  *
  * What a document says, and whether it is one, is defined by `parseUpdateDocument` (extent `indexed`) and
  * `RevisionPacker`; this takes a fifth of their time, most of which went into the engine's objects and strings
- * (2026-11-22). It reads what it is sure of, and says "unusual" to everything else: comments, CDATA, names beyond ASCII,
+ * (2026-11-22). It reads what it is sure of, and says "unusual" to everything else: CDATA, names beyond ASCII,
  * values that need judging, whatever is wrong. The caller then lets JavaScript read the document, and complain. A test
  * compares the two on real documents and on damaged ones.
  */
@@ -18,7 +18,6 @@ import {
   indexIn,
   isSame,
   lowerCase,
-  startsWith,
   writeByte,
   writeCharacters,
   writeNumber,
@@ -36,7 +35,6 @@ import {
   AUTO_SELECT,
   BASE64,
   BROWSE_ONLY,
-  BUCKET_COUNT,
   BULLETIN_ROWS,
   BUNDLED_ROWS,
   BUNDLED_UPDATES,
@@ -66,7 +64,6 @@ import {
   FILES,
   GUID_LENGTH,
   HANDLER_SPECIFIC_DATA,
-  HAS_WIDE,
   ID_SIZE,
   ID_SLOTS,
   IDS,
@@ -94,54 +91,25 @@ import {
   LOCALIZED_COLLECTION,
   LOCALIZED_PROPERTIES,
   LOCALIZED_SIZE,
-  MAX_ATTRIBUTES,
-  MAX_DECLARATIONS,
-  MAX_DEPTH,
   MAX_DOWNLOAD_SIZE,
   MAX_FILE_NAME,
   MAX_FILES,
   MAX_IDS,
   MAX_LOCALIZED,
-  MAX_NAME_LENGTH,
-  MAX_NAMES,
-  MAX_PREFIX_LENGTH,
-  MAX_PREFIXES,
   MAX_RELATIONS,
   MAX_SIZE,
-  MAX_STEPS,
   MIN_DOWNLOAD_SIZE,
   MORE_INFO_URL,
   MSRC_SEVERITY,
-  MSUS,
-  NAME_BUCKETS,
-  NAME_BYTES,
   NAME_CODE,
-  NAME_DECLARES,
   NAME_ENDS,
-  NAME_HASH,
-  NAME_LENGTH,
-  NAME_LOCAL_HASH,
-  NAME_NEXT,
-  NAME_NEXT_ATTRIBUTE,
-  NAME_NEXT_ELEMENT,
   NAME_PREFIX,
-  NAME_SEEN,
-  NAME_SIZE,
-  NAME_TABLE,
-  NAMES,
   NEEDS_DECODING,
-  NO_NAMESPACE,
   NO_PREFIX,
   NOTHING,
-  OTHER_NAMESPACE,
   PASS,
   PATCHING_TYPE,
   PER_USER,
-  PREFIX_BINDING,
-  PREFIX_BYTES,
-  PREFIX_LENGTH,
-  PREFIX_SIZE,
-  PREFIX_TABLE,
   PREREQUISITE_ROWS,
   PREREQUISITES,
   PROHIBITS_SUBCATEGORIES,
@@ -152,7 +120,6 @@ import {
   REACCEPTANCE,
   RELATIONSHIPS,
   REQUIRES_NETWORK,
-  RESERVED_NAMESPACES,
   REVISION_NUMBER,
   ROWS,
   SECURED_FRAGMENT,
@@ -164,15 +131,12 @@ import {
   SIZE,
   SKIP,
   SLOT_COUNT,
-  STACK,
   SUPERSEDED_ROWS,
   SUPERSEDED_UPDATES,
   SUPPORT_URL,
   TEXTS,
   TITLE,
   TITLES,
-  UNBOUND,
-  UNDO,
   UNINSTALL_NOTES,
   UNINSTALLATION_BEHAVIOR,
   UNUSUAL,
@@ -182,10 +146,19 @@ import {
   UPDATE_NAMESPACE,
   UPDATE_TYPE,
   UPDATE_TYPES,
-  WALL,
-  XML_PREFIX,
-  XMLNS_PREFIX,
 } from './layout';
+import {
+  attributeCount,
+  depth,
+  forgetNames,
+  isSpace,
+  readReference,
+  referred,
+  scan,
+  textFlags,
+  textFrom,
+  textTo,
+} from './scanner';
 
 export {
   DOCUMENTS,
@@ -201,28 +174,10 @@ export {
 } from './layout';
 
 let seed0: u64 = 0;
-let nameCount: i32 = 0;
-let prefixCount: i32 = 0;
-let tagNumber: i32 = 0;
 let idCount: i32 = 0;
 let fileCount: i32 = 0;
 let rowsEnd: usize = ROWS;
 let titlesEnd: usize = TITLES;
-
-// The document.
-let end: usize = 0;
-let depth: i32 = 0;
-let undoCount: i32 = 0;
-let skipDepth: i32 = 0;
-let rawDepth: i32 = 0;
-let collectDepth: i32 = 0;
-let previousName: usize = 0;
-let attributeCount: i32 = 0;
-let textFrom: usize = 0;
-let textTo: usize = 0;
-let textFlags: i32 = 0;
-/** what a reference stands for */
-let referred: i32 = 0;
 let section: i32 = 0;
 let group: i32 = 0;
 let relationCount: i32 = 0;
@@ -263,8 +218,6 @@ let textsEnd: usize = 0;
 let rangeFrom: usize = 0;
 let rangeTo: usize = 0;
 
-// ---- Preparation
-
 /** Once, before everything else; the seed keeps others from choosing ids that all fall together. */
 export function prepare(seed: f64): void {
   seed0 = <u64>seed;
@@ -284,21 +237,6 @@ export function prepare(seed: f64): void {
   store<u8>(NAME_ENDS + 0x3d, 1);
   store<u8>(NAME_ENDS + 0x3e, 1);
   forgetNames();
-}
-
-function forgetNames(): void {
-  memory.fill(NAME_BUCKETS, 0, 4 * BUCKET_COUNT);
-  nameCount = 0;
-  prefixCount = 0;
-  addPrefix(0, 0);
-  storeText(PREFIX_TABLE + PREFIX_SIZE, 'xml');
-  storeText(PREFIX_TABLE + 2 * PREFIX_SIZE, 'xmlns');
-  prefixCount = 3;
-}
-
-function storeText(prefix: usize, text: string): void {
-  store<i32>(prefix, text.length, PREFIX_LENGTH);
-  for (let i = 0; i < text.length; i++) store<u8>(prefix + PREFIX_BYTES + i, <u8>text.charCodeAt(i));
 }
 
 /** Forgets ids, digests and rows of the batch before. */
@@ -344,12 +282,6 @@ export function addFile(): i32 {
   return fileCount++;
 }
 
-// ---- The document
-
-function isSpace(code: u8): bool {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}
-
 /**
  * Reads the document of `size` bytes, valid UTF-8, at `start`, and adds its row to the batch's.
  *
@@ -358,52 +290,10 @@ function isSpace(code: u8): bool {
 export function read(start: usize, size: i32, revision: u32, block: i32, blockOffset: i32): i32 {
   if (size > MAX_SIZE) return 0;
   begin();
-  end = start + size;
-  // Whatever looks for the end of something stops at a "<" that is not expected there.
-  const wall = i8x16.splat(0x3c);
-  for (let i: usize = 0; i < WALL; i += 16) v128.store(end + i, wall);
-  let at = start;
-  let rootSeen = false;
-  for (;;) {
-    if (depth === 0) {
-      while (isSpace(load<u8>(at))) at++;
-      if (at >= end) break;
-      if (load<u8>(at) !== 0x3c) return 0;
-    } else if (rawDepth > 0) {
-      at = findMarkup(at);
-    } else {
-      at = scanText(at);
-      if (at === NOTHING) return 0;
-    }
-    if (at >= end) return 0;
-    const code = load<u8>(at, 1);
-    if (code === 0x2f) {
-      at = readEndTag(at);
-    } else if (code === 0x21) {
-      at = collectDepth > 0 ? NOTHING : readComment(at);
-    } else if (code === 0x3f) {
-      return 0;
-    } else {
-      if (depth === 0) {
-        if (rootSeen) return 0;
-        rootSeen = true;
-      }
-      at = rawDepth > 0 ? readRawStartTag(at) : readStartTag(at);
-    }
-    if (at === NOTHING || at > end) return 0;
-  }
-  if (!rootSeen) return 0;
-  return finish(size, revision, block, blockOffset);
+  return scan(start, size) ? finish(size, revision, block, blockOffset) : 0;
 }
 
 function begin(): void {
-  if (nameCount > MAX_NAMES - 256 || prefixCount > MAX_PREFIXES - 16) forgetNames();
-  for (let i = 0; i < prefixCount; i++)
-    store<i32>(PREFIX_TABLE + <usize>i * PREFIX_SIZE, UNBOUND, PREFIX_BINDING);
-  store<i32>(NO_PREFIX, NO_NAMESPACE, PREFIX_BINDING);
-  store<i32>(XML_PREFIX, OTHER_NAMESPACE, PREFIX_BINDING);
-  depth = undoCount = skipDepth = rawDepth = collectDepth = 0;
-  previousName = 0;
   section = group = relationCount = clauseCount = clausePosition = 0;
   isInClause = hasProperties = hasHandlerData = isSecured = isDeployable = hasCreated = false;
   identityPosition = updateType = categoryType = -1;
@@ -425,492 +315,8 @@ function begin(): void {
   titlesEnd = TITLES;
 }
 
-// ---- XML
-
-/** The next "<". */
-function findMarkup(from: usize): usize {
-  let at = from;
-  let found = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0x3c)));
-  while (found === 0) {
-    at += 16;
-    found = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(0x3c)));
-  }
-  return at + ctz(found);
-}
-
-/**
- * Checks character data up to the next "<", whose place it returns; `NOTHING` if there is anything in it that XML forbids.
- */
-function scanText(from: usize): usize {
-  let at = from;
-  let flags: i32 = 0;
-  for (;;) {
-    const bytes = v128.load(at);
-    const control = v128.andnot(
-      i8x16.lt_u(bytes, i8x16.splat(0x20)),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x0a)), i8x16.eq(bytes, i8x16.splat(0x09))),
-    );
-    const special = v128.or(
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x3c)), i8x16.eq(bytes, i8x16.splat(0x26))),
-      v128.or(v128.or(i8x16.eq(bytes, i8x16.splat(0x5d)), i8x16.eq(bytes, i8x16.splat(<i8>0xef))), control),
-    );
-    const found = i8x16.bitmask(special);
-    const wide = i8x16.bitmask(bytes);
-    if (found === 0) {
-      if (wide !== 0) flags |= HAS_WIDE;
-      at += 16;
-      continue;
-    }
-    const plain = ctz(found);
-    if ((wide & ((1 << plain) - 1)) !== 0) flags |= HAS_WIDE;
-    at += plain;
-    const code = load<u8>(at);
-    if (code === 0x3c) break;
-    if (code === 0x26) {
-      at = readReference(at);
-      if (at === NOTHING) return NOTHING;
-      flags |= NEEDS_DECODING;
-    } else if (code === 0x5d) {
-      if (load<u8>(at, 1) === 0x5d && load<u8>(at, 2) === 0x3e) return NOTHING;
-      at++;
-    } else if (code === 0x0d) {
-      flags |= NEEDS_DECODING;
-      at++;
-    } else if (code === 0xef) {
-      if (isNoCharacter(at)) return NOTHING;
-      flags |= HAS_WIDE;
-      at++;
-    } else return NOTHING;
-  }
-  textFlags = flags;
-  return at;
-}
-
-/** U+FFFE and U+FFFF. */
-function isNoCharacter(at: usize): bool {
-  return load<u8>(at, 1) === 0xbf && load<u8>(at, 2) >= 0xbe;
-}
-
-/** @returns behind the reference whose "&" is at `at`; what it stands for is in `referred` */
-function readReference(at: usize): usize {
-  const four = load<u32>(at, 1);
-  const three = four & 0xffffff;
-  if (three === 0x3b746c) {
-    referred = 0x3c;
-    return at + 4;
-  }
-  if (three === 0x3b7467) {
-    referred = 0x3e;
-    return at + 4;
-  }
-  if (four === 0x3b706d61) {
-    referred = 0x26;
-    return at + 5;
-  }
-  if ((four === 0x746f7571 || four === 0x736f7061) && load<u8>(at, 5) === 0x3b) {
-    referred = four === 0x746f7571 ? 0x22 : 0x27;
-    return at + 6;
-  }
-  if (load<u8>(at, 1) !== 0x23) return NOTHING;
-  const isHex = load<u8>(at, 2) === 0x78;
-  const first = at + (isHex ? 3 : 2);
-  let to = first;
-  let value: i32 = 0;
-  for (; to < first + 7; to++) {
-    const code = load<u8>(to);
-    let digit = <i32>code - 0x30;
-    if (digit < 0 || digit > 9) {
-      if (!isHex) break;
-      const lower = <i32>(code | 0x20);
-      if (lower < 0x61 || lower > 0x66) break;
-      digit = lower - 0x57;
-    }
-    value = value * (isHex ? 16 : 10) + digit;
-  }
-  if (to === first || load<u8>(to) !== 0x3b) return NOTHING;
-  const isAllowed =
-    value === 0x09 ||
-    value === 0x0a ||
-    value === 0x0d ||
-    (value >= 0x20 && value <= 0xd7ff) ||
-    (value >= 0xe000 && value <= 0xfffd) ||
-    (value >= 0x10000 && value <= 0x10ffff);
-  if (!isAllowed) return NOTHING;
-  referred = value;
-  return to + 1;
-}
-
-/** @returns behind the comment; `NOTHING` for other markup that begins with "<!" */
-function readComment(start: usize): usize {
-  if (load<u32>(start) !== 0x2d2d213c) return NOTHING;
-  for (let at = start + 4; at < end; at++) {
-    const code = load<u8>(at);
-    if (code === 0x2d) {
-      if (load<u8>(at, 1) !== 0x2d) continue;
-      return load<u8>(at, 2) === 0x3e ? at + 3 : NOTHING;
-    }
-    const isControl = code < 0x20 && !isSpace(code);
-    if (isControl || (code === 0xef && isNoCharacter(at))) return NOTHING;
-  }
-  return NOTHING;
-}
-
-function readEndTag(at: usize): usize {
-  if (depth === 0) return NOTHING;
-  const name = load<usize>(STACK + (depth - 1) * 8);
-  if (!isNameAt(name, at + 2)) return NOTHING;
-  let to = at + 2 + load<i32>(name, NAME_LENGTH);
-  while (isSpace(load<u8>(to))) to++;
-  if (load<u8>(to) !== 0x3e || to >= end) return NOTHING;
-  textTo = at;
-  return close() ? to + 1 : NOTHING;
-}
-
-/** Ends the innermost element. */
-function close(): bool {
-  const own = depth;
-  const entry = STACK + (own - 1) * 8;
-  const name = load<usize>(entry);
-  const declared = load<i32>(entry, 4);
-  while (undoCount > declared) {
-    undoCount--;
-    const undo = UNDO + undoCount * 8;
-    store<i32>(load<usize>(undo), load<i32>(undo, 4), PREFIX_BINDING);
-  }
-  depth = own - 1;
-  if (rawDepth > 0) {
-    if (rawDepth !== own) return true;
-    rawDepth = 0;
-  } else if (skipDepth > 0) {
-    if (skipDepth !== own) return true;
-    skipDepth = 0;
-  }
-  if (collectDepth > 0) {
-    if (collectDepth !== own) return true;
-    collectDepth = 0;
-    return endText(load<i32>(name, NAME_CODE));
-  }
-  if (own === 2) section = 0;
-  else if (own === 3) group = 0;
-  else if (own === 4 && load<i32>(name, NAME_CODE) === AT_LEAST_ONE) isInClause = endClause();
-  return true;
-}
-
-function push(name: usize): void {
-  const entry = STACK + depth * 8;
-  store<usize>(entry, name);
-  store<i32>(entry, undoCount, 4);
-  depth++;
-}
-
-function readStartTag(at: usize): usize {
-  const name = elementNameAt(at + 1);
-  if (name === NOTHING) return NOTHING;
-  let to = at + 1 + load<i32>(name, NAME_LENGTH);
-  const tag = ++tagNumber;
-  let before = name;
-  let count = 0;
-  let declarations = 0;
-  let prefixed = 0;
-  let isEmpty = false;
-  for (;;) {
-    let code = load<u8>(to);
-    const isSpaced = isSpace(code);
-    while (isSpace(code)) code = load<u8>(++to);
-    if (code === 0x3e) {
-      to++;
-      break;
-    }
-    if (code === 0x2f) {
-      if (load<u8>(to, 1) !== 0x3e) return NOTHING;
-      isEmpty = true;
-      to += 2;
-      break;
-    }
-    if (!isSpaced || count === MAX_ATTRIBUTES) return NOTHING;
-    let attribute = load<usize>(before, NAME_NEXT_ATTRIBUTE);
-    if (attribute === NOTHING || !isWholeNameAt(attribute, to)) {
-      attribute = nameAt(to);
-      if (attribute === NOTHING) return NOTHING;
-      store<usize>(before, attribute, NAME_NEXT_ATTRIBUTE);
-    }
-    before = attribute;
-    if (load<i32>(attribute, NAME_SEEN) === tag) return NOTHING;
-    store<i32>(attribute, tag, NAME_SEEN);
-    to += load<i32>(attribute, NAME_LENGTH);
-    while (isSpace(load<u8>(to))) to++;
-    if (load<u8>(to) !== 0x3d) return NOTHING;
-    to++;
-    while (isSpace(load<u8>(to))) to++;
-    const quote = load<u8>(to);
-    if (quote !== 0x22 && quote !== 0x27) return NOTHING;
-    const from = ++to;
-    to = scanValue(to, quote);
-    if (to === NOTHING) return NOTHING;
-    const entry = ATTRIBUTES + count * 16;
-    store<usize>(entry, attribute);
-    store<usize>(entry, from, 4);
-    store<usize>(entry, to, 8);
-    store<i32>(entry, textFlags, 12);
-    count++;
-    if (load<usize>(attribute, NAME_DECLARES) !== NOTHING) declarations++;
-    else if (load<usize>(attribute, NAME_PREFIX) !== NO_PREFIX) prefixed++;
-    to++;
-  }
-  if (to > end || depth === MAX_DEPTH || collectDepth > 0) return NOTHING;
-  attributeCount = count;
-  push(name);
-  if (declarations > 0 && !declare()) return NOTHING;
-  const prefix = load<usize>(name, NAME_PREFIX);
-  const namespace = load<i32>(prefix, PREFIX_BINDING);
-  if (namespace === UNBOUND || prefix === XMLNS_PREFIX || prefix === XML_PREFIX) return NOTHING;
-  if (prefixed > 0 && !checkPrefixed(prefixed)) return NOTHING;
-  if (skipDepth === 0) {
-    const action = start(load<i32>(name, NAME_CODE), namespace);
-    if (action === UNUSUAL) return NOTHING;
-    if (action === COLLECT) {
-      collectDepth = depth;
-      textFrom = textTo = to;
-      textFlags = 0;
-    } else if (!isEmpty) {
-      if (action === SKIP) skipDepth = depth;
-      else if (action === RAW) rawDepth = depth;
-    }
-  }
-  if (isEmpty && !close()) return NOTHING;
-  return to;
-}
-
-/** Checks the value that begins at `from`. @returns where its end quote stands; its flags are in `textFlags` */
-function scanValue(from: usize, quote: u8): usize {
-  let at = from;
-  let flags: i32 = 0;
-  for (;;) {
-    const bytes = v128.load(at);
-    const special = v128.or(
-      v128.or(i8x16.eq(bytes, i8x16.splat(<i8>quote)), i8x16.eq(bytes, i8x16.splat(0x3c))),
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x26)), i8x16.lt_u(bytes, i8x16.splat(0x20))),
-    );
-    // Bytes of 0x80 and more count by themselves.
-    const found = i8x16.bitmask(v128.or(special, bytes));
-    if (found === 0) {
-      at += 16;
-      continue;
-    }
-    at += ctz(found);
-    const code = load<u8>(at);
-    if (code === quote) break;
-    if (code === 0x26) {
-      at = readReference(at);
-      if (at === NOTHING) return NOTHING;
-      flags |= NEEDS_DECODING;
-    } else if (code === 0x09 || code === 0x0a || code === 0x0d) {
-      flags |= NEEDS_DECODING;
-      at++;
-    } else if (code >= 0x80) {
-      if (code === 0xef && isNoCharacter(at)) return NOTHING;
-      flags |= HAS_WIDE;
-      at++;
-    } else return NOTHING;
-  }
-  textFlags = flags;
-  return at;
-}
-
-/** Of what is in a raw element only nesting matters. */
-function readRawStartTag(at: usize): usize {
-  const name = elementNameAt(at + 1);
-  if (name === NOTHING || depth === MAX_DEPTH) return NOTHING;
-  let to = at + 1 + load<i32>(name, NAME_LENGTH);
-  let quote: u8 = 0;
-  for (;;) {
-    const bytes = v128.load(to);
-    const sought =
-      quote === 0
-        ? v128.or(
-            i8x16.eq(bytes, i8x16.splat(0x3e)),
-            v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x27))),
-          )
-        : i8x16.eq(bytes, i8x16.splat(<i8>quote));
-    const found = i8x16.bitmask(sought);
-    if (found === 0) {
-      to += 16;
-      if (to >= end) return NOTHING;
-      continue;
-    }
-    to += ctz(found);
-    if (to >= end) return NOTHING;
-    const code = load<u8>(to);
-    if (quote !== 0) quote = 0;
-    else if (code === 0x3e) break;
-    else quote = code;
-    to++;
-  }
-  if (load<u8>(to - 1) !== 0x2f) push(name);
-  return to + 1;
-}
-
-/** Applies the declarations of the current tag. */
-function declare(): bool {
-  for (let i = 0; i < attributeCount; i++) {
-    const entry = ATTRIBUTES + i * 16;
-    const prefix = load<usize>(load<usize>(entry), NAME_DECLARES);
-    if (prefix === NOTHING) continue;
-    const from = load<usize>(entry, 4);
-    const to = load<usize>(entry, 8);
-    if (load<i32>(entry, 12) !== 0 || undoCount === MAX_DECLARATIONS) return false;
-    if (prefix === XML_PREFIX || prefix === XMLNS_PREFIX) return false;
-    let namespace = OTHER_NAMESPACE;
-    if (from === to) {
-      if (prefix !== NO_PREFIX) return false;
-      namespace = NO_NAMESPACE;
-    } else if (startsWith(from, to, MSUS)) {
-      const rest = from + MSUS.length;
-      if (equals(rest, to, 'Update')) namespace = UPDATE_NAMESPACE;
-      else if (equals(rest, to, 'UpdateHandlers/Category')) namespace = CATEGORY_NAMESPACE;
-    } else if (indexIn(RESERVED_NAMESPACES, from, to) >= 0) return false;
-    const undo = UNDO + undoCount * 8;
-    store<usize>(undo, prefix);
-    store<i32>(undo, load<i32>(prefix, PREFIX_BINDING), 4);
-    undoCount++;
-    store<i32>(prefix, namespace, PREFIX_BINDING);
-  }
-  return true;
-}
-
-/** Attributes with a prefix: bound, and no two that may be the same. */
-function checkPrefixed(prefixed: i32): bool {
-  for (let i = 0; i < attributeCount; i++) {
-    const name = load<usize>(ATTRIBUTES + i * 16);
-    const prefix = load<usize>(name, NAME_PREFIX);
-    if (prefix === NO_PREFIX || load<usize>(name, NAME_DECLARES) !== NOTHING) continue;
-    if (load<i32>(prefix, PREFIX_BINDING) === UNBOUND) return false;
-    if (prefixed === 1) continue;
-    for (let j = 0; j < i; j++) {
-      const other = load<usize>(ATTRIBUTES + j * 16);
-      if (load<usize>(other, NAME_PREFIX) === NO_PREFIX) continue;
-      if (load<i32>(other, NAME_LOCAL_HASH) === load<i32>(name, NAME_LOCAL_HASH)) return false;
-    }
-  }
-  return true;
-}
-
-// ---- Names
-
-/** The name of a start tag: mostly the one that followed the same element before. */
-function elementNameAt(at: usize): usize {
-  const before = previousName;
-  let name: usize = before === NOTHING ? NOTHING : load<usize>(before, NAME_NEXT_ELEMENT);
-  if (name === NOTHING || !isWholeNameAt(name, at)) {
-    name = nameAt(at);
-    if (name === NOTHING) return NOTHING;
-    if (before !== NOTHING) store<usize>(before, name, NAME_NEXT_ELEMENT);
-  }
-  previousName = name;
-  return name;
-}
-
-function isNameAt(name: usize, at: usize): bool {
-  let rest = load<i32>(name, NAME_LENGTH);
-  let own = name + NAME_BYTES;
-  let other = at;
-  let same = i8x16.bitmask(i8x16.eq(v128.load(other), v128.load(own)));
-  while (rest > 16 && same === 0xffff) {
-    rest -= 16;
-    own += 16;
-    other += 16;
-    same = i8x16.bitmask(i8x16.eq(v128.load(other), v128.load(own)));
-  }
-  const wanted = rest > 16 ? 0x10000 : (1 << rest) - 1;
-  return (same & wanted) === wanted;
-}
-
-function isWholeNameAt(name: usize, at: usize): bool {
-  return load<u8>(NAME_ENDS + load<u8>(at + load<i32>(name, NAME_LENGTH))) === 1 && isNameAt(name, at);
-}
-
-/** The name at `at`, known or new; `NOTHING` if it is none of ASCII characters, or there are too many. */
-function nameAt(at: usize): usize {
-  let hash: i32 = 0;
-  let to = at;
-  for (;;) {
-    const code = load<u8>(to);
-    if (load<u8>(NAME_ENDS + code) === 1) break;
-    hash = hash * 31 + code;
-    to++;
-    if (to - at > MAX_NAME_LENGTH) return NOTHING;
-  }
-  const length = <i32>(to - at);
-  const bucket = NAME_BUCKETS + (hash & (BUCKET_COUNT - 1)) * 4;
-  let steps: i32 = 0;
-  for (let name = load<usize>(bucket); name !== NOTHING; name = load<usize>(name, NAME_NEXT)) {
-    if (load<i32>(name, NAME_HASH) === hash && load<i32>(name, NAME_LENGTH) === length && isNameAt(name, at))
-      return name;
-    if (++steps === MAX_STEPS) return NOTHING;
-  }
-  return nameCount === MAX_NAMES ? NOTHING : addName(at, length, hash, bucket);
-}
-
-function addName(at: usize, length: i32, hash: i32, bucket: usize): usize {
-  let colon = -1;
-  for (let i = 0; i < length; i++) {
-    const code = load<u8>(at + i);
-    const isFirst = i === 0 || i - 1 === colon;
-    const lower = code | 0x20;
-    const isLetter = (lower >= 0x61 && lower <= 0x7a) || code === 0x5f;
-    const isOther = (code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2e;
-    if (isLetter || (isOther && !isFirst)) continue;
-    if (code !== 0x3a || colon >= 0 || isFirst) return NOTHING;
-    colon = i;
-  }
-  if (length === 0 || colon === length - 1) return NOTHING;
-  const prefix = colon < 0 ? NO_PREFIX : prefixAt(at, colon);
-  if (prefix === NOTHING) return NOTHING;
-  const local = at + (colon + 1);
-  const localLength = length - colon - 1;
-  let declares: usize = NOTHING;
-  if (prefix === XMLNS_PREFIX) {
-    declares = prefixAt(local, localLength);
-    if (declares === NOTHING) return NOTHING;
-  } else if (prefix === NO_PREFIX && equals(at, at + length, 'xmlns')) declares = NO_PREFIX;
-  let localHash: i32 = 0;
-  for (let i = 0; i < localLength; i++) localHash = localHash * 31 + load<u8>(local + i);
-  const name = NAME_TABLE + <usize>nameCount * NAME_SIZE;
-  memory.fill(name, 0, NAME_SIZE);
-  memory.copy(name + NAME_BYTES, at, length);
-  store<i32>(name, length, NAME_LENGTH);
-  store<i32>(name, indexIn(NAMES, local, local + localLength) + 1, NAME_CODE);
-  store<usize>(name, prefix, NAME_PREFIX);
-  store<usize>(name, declares, NAME_DECLARES);
-  store<i32>(name, hash, NAME_HASH);
-  store<i32>(name, localHash, NAME_LOCAL_HASH);
-  store<usize>(name, load<usize>(bucket), NAME_NEXT);
-  store<usize>(bucket, name);
-  nameCount++;
-  return name;
-}
-
-function prefixAt(at: usize, length: i32): usize {
-  for (let i = 0; i < prefixCount; i++) {
-    const prefix = PREFIX_TABLE + <usize>i * PREFIX_SIZE;
-    if (load<i32>(prefix, PREFIX_LENGTH) !== length) continue;
-    if (memory.compare(prefix + PREFIX_BYTES, at, length) === 0) return prefix;
-  }
-  return length > MAX_PREFIX_LENGTH || prefixCount === MAX_PREFIXES ? NOTHING : addPrefix(at, length);
-}
-
-function addPrefix(at: usize, length: i32): usize {
-  const prefix = PREFIX_TABLE + <usize>prefixCount * PREFIX_SIZE;
-  store<i32>(prefix, length, PREFIX_LENGTH);
-  store<i32>(prefix, UNBOUND, PREFIX_BINDING);
-  memory.copy(prefix + PREFIX_BYTES, at, length);
-  prefixCount++;
-  return prefix;
-}
-
-// ---- Elements
-
-function start(code: i32, namespace: i32): i32 {
+/** @returns what the scanner is to do with the element */
+export function startElement(code: i32, namespace: i32): i32 {
   if (depth === 1) return code === UPDATE && namespace === UPDATE_NAMESPACE ? PASS : UNUSUAL;
   if (depth === 2) return startSection(code, namespace);
   switch (section) {
@@ -929,6 +335,13 @@ function start(code: i32, namespace: i32): i32 {
     default:
       return SKIP;
   }
+}
+
+/** @param own depth of the element that ends */
+export function endElement(code: i32, own: i32): void {
+  if (own === 2) section = 0;
+  else if (own === 3) group = 0;
+  else if (own === 4 && code === AT_LEAST_ONE) isInClause = endClause();
 }
 
 function startSection(code: i32, namespace: i32): i32 {
@@ -1291,10 +704,8 @@ function endDigest(): bool {
   return true;
 }
 
-// ---- Texts
-
 /** The text between `textFrom` and `textTo` is over. */
-function endText(code: i32): bool {
+export function endText(code: i32): bool {
   if (section === PROPERTIES) return endProperty(code);
   if (section === FILES || group === EULA_FILE) return endDigest();
   const entry = LOCALIZED + <usize>(localizedCount - 1) * LOCALIZED_SIZE;
@@ -1399,8 +810,6 @@ function decode(from: usize, to: usize, isAttribute: bool): void {
   }
   rangeTo = textsEnd = out;
 }
-
-// ---- Values
 
 /** Code of an attribute's name; 0 if it has a prefix or declares one. */
 function plainCodeOf(index: i32): i32 {
@@ -1588,9 +997,6 @@ function readInstant(from: usize, to: usize): bool {
   hasCreated = true;
   return true;
 }
-
-/** @returns negative for anything but digits */
-// ---- The row
 
 /** @returns see `read` */
 function finish(size: i32, revision: u32, block: i32, blockOffset: i32): i32 {
