@@ -26,12 +26,12 @@ export function traceOf({ sha256, size }: FileDigest): Readonly<Record<string, u
 /**
  * The last import of these very bytes, if nothing can have taken out since what it brought or met: only an undo does.
  *
- * @param hash asked only if there is an import of a package of this size
+ * @param hash asked only if there is an import of a package of this size, in bytes
  */
 export async function findEarlierImport(
   store: Pick<MetadataStore, 'listHistory'>,
   path: string,
-  hash: () => Promise<FileDigest | undefined>,
+  hash: (size: number) => Promise<FileDigest | undefined>,
 ): Promise<EarlierImport | undefined> {
   const size = await stat(path).then(
     (facts) => facts.size,
@@ -45,7 +45,7 @@ export async function findEarlierImport(
     if (earlier !== undefined) candidates.push({ sha256: run.details.packageSha256, earlier });
   }
   if (candidates.length === 0) return undefined;
-  const digest = await hash();
+  const digest = await hash(size);
   return candidates.find(({ sha256 }) => sha256 === digest?.sha256)?.earlier;
 }
 

@@ -188,8 +188,9 @@ class ImportRun {
   async findEarlier(): Promise<EarlierImport | undefined> {
     const { store, path, strict, isThorough, carried, signal } = this.#options;
     if (strict || isThorough === true || carried !== undefined) return undefined;
-    return findEarlierImport(store, path, async () => {
-      await this.#pipeline.startThreads(1); // the file may be large, and lie behind a slow network
+    return findEarlierImport(store, path, async (size) => {
+      // It may lie behind a slow network, and an interruption must be heard.
+      if (size > LARGE_PACKAGE_SIZE) await this.#pipeline.startThreads(1);
       const digest = await untilAborted(this.#digestNow(), signal);
       throwIfInterrupted(signal, `reading ${path}`);
       return digest;
