@@ -50,7 +50,7 @@ export class BlockPacker {
   }
 
   /**
-   * Puts a document behind those that are kept; {@link keep} keeps it.
+   * Puts a document behind those that are kept; {@link keep} keeps it. Where it was, if in the room, is void.
    *
    * @param document anywhere, also in the room given for it
    */
@@ -59,6 +59,11 @@ export class BlockPacker {
     const isThere = document.buffer === room.buffer && document.byteOffset === room.byteOffset;
     if (!isThere) room.set(document);
     return { block: this.#blocks.length, blockOffset: this.#size, documentSize: document.length };
+  }
+
+  /** The document that was put there last; good until the next call of anything here. */
+  documentAt({ blockOffset, documentSize }: DocumentPlace): Uint8Array {
+    return this.#memory.subarray(blockOffset, blockOffset + documentSize);
   }
 
   /**

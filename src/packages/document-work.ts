@@ -154,7 +154,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         blocks.keep(place, read.titles);
         if (read.isSecured) secured.push(index);
       } else {
-        const facts = parseUpdateDocument(document, extent);
+        const facts = parseUpdateDocument(blocks.documentAt(place), extent);
         requireIdentity(facts.identity, identity, task.source);
         const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
         revisions.add(facts, title, digest, place);

@@ -65,7 +65,7 @@ let spare: FactsReader | null | undefined;
 export function openFactsReader(): FactsReader | undefined {
   if (spare === null) return undefined;
   try {
-    if (spare === undefined || spare.roomSize > MAX_KEPT_ROOM) spare = new FactsReader();
+    if (spare === undefined || spare.isFull || spare.roomSize > MAX_KEPT_ROOM) spare = new FactsReader();
     spare.begin();
     return spare;
   } catch (error) {
@@ -87,6 +87,8 @@ class FactsReader implements BatchTables, BlockMemory {
   readonly #core: FactsCore;
   readonly #start: number;
   #memory: Buffer;
+  /** documents, once the memory could not grow */
+  #elsewhere: Buffer | undefined;
   /** rows in order; the newest are still in the memory */
   #rows: string[] = [];
   /** what found no room in the memory */
@@ -101,6 +103,11 @@ class FactsReader implements BatchTables, BlockMemory {
     this.#core.prepare(Math.floor(Math.random() * SEEDS));
   }
 
+  /** its memory cannot grow */
+  get isFull(): boolean {
+    return this.#elsewhere !== undefined;
+  }
+
   /** bytes for documents */
   get roomSize(): number {
     return this.#memory.length - this.#start;
@@ -113,11 +120,21 @@ class FactsReader implements BatchTables, BlockMemory {
     this.#moreFileDigests = [];
   }
 
-  /** @throws WasmUnavailable */
   grow(size: number): Buffer {
     const slack = this.#core.SLACK.value;
-    this.#memory = bufferOfMemory(this.#core, this.#start + size + slack);
-    return this.#memory.subarray(this.#start, this.#memory.length - slack);
+    if (this.#elsewhere === undefined) {
+      try {
+        this.#memory = bufferOfMemory(this.#core, this.#start + size + slack);
+        return this.#memory.subarray(this.#start, this.#memory.length - slack);
+      } catch (error) {
+        // There is not so much address space: others read the documents from here on.
+        if (!(error instanceof WasmUnavailable)) throw error;
+      }
+    }
+    const larger = Buffer.allocUnsafeSlow(size);
+    larger.set((this.#elsewhere ?? this.#memory.subarray(this.#start)).subarray(0, size));
+    this.#elsewhere = larger;
+    return larger;
   }
 
   /**
@@ -129,7 +146,7 @@ class FactsReader implements BatchTables, BlockMemory {
   read(identity: UpdateIdentity, place: DocumentPlace): ReadFacts | undefined {
     const core = this.#core;
     const { documentSize, block, blockOffset } = place;
-    if (documentSize > core.MAX_SIZE.value) return undefined;
+    if (this.#elsewhere !== undefined || documentSize > core.MAX_SIZE.value) return undefined;
     const start = this.#start + blockOffset;
     if (!isUtf8(this.#memory.subarray(start, start + documentSize))) return undefined;
     if (core.rowsSize() + core.MAX_ROW_SIZE.value > core.ROWS_SIZE.value) this.#takeRows();

@@ -96,7 +96,7 @@ export async function importPackage(options: ImportOptions): Promise<ImportSumma
   const run = new ImportRun(options, transaction, wasEmpty);
   try {
     const earlier = wasEmpty ? undefined : await run.findEarlier();
-    const summary = earlier === undefined ? await run.perform() : await run.recall(earlier);
+    const summary = (earlier === undefined ? undefined : await run.recall(earlier)) ?? (await run.perform());
     await options.confirm?.();
     if (options.dryRun) {
       await transaction.rollback();
@@ -164,6 +164,8 @@ class ImportRun {
   #totalBytes: number | undefined;
   #files = 0;
   #digest: Promise<FileDigest | undefined> | undefined;
+  /** of the package, before anybody opened it */
+  #stamp: string | undefined;
   /** something about the package, or what came of it, has to be said each time */
   #isPlain = true;
 
@@ -188,6 +190,7 @@ class ImportRun {
   async findEarlier(): Promise<EarlierImport | undefined> {
     const { store, path, strict, isThorough, carried, signal } = this.#options;
     if (strict || isThorough === true || carried !== undefined) return undefined;
+    this.#stamp = await stampOf(path);
     return findEarlierImport(store, path, async (size) => {
       // It may lie behind a slow network, and an interruption must be heard.
       if (size > LARGE_PACKAGE_SIZE) await this.#pipeline.startThreads(1);
@@ -200,10 +203,13 @@ class ImportRun {
   /** For the history: by what the package is known again, if importing it again has nothing to say. */
   async trace(): Promise<Readonly<Record<string, unknown>>> {
     const digest = await this.#digest;
-    // Another file may lie there now than the one that was read.
-    if (digest === undefined || !this.#isPlain || digest.stamp !== (await stampOf(this.#options.path)))
-      return {};
-    return traceOf(digest);
+    if (digest === undefined || !this.#isPlain || digest.stamp !== this.#stamp) return {};
+    return (await this.#isUntouched(digest)) ? traceOf(digest) : {};
+  }
+
+  /** Not another file since it was hashed. */
+  async #isUntouched({ stamp }: FileDigest): Promise<boolean> {
+    return stamp === (await stampOf(this.#options.path));
   }
 
   #digestNow(): Promise<FileDigest | undefined> {
@@ -213,6 +219,7 @@ class ImportRun {
 
   async perform(): Promise<ImportSummary> {
     const { path, report, signal, carried } = this.#options;
+    this.#stamp = await stampOf(path);
     report({ type: 'stage-started', stage: 'importing', unit: 'revisions', total: undefined });
     const readOptions: ReadPackageOptions = {
       signal,
@@ -271,15 +278,21 @@ class ImportRun {
     if (!dryRun && carried === undefined) void this.#digestNow();
   }
 
-  /** For a package all of which is in the store: only its header is read, since the store's settings may differ from it. */
-  async recall({ finishedAt, ...counts }: EarlierImport): Promise<ImportSummary> {
+  /**
+   * For a package all of which is in the store: only its header is read, since the store's settings may differ from it.
+   *
+   * @returns undefined: it is another file by now
+   */
+  async recall({ finishedAt, ...counts }: EarlierImport): Promise<ImportSummary | undefined> {
     const { path, report, dryRun, signal } = this.#options;
     for await (const part of readPackage(path, { signal, warn: () => {} })) {
       if (part.type !== 'header') continue;
       await this.#takeHeader(part.header);
       break;
     }
-    if (this.#header === undefined) throw new Error('readPackage ended without a header');
+    const digest = await this.#digest;
+    if (this.#header === undefined || digest === undefined || !(await this.#isUntouched(digest)))
+      return undefined;
     const at = new Date(finishedAt).toISOString().replace(/\.\d+/, '');
     report({
       type: 'step',

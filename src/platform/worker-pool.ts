@@ -66,8 +66,13 @@ export function openWorkerPool<Task, Result>(
       if (isBusy && start === 'on demand' && workers.length < threads) least = startOne();
       if (least === undefined || least.tasks.length === tasksPerThread) return;
       const waiting = queue.shift() as Waiting;
+      try {
+        least.worker.postMessage(waiting.task, waiting.transfer);
+      } catch (error) {
+        waiting.reject(error); // it cannot be sent: there will be no answer to it
+        continue;
+      }
       least.tasks.push(waiting);
-      least.worker.postMessage(waiting.task, waiting.transfer);
     }
   };
   const failAll = (error: unknown) => {

@@ -1,5 +1,5 @@
 /** A package that was imported before, byte for byte, is not read again. */
-import { appendFileSync, copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { MetadataStore } from '../../src/store/metadata-store.js';
@@ -113,6 +113,22 @@ test('a file that was replaced while it was read is not taken for the one that w
   await importFile(store, path, { confirm });
   expect((await store.listHistory(1))[0]?.details).not.toHaveProperty('packageSha256');
   expect((await importFile(store, path)).importedBefore).toBeUndefined();
+});
+
+test('nor is one that lies there when the package is hashed, after the reader has opened another', async () => {
+  const { store } = await openTestStore();
+  const path = await packageOf();
+  const other = await packageOf([makeUpdate(7)]);
+  let isReplaced = false;
+  await importFile(store, path, {
+    report: ({ type }) => {
+      if (type !== 'step' || isReplaced) return;
+      isReplaced = true;
+      renameSync(other, path);
+    },
+  });
+  expect(isReplaced).toBe(true);
+  expect(await importFile(store, path)).toMatchObject({ importedBefore: undefined, newUpdates: 1 });
 });
 
 test('an interruption is heard while the file is hashed', async () => {

@@ -211,7 +211,15 @@ test('documents of ever new names and prefixes', () => {
     return `<${name}/>`;
   });
   agree(Buffer.from(plain.toString().replace('</upd:Properties>', `${crowd.join('')}</upd:Properties>`)));
+  agree(plain); // what was crowded out is learned again with the next document
   expect(agree(plain)).toBe(true);
+  const languages = Array.from(
+    { length: 1_000 },
+    (_, n) =>
+      `<upd:LocalizedProperties><upd:Language>a${'b'.repeat(150)}-${n}</upd:Language><upd:Title>${n}</upd:Title></upd:LocalizedProperties>`,
+  );
+  const end = '</upd:LocalizedPropertiesCollection>';
+  expect(agree(Buffer.from(plain.toString().replace(end, `${languages.join('')}${end}`)))).toBe(false);
 });
 
 test('a document cut anywhere', () => {
@@ -258,6 +266,19 @@ describe('in a batch', () => {
       verdicts: alone.verdicts,
       secured: alone.secured,
     });
+  });
+
+  test.each(['indexed', 'full'] as const)('white space around a document is none of it: %s', (extent) => {
+    const documents = items.map(({ document }, index) =>
+      // In a section line ends are normalised.
+      Buffer.from(`${index % 2 === 0 ? '<?a b?>' : ''}${document.toString().replaceAll(/\r\n?/g, '\n')}`),
+    );
+    const wrapped = documents.map((document) =>
+      Buffer.from(`\n      <![CDATA[${document.toString()}]]>\n  `),
+    );
+    const result = processDocuments({ ...taskOf(wrapped, extent), encoding: 'cdata' });
+    expect(new Set(result.verdicts)).toEqual(new Set(['new']));
+    expect(plainRows(result.batch)).toEqual(plainRows(processDocuments(taskOf(documents, extent)).batch));
   });
 
   test('a document that is wrong leaves nothing, and is told in the words of JavaScript', () => {

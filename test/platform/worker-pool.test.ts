@@ -90,3 +90,15 @@ test.each([[1], [2]])(
     expect(await replies).toEqual(['done', 'done']);
   },
 );
+
+test('a task that cannot be sent is refused, and the others get their own answers', async () => {
+  const pool = openPool(1, 'all');
+  const odd = { a: () => {} } as unknown as string;
+  const replies = await Promise.allSettled(['first', odd, 'second', 'third'].map((task) => pool.run(task)));
+  expect(replies.map((each) => (each.status === 'fulfilled' ? each.value.task : each.reason.name))).toEqual([
+    'first',
+    'DataCloneError',
+    'second',
+    'third',
+  ]);
+});

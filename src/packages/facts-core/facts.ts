@@ -91,6 +91,7 @@ import {
   LOCALIZED_COLLECTION,
   LOCALIZED_PROPERTIES,
   LOCALIZED_SIZE,
+  MAX_COMPARED,
   MAX_DOWNLOAD_SIZE,
   MAX_FILE_NAME,
   MAX_FILES,
@@ -98,6 +99,7 @@ import {
   MAX_LOCALIZED,
   MAX_RELATIONS,
   MAX_SIZE,
+  MAX_TAG,
   MIN_DOWNLOAD_SIZE,
   MORE_INFO_URL,
   MSRC_SEVERITY,
@@ -881,11 +883,13 @@ function positionOf(at: usize): i32 {
   const bytes = i8x16.narrow_i16x8_u(joined(highDigits), joined(lowDigits));
   const place = IDS + idCount * ID_SIZE;
   v128.store(place, bytes);
+  // What is multiplied carries upwards only: it is folded down each time, and the highest bits have something of all.
   let hash = (load<u64>(place) ^ seed0) * 0x1ce4e5b9bf5847;
   hash ^= hash >> 32;
   hash = (hash ^ load<u64>(place, 8)) * 0x14d049bb133111;
-  hash ^= hash >> 29;
-  let slot = <i32>hash & (SLOT_COUNT - 1);
+  hash ^= hash >> 32;
+  hash *= 0x1ce4e5b9bf5847;
+  let slot = <i32>(hash >> 48) & (SLOT_COUNT - 1);
   let found = load<i32>(ID_SLOTS + slot * 4);
   while (found !== 0) {
     const other = v128.load(IDS + (found - 1) * ID_SIZE);
@@ -1076,12 +1080,13 @@ function findLocalized(from: usize, to: usize): usize {
 function writeTitles(title: usize): bool {
   const from: usize = title === NOTHING ? 0 : load<usize>(title, 8);
   const to: usize = title === NOTHING ? 0 : load<usize>(title, 12);
+  if (localizedCount > MAX_COMPARED) return false;
   let out = TITLES;
   for (let i = 0; i < localizedCount; i++) {
     const entry = LOCALIZED + <usize>i * LOCALIZED_SIZE;
     const language = load<usize>(entry);
     const languageEnd = load<usize>(entry, 4);
-    if (language === languageEnd) return false;
+    if (language === languageEnd || languageEnd - language > MAX_TAG) return false;
     const ownFrom = load<usize>(entry, 8);
     const ownTo = load<usize>(entry, 12);
     if (load<i32>(entry, 16) === 0 || isSame(ownFrom, ownTo, from, to)) continue;

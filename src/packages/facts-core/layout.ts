@@ -167,6 +167,9 @@ export const WALL: usize = 64;
 export const MAX_DEPTH: i32 = 256;
 export const MAX_ATTRIBUTES: i32 = 256;
 export const MAX_LOCALIZED: i32 = 1024;
+/** Titles that are compared each with each, and bytes of their languages; real documents have 39 of 6. */
+export const MAX_COMPARED: i32 = 128;
+export const MAX_TAG: usize = 32;
 export const MAX_RELATIONS: i32 = 32768;
 export const MAX_NAME_LENGTH: usize = 64;
 export const MAX_NAMES: i32 = 1024;

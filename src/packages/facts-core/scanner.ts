@@ -60,6 +60,8 @@ import {
 
 let nameCount: i32 = 0;
 let prefixCount: i32 = 0;
+/** a name found no room: all are forgotten before the next document */
+let isCrowded: bool = false;
 let tagNumber: i32 = 0;
 // The document.
 let end: usize = 0;
@@ -121,7 +123,7 @@ export function scan(start: usize, size: i32): bool {
 }
 
 function begin(): void {
-  if (nameCount > MAX_NAMES - 256 || prefixCount > MAX_PREFIXES - 16) forgetNames();
+  if (isCrowded || nameCount > MAX_NAMES - 256 || prefixCount > MAX_PREFIXES - 16) forgetNames();
   for (let i = 0; i < prefixCount; i++)
     store<i32>(PREFIX_TABLE + <usize>i * PREFIX_SIZE, UNBOUND, PREFIX_BINDING);
   store<i32>(NO_PREFIX, NO_NAMESPACE, PREFIX_BINDING);
@@ -131,6 +133,7 @@ function begin(): void {
 }
 
 export function forgetNames(): void {
+  isCrowded = false;
   memory.fill(NAME_BUCKETS, 0, 4 * BUCKET_COUNT);
   nameCount = 0;
   prefixCount = 0;
@@ -565,9 +568,14 @@ function nameAt(at: usize): usize {
   for (let name = load<usize>(bucket); name !== NOTHING; name = load<usize>(name, NAME_NEXT)) {
     if (load<i32>(name, NAME_HASH) === hash && load<i32>(name, NAME_LENGTH) === length && isNameAt(name, at))
       return name;
-    if (++steps === MAX_STEPS) return NOTHING;
+    if (++steps === MAX_STEPS) return refuseName();
   }
-  return nameCount === MAX_NAMES ? NOTHING : addName(at, length, hash, bucket);
+  return nameCount === MAX_NAMES ? refuseName() : addName(at, length, hash, bucket);
+}
+
+function refuseName(): usize {
+  isCrowded = true;
+  return NOTHING;
 }
 
 function addName(at: usize, length: i32, hash: i32, bucket: usize): usize {
@@ -615,7 +623,8 @@ function prefixAt(at: usize, length: i32): usize {
     if (load<i32>(prefix, PREFIX_LENGTH) !== length) continue;
     if (memory.compare(prefix + PREFIX_BYTES, at, length) === 0) return prefix;
   }
-  return length > MAX_PREFIX_LENGTH || prefixCount === MAX_PREFIXES ? NOTHING : addPrefix(at, length);
+  if (length > MAX_PREFIX_LENGTH) return NOTHING;
+  return prefixCount === MAX_PREFIXES ? refuseName() : addPrefix(at, length);
 }
 
 function addPrefix(at: usize, length: i32): usize {
