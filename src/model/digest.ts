@@ -23,6 +23,15 @@ export function digestFromBase64(text: string, algorithm: keyof typeof SIZES): s
   return bytes.toString('hex').toUpperCase();
 }
 
+/** @returns undefined if the text is not canonical Base64 of a SHA-1 */
+export function sha1FromBase64(text: string): Sha1Hex | undefined {
+  try {
+    return digestFromBase64(text, 'SHA1');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Upper- or lower-case hex → the Base64 that XML carries. */
 export function digestToBase64(hex: string): string {
   return Buffer.from(hex, 'hex').toString('base64');

@@ -2,7 +2,6 @@
 import { appendFileSync, copyFileSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { MetadataStore } from '../../src/store/metadata-store.js';
 import { failureOf, SAMPLE_HEADER } from '../helpers/package-builder.js';
 import {
   idOf,
@@ -11,6 +10,7 @@ import {
   makeUpdate,
   openTestStore,
   testFolder,
+  undone,
   writeUpdates,
 } from '../store/update-builder.js';
 
@@ -19,16 +19,6 @@ const UPDATES = [makeUpdate(1), makeUpdate(2), makeUpdate(2, { revision: 2 })];
 async function packageOf(updates = UPDATES, header = SAMPLE_HEADER, name = 'package.cab'): Promise<string> {
   return writeUpdates(join(testFolder(), name), updates, header);
 }
-
-const undo = (store: MetadataStore) =>
-  store.undoImport((facts) => ({
-    action: 'undo',
-    package: facts.package,
-    startedAt: 0,
-    finishedAt: 1,
-    outcome: 'complete',
-    details: {},
-  }));
 
 test.each(['package.cab', 'package.xml.gz'])(
   '%s: all is present, nothing changes, and it is said when',
@@ -72,7 +62,7 @@ test('read again is what an undo may have taken out, one byte that differs, and 
   await importFile(store, path);
   expect(await importedBefore({ strict: true })).toBeUndefined();
   expect(await importedBefore()).toBeDefined();
-  await undo(store);
+  await undone(store);
   expect(await importedBefore()).toBeUndefined();
   expect(await importedBefore()).toBeDefined();
   const bytes = readFileSync(path);

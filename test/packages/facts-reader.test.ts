@@ -121,6 +121,8 @@ test('the documents of a catalogue: nearly all are read, and read alike', () => 
 });
 
 test('documents in other words', () => {
+  let count = 0;
+  let read = 0;
   for (const document of [...fixtures, ...generated.slice(0, 80)]) {
     const text = document.toString();
     const variants = [
@@ -134,8 +136,10 @@ test('documents in other words', () => {
       text.replaceAll(/Title>([^<])/g, 'Title>&quot;\\"\r\n&#x1F600;&amp;\t\u00e9\u2028\ud83d\ude00$1'),
       text.replaceAll(/FileName="/g, 'FileName="\u00e4 &amp; \u4e2d\ud83d\ude00 '),
     ];
-    for (const variant of variants) agree(Buffer.from(variant));
+    for (const variant of variants) if (agree(Buffer.from(variant))) read++;
+    count += variants.length;
   }
+  expect(read).toBeGreaterThan(count * 0.8); // one way of writing is wrong in documents with empty elements
 });
 
 // biome-ignore format: a list

@@ -18,6 +18,7 @@ import {
   openTestStore,
   problemsOf,
   testFolder,
+  undone,
   withDocument,
   writeUpdates,
 } from './update-builder.js';
@@ -67,16 +68,6 @@ async function dump(store: MetadataStore, path: string): Promise<Record<string, 
     database.close();
   }
 }
-
-const undone = (store: MetadataStore) =>
-  store.undoImport((facts) => ({
-    action: 'undo',
-    package: facts.package,
-    startedAt: 0,
-    finishedAt: 1,
-    outcome: 'complete',
-    details: {},
-  }));
 
 function sha1(n: number): string {
   return n.toString(16).toUpperCase().padStart(2, '0').repeat(20);

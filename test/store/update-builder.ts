@@ -211,3 +211,14 @@ export async function documentOf(store: MetadataStore, identity: UpdateIdentity)
   }
   throw new Error('the store has no such document');
 }
+
+/** Takes back the last import. */
+export const undone = (store: MetadataStore) =>
+  store.undoImport((facts) => ({
+    action: 'undo',
+    package: facts.package,
+    startedAt: 0,
+    finishedAt: 1,
+    outcome: 'complete',
+    details: {},
+  }));

@@ -4,7 +4,7 @@
  * is passed over, unless nothing known remains.
  */
 import { isWsusutilError, WsusutilError } from '../../errors.js';
-import { digestFromBase64 } from '../../model/digest.js';
+import { sha1FromBase64 } from '../../model/digest.js';
 import type { PackageEntry, PackageFile, PackageHeader, RecordBatch } from '../../model/export-package.js';
 import type { PackageLanguage } from '../../model/language.js';
 import { parseUpdateId, type UpdateIdentity } from '../../model/update-identity.js';
@@ -555,15 +555,6 @@ export function describeOpenElements(openElements: readonly string[]): string {
   const shown = names.slice(0, MAX_OPEN_ELEMENTS_SHOWN).map((name) => name.slice(0, 80));
   const more = names.length - shown.length;
   return ` (elements not closed: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''})`;
-}
-
-/** @returns undefined if it is not the Base64 of a SHA-1 */
-function sha1FromBase64(text: string): string | undefined {
-  try {
-    return digestFromBase64(text, 'SHA1');
-  } catch {
-    return undefined;
-  }
 }
 
 /** A string that does not keep the piece of input alive that it was cut from. */

@@ -1,6 +1,6 @@
 /** An element of a reply in memory, and its values (server-sync-protocol 2.4). */
 import { WsusutilError } from '../../errors.js';
-import { digestFromBase64, type Sha1Hex } from '../../model/digest.js';
+import { type Sha1Hex, sha1FromBase64 } from '../../model/digest.js';
 import { parseUpdateId, type UpdateId } from '../../model/update-identity.js';
 import { MAX_FIELD_LENGTH } from './limits.js';
 
@@ -127,10 +127,10 @@ function isExactBase64(text: string, size: number): boolean {
 
 export function sha1Of(element: SoapElement): Sha1Hex {
   // What it refuses has white space, or is wrong.
-  const usual = element.text.length === SHA1_BASE64_LENGTH ? readSha1(element.text) : undefined;
+  const usual = element.text.length === SHA1_BASE64_LENGTH ? sha1FromBase64(element.text) : undefined;
   if (usual !== undefined) return usual;
   const text = base64TextOf(element);
-  const sha1 = readSha1(text);
+  const sha1 = sha1FromBase64(text);
   if (sha1 === undefined) {
     throw unexpected(`${element.local} is ${quote(text)}, expected a SHA-1 digest in Base64`);
   }
@@ -138,14 +138,6 @@ export function sha1Of(element: SoapElement): Sha1Hex {
 }
 
 const SHA1_BASE64_LENGTH = 28;
-
-function readSha1(text: string): Sha1Hex | undefined {
-  try {
-    return digestFromBase64(text, 'SHA1');
-  } catch {
-    return undefined;
-  }
-}
 
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -104,7 +104,6 @@ import {
   MORE_INFO_URL,
   MSRC_SEVERITY,
   NAME_CODE,
-  NAME_ENDS,
   NAME_PREFIX,
   NEEDS_DECODING,
   NO_PREFIX,
@@ -152,8 +151,8 @@ import {
 import {
   attributeCount,
   depth,
-  forgetNames,
   isSpace,
+  prepareNames,
   readReference,
   referred,
   scan,
@@ -231,14 +230,7 @@ export function prepare(seed: f64): void {
   for (let i = 0; i < 10; i++) store<u8>(BASE64 + 0x30 + i, <u8>(52 + i));
   store<u8>(BASE64 + 0x2b, 62);
   store<u8>(BASE64 + 0x2f, 63);
-  store<u8>(NAME_ENDS + 0x09, 1);
-  store<u8>(NAME_ENDS + 0x0a, 1);
-  store<u8>(NAME_ENDS + 0x0d, 1);
-  store<u8>(NAME_ENDS + 0x20, 1);
-  store<u8>(NAME_ENDS + 0x2f, 1);
-  store<u8>(NAME_ENDS + 0x3d, 1);
-  store<u8>(NAME_ENDS + 0x3e, 1);
-  forgetNames();
+  prepareNames();
 }
 
 /** Forgets ids, digests and rows of the batch before. */

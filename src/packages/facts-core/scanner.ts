@@ -132,7 +132,19 @@ function begin(): void {
   previousName = 0;
 }
 
-export function forgetNames(): void {
+/** Once, before the first document. */
+export function prepareNames(): void {
+  store<u8>(NAME_ENDS + 0x09, 1);
+  store<u8>(NAME_ENDS + 0x0a, 1);
+  store<u8>(NAME_ENDS + 0x0d, 1);
+  store<u8>(NAME_ENDS + 0x20, 1);
+  store<u8>(NAME_ENDS + 0x2f, 1);
+  store<u8>(NAME_ENDS + 0x3d, 1);
+  store<u8>(NAME_ENDS + 0x3e, 1);
+  forgetNames();
+}
+
+function forgetNames(): void {
   isCrowded = false;
   memory.fill(NAME_BUCKETS, 0, 4 * BUCKET_COUNT);
   nameCount = 0;
