@@ -14,11 +14,15 @@ export class BulkInsert {
   readonly #many: SqlStatement;
   readonly #one: SqlStatement;
   readonly #width: number;
-  #pending: SqlValue[] = [];
+  /** Rows one behind the other; a list that grows and is left behind each time took as long as SQLite with the rows. */
+  readonly #values: SqlValue[];
+  /** values that wait */
+  #length = 0;
 
   /** @param onConflict e.g. `ON CONFLICT DO NOTHING` */
   constructor(database: SqlDatabase, table: string, columns: readonly string[], onConflict = '') {
     this.#width = columns.length;
+    this.#values = new Array<SqlValue>(ROWS_PER_STATEMENT * this.#width).fill(null);
     const row = `(${columns.map(() => '?').join(',')})`;
     const head = `INSERT OR FAIL INTO ${table} (${columns.join(',')}) VALUES `;
     this.#one = database.prepare(`${head}${row} ${onConflict}`);
@@ -28,17 +32,22 @@ export class BulkInsert {
   }
 
   add(...row: SqlValue[]): void {
-    for (const value of row) this.#pending.push(value);
-    if (this.#pending.length === ROWS_PER_STATEMENT * this.#width) {
-      this.#many.run(...this.#pending);
-      this.#pending = [];
+    const values = this.#values;
+    let length = this.#length;
+    for (let column = 0; column < row.length; column++) values[length++] = row[column] as SqlValue;
+    if (length === values.length) {
+      this.#length = 0;
+      this.#many.run(...values);
+    } else {
+      this.#length = length;
     }
   }
 
   flush(): void {
-    for (let start = 0; start < this.#pending.length; start += this.#width) {
-      this.#one.run(...this.#pending.slice(start, start + this.#width));
+    const length = this.#length;
+    this.#length = 0;
+    for (let start = 0; start < length; start += this.#width) {
+      this.#one.run(...this.#values.slice(start, start + this.#width));
     }
-    this.#pending = [];
   }
 }
