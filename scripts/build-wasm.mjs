@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '..');
 /** each folder's `<core>-core/<core>.ts` makes `<core>-module.ts`; memory in pages of 64 KiB at first */
 const MODULES = [
   { folder: 'src/formats/cab', core: 'lzx', memory: 3 },
+  { folder: 'src/formats/cab', core: 'mszip', memory: 7 },
   { folder: 'src/formats/export-package', core: 'text', memory: 1 },
   { folder: 'src/packages', core: 'facts', memory: 2 },
 ];

@@ -8,7 +8,7 @@ import type { CabinetDirectory } from './directory.js';
 import { beyondEnd, type CabinetSizes, malformed } from './errors.js';
 import { type CabinetFolder, type Compression, refuseCompression } from './folder.js';
 import { giveBackLzxDecoder, takeLzxDecoder } from './lzx.js';
-import { MszipDecoder } from './mszip.js';
+import { giveBackMszipDecoder, takeMszipDecoder } from './mszip.js';
 import type { Reading } from './reading.js';
 
 /**
@@ -23,9 +23,13 @@ const NO_MEMORY = new Uint8Array(0);
 const READ_SIZE = 1_048_576;
 
 interface BlockDecoder {
-  /** Decodes one block to `out[outOffset]` and answers with the number of bytes it gave. */
+  /** Where it decodes to by itself, {@link MAX_BATCH_SIZE} bytes; undefined: nowhere. */
+  readonly memory: Uint8Array<ArrayBuffer> | undefined;
+  /** A batch begins, at its memory's beginning. */
+  startBatch(): void;
+  /** Decodes one block to `out[outOffset]`, in its own memory or not, and answers with the number of bytes it gave. */
   decode(data: Uint8Array, size: number, out: Uint8Array, outOffset: number): number;
-  /** The last block has been decoded. */
+  /** The last batch has been taken. */
   finish(): void;
 }
 
@@ -98,16 +102,19 @@ export class FolderDecoder {
    */
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
-    if (missing <= 0) return undefined;
+    if (missing <= 0) {
+      this.#decoder?.finish();
+      this.#decoder = undefined;
+      return undefined;
+    }
     const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
     const isMeasured = measured <= MAX_BATCH_SIZE;
     const capacity = isMeasured
       ? measured
       : Math.min(MAX_BATCH_SIZE, Math.ceil(missing / BLOCK_SIZE) * BLOCK_SIZE);
-    const out =
-      reuseMemory && this.#out.length >= capacity ? this.#out.subarray(0, capacity) : newMemory(capacity);
-    if (reuseMemory && out.length > this.#out.length) this.#out = out;
     this.#decoder ??= blockDecoderFor(this.#folder.compression, this.#neededSize);
+    this.#decoder.startBatch();
+    const out = this.#memoryFor(capacity, reuseMemory);
     let filled = 0;
     while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
       if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
@@ -117,8 +124,15 @@ export class FolderDecoder {
       this.#plainSize += blockSize;
       this.#blockIndex++;
     }
-    if (this.#plainSize >= this.#neededSize) this.#decoder.finish();
     return out.subarray(0, Math.min(filled, missing));
+  }
+
+  #memoryFor(capacity: number, reuseMemory: boolean): Uint8Array<ArrayBuffer> {
+    if (!reuseMemory) return newMemory(capacity);
+    const known = this.#decoder?.memory ?? this.#out;
+    if (known.length >= capacity) return known.subarray(0, capacity);
+    this.#out = newMemory(capacity);
+    return this.#out;
   }
 
   /**
@@ -225,22 +239,26 @@ function newMemory(size: number): Uint8Array<ArrayBuffer> {
 }
 
 function blockDecoderFor(compression: Compression, neededSize: number): BlockDecoder {
-  const finish = (): void => {};
+  const nothing = (): void => {};
   switch (compression.method) {
     case 'mszip': {
-      const decoder = new MszipDecoder();
+      const decoder = takeMszipDecoder();
       return {
+        memory: decoder.memory,
+        startBatch: () => decoder.startOver(),
         decode(data, size, out, outOffset) {
           const plain = decoder.decode(data, size);
-          out.set(plain, outOffset);
+          if (plain.buffer !== out.buffer) out.set(plain, outOffset);
           return plain.length;
         },
-        finish,
+        finish: () => giveBackMszipDecoder(decoder),
       };
     }
     case 'lzx': {
       const decoder = takeLzxDecoder(compression.windowBits, neededSize);
       return {
+        memory: undefined,
+        startBatch: nothing,
         decode(data, size, out, outOffset) {
           decoder.decode(data, size, out, outOffset);
           return size;
@@ -250,11 +268,13 @@ function blockDecoderFor(compression: Compression, neededSize: number): BlockDec
     }
     default:
       return {
+        memory: undefined,
+        startBatch: nothing,
         decode(data, size, out, outOffset) {
           if (data.length === size) out.set(data, outOffset);
           return data.length;
         },
-        finish,
+        finish: nothing,
       };
   }
 }
