@@ -493,6 +493,7 @@ function createContext(
     report,
     toolVersion,
     threads: processors > 1 ? MAX_THREADS : 0,
+    threadsBeside: Math.min(MAX_THREADS, processors - 1),
     processors,
     logPath: log === undefined ? undefined : place.log?.path,
     manual,

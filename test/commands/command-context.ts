@@ -71,6 +71,7 @@ export async function runCommand<P extends readonly PositionalSpec[], O extends 
     },
     toolVersion: '0.0.0',
     threads: 0,
+    threadsBeside: 0,
     processors: 1,
     logPath: undefined,
     ...(given.secrets === undefined ? {} : { secrets: given.secrets }),

@@ -95,7 +95,7 @@ export const importCommand = defineCommand({
       now: context.now,
       signal: context.signal,
       report: context.report,
-      threads: context.threads,
+      threads: context.threadsBeside,
       strict: options.strict,
       confirm: signatures.confirm,
     };

@@ -95,7 +95,7 @@ export async function runTransferImport(
       now: context.now,
       signal: context.signal,
       report: context.report,
-      threads: context.threads,
+      threads: context.threadsBeside,
     });
   };
   try {

@@ -243,7 +243,7 @@ async function synchroniseOnce(
       runner,
       trigger,
       secrets: secretsOf(httpOptions.proxies),
-      threads: context.threads,
+      threads: context.threadsBeside,
       signal: context.signal,
       report: context.report,
     });
