@@ -4,6 +4,7 @@
  */
 import type { Sha1Hex } from './digest.js';
 import type { PackageLanguage } from './language.js';
+import type { RecordList } from './record-list.js';
 import type { UpdateId, UpdateIdentity } from './update-identity.js';
 
 /** Attributes of `ExportPackage`, and its `Languages`. */
@@ -48,18 +49,10 @@ export interface RecordBatch {
    * `cabinet` of its own, as an upstream sends it.
    */
   readonly encoding: DocumentEncoding;
-  readonly records: readonly RecordSlice[];
+  readonly records: RecordList;
 }
 
 export type DocumentEncoding = 'plain' | 'escaped' | 'cdata' | 'base64' | 'cabinet';
-
-export interface RecordSlice {
-  /** from the record's head or the `update` element, not from the document */
-  readonly identity: UpdateIdentity;
-  /** offsets into the batch's `bytes` */
-  readonly start: number;
-  readonly end: number;
-}
 
 /**
  * A package as a stream, in the order its container holds it: the header and entries come first in a real

@@ -8,6 +8,7 @@ import type { Report } from '../events.js';
 import type { ParseExtent } from '../formats/update-xml/parse-update.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { RecordBatch } from '../model/export-package.js';
+import type { RecordList } from '../model/record-list.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { FileDigest } from '../platform/hash-file.js';
@@ -64,7 +65,7 @@ export class DocumentPipeline {
   #isThreaded = false;
   #isFinishing = false;
   readonly #underWay: {
-    records: RecordBatch['records'];
+    records: RecordList;
     known: readonly (KnownRevision | undefined)[];
     done: Promise<DocumentResult>;
   }[] = [];
@@ -116,8 +117,8 @@ export class DocumentPipeline {
   async add(batch: RecordBatch): Promise<void> {
     if (this.#dispatchedBytes > INLINE_SIZE) await this.startThreads();
     const { transaction, isKept, extent, onUnreadable } = this.#options;
-    const known = await transaction.findRevisions(batch.records.map((record) => record.identity));
-    const size = batch.records.reduce((sum, record) => sum + record.end - record.start, 0);
+    const known = await transaction.findRevisions(batch.records.identities);
+    const size = sizeOf(batch.records);
     if (known.includes(undefined)) {
       this.#newBytes += size;
       if (this.#newBytes > ONE_THREAD_SIZE) this.#runner.startAll();
@@ -172,7 +173,7 @@ export class DocumentPipeline {
     for (const [index, verdict] of verdicts.entries()) {
       if (verdict === 'new') continue;
       const known = oldest.known[index];
-      const identity = oldest.records[index]?.identity;
+      const identity = oldest.records.identities.at(index);
       if (identity === undefined) throw new Error('a verdict without its record');
       if (verdict !== 'present' && 'problem' in verdict) {
         onUnreadable?.(identity, verdict.problem);
@@ -192,7 +193,7 @@ export class DocumentPipeline {
     for (const type of UPDATE_TYPES) this.newByType[type] += added.newByType[type] ?? 0;
     for (const { identity, known, digest } of added.conflicts) this.#addConflict(identity, known, digest);
     for (const index of secured) {
-      const identity = oldest.records[index]?.identity;
+      const identity = oldest.records.identities.at(index);
       if (identity !== undefined) onSecured?.(identity);
     }
     this.applied += verdicts.length;
@@ -219,4 +220,11 @@ export class DocumentPipeline {
       message: `${formatIdentity(identity)} is in the store with another document, which stays: SHA-256 ${conflict.storedDigest} in the store, ${conflict.packageDigest} in the ${this.#options.source}`,
     });
   }
+}
+
+/** bytes of all documents */
+function sizeOf({ spans }: RecordList): number {
+  let size = 0;
+  for (let at = 0; at < spans.length; at += 2) size += (spans[at + 1] as number) - (spans[at] as number);
+  return size;
 }

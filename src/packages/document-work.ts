@@ -9,6 +9,7 @@ import { type ParseExtent, parseUpdateDocument } from '../formats/update-xml/par
 import { WasmUnavailable } from '../formats/wasm.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { DocumentEncoding, RecordBatch } from '../model/export-package.js';
+import { IDENTITY_SIZE, identityFromBytes } from '../model/identity-list.js';
 import { pickLocalized, type RevisionFacts } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { PackingEffort } from '../store/document-block.js';
@@ -17,8 +18,6 @@ import { DIGEST_SIZE, type RevisionBatch, RevisionPacker } from '../store/revisi
 import { BlockPacker } from './block-packer.js';
 import { openFactsReader } from './facts-reader.js';
 
-const UPDATE_ID_LENGTH = 36;
-
 /**
  * A batch of records on its way to a thread: flat, because a structured clone of an object per record took as long
  * as a third of the parsing.
@@ -26,9 +25,9 @@ const UPDATE_ID_LENGTH = 36;
 export interface DocumentTask {
   readonly bytes: Uint8Array;
   readonly encoding: DocumentEncoding;
-  /** update ids one behind the other, 36 characters each */
-  readonly updateIds: string;
-  /** revision number, start and end (offsets in `bytes`) of each record */
+  /** of each record, as `IdentityList` has them */
+  readonly identities: Uint8Array;
+  /** start and end (offsets in `bytes`) of each record */
   readonly spans: Uint32Array;
   /** 1-based number of the batch's first record in the package */
   readonly firstRecord: number;
@@ -51,23 +50,11 @@ export function createDocumentTask(
   return {
     bytes: batch.bytes,
     encoding: batch.encoding,
-    ...packIdentities(batch.records),
+    identities: batch.records.identities.bytes,
+    spans: batch.records.spans,
     known: joinDigests(known),
     ...rest,
   };
-}
-
-/** Records in two flat things, which cross threads faster than an object each. */
-export function packIdentities(records: RecordBatch['records']): Pick<DocumentTask, 'updateIds' | 'spans'> {
-  const spans = new Uint32Array(records.length * 3);
-  let updateIds = '';
-  for (const [index, { identity, start, end }] of records.entries()) {
-    updateIds += identity.updateId;
-    spans[index * 3] = identity.revisionNumber;
-    spans[index * 3 + 1] = start;
-    spans[index * 3 + 2] = end;
-  }
-  return { updateIds, spans };
 }
 
 /** @returns undefined if nothing is known */
@@ -116,7 +103,7 @@ export interface DocumentResult {
  * each naming the record
  */
 export function processDocuments(task: DocumentTask): DocumentResult {
-  const { bytes, encoding, updateIds, spans, known, effort, extent } = task;
+  const { bytes, encoding, identities, spans, known, effort, extent } = task;
   const reader = extent === 'indexed' && hasUnknown(known) ? openFactsReader() : undefined;
   const blocks = new BlockPacker(effort, reader);
   const revisions = new RevisionPacker(reader);
@@ -124,16 +111,9 @@ export function processDocuments(task: DocumentTask): DocumentResult {
   const secured: number[] = [];
   const roomFor = (size: number) => blocks.roomFor(size);
   let documentBytes = 0;
-  for (let index = 0; index * 3 < spans.length; index++) {
-    const [revisionNumber, start, end] = spans.subarray(index * 3, index * 3 + 3) as unknown as [
-      number,
-      number,
-      number,
-    ];
-    const identity = {
-      updateId: updateIds.slice(index * UPDATE_ID_LENGTH, (index + 1) * UPDATE_ID_LENGTH),
-      revisionNumber,
-    };
+  for (let index = 0; 2 * index < spans.length; index++) {
+    const start = spans[2 * index] as number;
+    const end = spans[2 * index + 1] as number;
     try {
       const document = decodeDocument(bytes.subarray(start, end), encoding, roomFor);
       const digest = sha256(document);
@@ -148,14 +128,14 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         continue;
       }
       const place = blocks.place(document);
-      const read = reader?.read(identity, place);
+      const read = reader?.read(identities, index * IDENTITY_SIZE, place);
       if (read !== undefined) {
         revisions.addDigest(digest);
         blocks.keep(place, read.titles);
         if (read.isSecured) secured.push(index);
       } else {
         const facts = parseUpdateDocument(blocks.documentAt(place), extent);
-        requireIdentity(facts.identity, identity, task.source);
+        requireIdentity(facts.identity, identityFromBytes(identities, index * IDENTITY_SIZE), task.source);
         const title = pickLocalized(facts.localized, undefined, facts.defaultLanguage)?.title ?? '';
         revisions.add(facts, title, digest, place);
         blocks.keep(place, otherTitlesOf(facts, title));
@@ -169,6 +149,7 @@ export function processDocuments(task: DocumentTask): DocumentResult {
         verdicts.push({ problem: { code: error.code, message: error.message } });
         continue;
       }
+      const identity = identityFromBytes(identities, index * IDENTITY_SIZE);
       throw nameRecord(error, task.firstRecord + index, identity);
     }
   }

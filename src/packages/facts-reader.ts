@@ -10,7 +10,8 @@ import {
   WasmModule,
   WasmUnavailable,
 } from '../formats/wasm.js';
-import { type UpdateId, type UpdateIdentity, updateIdToBytes } from '../model/update-identity.js';
+import { IDENTITY_SIZE } from '../model/identity-list.js';
+import { type UpdateId, updateIdToBytes } from '../model/update-identity.js';
 import {
   type BatchTables,
   type DocumentPlace,
@@ -36,7 +37,7 @@ interface FactsCore {
   readonly DOCUMENTS: WasmConstant;
   prepare(seed: number): void;
   beginBatch(): void;
-  read(start: number, size: number, revision: number, block: number, blockOffset: number): number;
+  read(start: number, size: number, block: number, blockOffset: number): number;
   positionOfExpected(): number;
   addFile(): number;
   takeRows(): number;
@@ -140,18 +141,18 @@ class FactsReader implements BatchTables, BlockMemory {
   /**
    * Reads the document at `place` of the memory and adds its row.
    *
-   * @param identity that it must have
+   * @param identities as `IdentityList` has them; what stands at `offset` is the document's
    * @returns undefined if it is unusual, wrong included: nothing was added
    */
-  read(identity: UpdateIdentity, place: DocumentPlace): ReadFacts | undefined {
+  read(identities: Uint8Array, offset: number, place: DocumentPlace): ReadFacts | undefined {
     const core = this.#core;
     const { documentSize, block, blockOffset } = place;
     if (this.#elsewhere !== undefined || documentSize > core.MAX_SIZE.value) return undefined;
     const start = this.#start + blockOffset;
     if (!isUtf8(this.#memory.subarray(start, start + documentSize))) return undefined;
     if (core.rowsSize() + core.MAX_ROW_SIZE.value > core.ROWS_SIZE.value) this.#takeRows();
-    this.#expect(identity.updateId);
-    const answer = core.read(start, documentSize, identity.revisionNumber, block, blockOffset);
+    this.#expect(identities, offset, IDENTITY_SIZE);
+    const answer = core.read(start, documentSize, block, blockOffset);
     if (answer === 0) return undefined;
     const titlesSize = core.titlesSize();
     const titles = core.TITLES.value;
@@ -165,7 +166,7 @@ class FactsReader implements BatchTables, BlockMemory {
   }
 
   positionOf(id: UpdateId): number {
-    this.#expect(id);
+    this.#expect(updateIdToBytes(id), 0, UPDATE_ID_SIZE);
     const position = this.#core.positionOfExpected();
     if (position >= 0) return position;
     const known = this.#moreIds.get(id);
@@ -205,8 +206,9 @@ class FactsReader implements BatchTables, BlockMemory {
     };
   }
 
-  #expect(id: UpdateId): void {
-    this.#memory.write(id, this.#core.EXPECTED.value, 'latin1');
+  #expect(bytes: Uint8Array, offset: number, size: number): void {
+    const start = this.#core.EXPECTED.value;
+    for (let at = 0; at < size; at++) this.#memory[start + at] = bytes[offset + at] as number;
   }
 
   #takeRows(): void {

@@ -1,58 +1,6 @@
 import { WsusutilError } from '../errors.js';
-import {
-  formatIdentity,
-  type UpdateIdentity,
-  updateIdFromBytes,
-  updateIdToBytes,
-} from '../model/update-identity.js';
-
-const ROW_SIZE = 20; // GUID and revision number
-const INITIAL_ROWS = 4096;
-
-/** Update identities in 20 bytes each. */
-class IdentityList {
-  #bytes = Buffer.allocUnsafe(INITIAL_ROWS * ROW_SIZE);
-  length = 0;
-
-  push(identity: UpdateIdentity): void {
-    const offset = this.length * ROW_SIZE;
-    if (offset === this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(this.#bytes.length * 2);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    writeRow(identity, this.#bytes, offset);
-    this.length++;
-  }
-
-  has(index: number, row: Uint8Array): boolean {
-    const offset = index * ROW_SIZE;
-    return index < this.length && this.#bytes.compare(row, 0, ROW_SIZE, offset, offset + ROW_SIZE) === 0;
-  }
-
-  at(index: number): UpdateIdentity | undefined {
-    if (index >= this.length) return undefined;
-    const offset = index * ROW_SIZE;
-    return {
-      updateId: updateIdFromBytes(this.#bytes, offset),
-      revisionNumber: this.#bytes.readUInt32LE(offset + 16),
-    };
-  }
-
-  indexOf(identity: UpdateIdentity): number {
-    const row = writeRow(identity, Buffer.alloc(ROW_SIZE), 0);
-    const bytes = this.#bytes.subarray(0, this.length * ROW_SIZE);
-    let at = bytes.indexOf(row);
-    while (at >= 0 && at % ROW_SIZE !== 0) at = bytes.indexOf(row, at + 1);
-    return at < 0 ? -1 : at / ROW_SIZE;
-  }
-}
-
-function writeRow(identity: UpdateIdentity, target: Buffer, offset: number): Buffer {
-  target.set(updateIdToBytes(identity.updateId), offset);
-  target.writeUInt32LE(identity.revisionNumber, offset + 16);
-  return target;
-}
+import { IDENTITY_SIZE, IdentityList } from '../model/identity-list.js';
+import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 
 /** The two members of a cabinet that list the updates. */
 type ListingMember = 'package.xml' | 'metadata.txt';
@@ -67,7 +15,6 @@ type ListingMember = 'package.xml' | 'metadata.txt';
 export class MemberAgreement {
   readonly #first = new IdentityList();
   #firstName: ListingMember | undefined;
-  readonly #row = Buffer.alloc(ROW_SIZE);
   /** updates of the second list so far */
   #secondCount = 0;
   #secondRest: IdentityList | undefined;
@@ -79,20 +26,27 @@ export class MemberAgreement {
     return this.#differsAt !== undefined;
   }
 
-  add(member: ListingMember, identity: UpdateIdentity): void {
+  add(member: ListingMember, identities: IdentityList): void {
     this.#firstName ??= member;
-    if (member === this.#firstName) {
-      this.#first.push(identity);
+    if (member === this.#firstName) this.#first.pushBytes(identities.bytes);
+    else this.#addToSecond(identities.bytes);
+  }
+
+  #addToSecond(rows: Buffer): void {
+    const from = this.#secondCount;
+    this.#secondCount += rows.length / IDENTITY_SIZE;
+    if (this.#secondRest === undefined) {
+      const expected = this.#first.bytes.subarray(from * IDENTITY_SIZE);
+      if (expected.subarray(0, rows.length).equals(rows)) return;
+      let equal = 0;
+      while (rows[equal] === expected[equal]) equal++;
+      const position = Math.floor(equal / IDENTITY_SIZE);
+      this.#differsAt = from + position;
+      this.#secondRest = new IdentityList();
+      this.#secondRest.pushBytes(rows.subarray(position * IDENTITY_SIZE));
       return;
     }
-    const index = this.#secondCount++;
-    if (this.#differsAt === undefined) {
-      writeRow(identity, this.#row, 0);
-      if (this.#first.has(index, this.#row)) return;
-      this.#differsAt = index;
-      this.#secondRest = new IdentityList();
-    }
-    this.#secondRest?.push(identity);
+    this.#secondRest.pushBytes(rows);
   }
 
   /** @throws WsusutilError `PACKAGE_MEMBERS_DISAGREE` with the first difference, its kind, and both counts */

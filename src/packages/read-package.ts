@@ -19,6 +19,7 @@ import {
 } from '../formats/export-package/package-xml-reader.js';
 import { groupDigits } from '../formats/group-digits.js';
 import { type PackagePart, packageFormatOf } from '../model/export-package.js';
+import { IdentityList } from '../model/identity-list.js';
 import { type FileSource, openFileSource } from '../platform/file-source.js';
 import { findGzipEnd, inflate, TruncatedGzip } from './inflate.js';
 import { MemberAgreement } from './member-agreement.js';
@@ -198,7 +199,8 @@ export function openMemberReaders(options: ReadPackageOptions): MemberReaders {
     'package.xml',
     partHandler((part) => {
       if (part.type === 'entries') {
-        for (const { identity } of part.entries) agreement.add('package.xml', identity);
+        const identities = part.entries.map(({ identity }) => identity);
+        agreement.add('package.xml', IdentityList.of(identities));
       }
       hand(part);
     }, options),
@@ -208,7 +210,7 @@ export function openMemberReaders(options: ReadPackageOptions): MemberReaders {
   );
   const metadataReader = new MetadataReader({
     emit: (batch) => {
-      for (const { identity } of batch.records) agreement.add('metadata.txt', identity);
+      agreement.add('metadata.txt', batch.records.identities);
       hand({ type: 'records', batch });
     },
     warn: (code, message) => options.warn(code, message),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Sha1Hex } from '../model/digest.js';
 import { normalizeLineEnds } from '../model/document-text.js';
 import type { PackageFile } from '../model/export-package.js';
+import type { IdentityList } from '../model/identity-list.js';
 import type { PackageLanguage } from '../model/language.js';
 import {
   type UpdateId,
@@ -205,9 +206,7 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#index = this.#known.index;
   }
 
-  async findRevisions(
-    identities: readonly UpdateIdentity[],
-  ): Promise<readonly (KnownRevision | undefined)[]> {
+  async findRevisions(identities: IdentityList): Promise<readonly (KnownRevision | undefined)[]> {
     return this.#guard(() => this.#known.find(identities));
   }
 
@@ -241,7 +240,7 @@ export class SqliteImportTransaction implements ImportTransaction {
       this.#known.bound();
       const updates = new Int32Array(batch.updateIds.length / UPDATE_ID_SIZE);
       for (let position = 0; position < updates.length; position++) {
-        updates[position] = this.#known.findUpdate(updateIdAt(batch, position));
+        updates[position] = this.#known.findUpdate(batch.updateIds, position * UPDATE_ID_SIZE);
       }
       this.#categoryKeys ??= this.#readCategoryKeys();
       const context = { batch, updates, firstBlockKey, categoryKeys: this.#categoryKeys };
@@ -515,12 +514,13 @@ export class SqliteImportTransaction implements ImportTransaction {
     const isCategory = row.updateType === 'Category';
     let isSatisfied = true;
     let clauses = '';
-    for (const [kind, ...members] of row.prerequisites) {
+    for (const clause of row.prerequisites) {
+      const kind = clause[0];
       clauses += clauses === '' ? `[[${kind}` : `,[${kind}`;
       const isLinked = kind !== PREREQUISITE_KINDS.bare || isCategory;
       let hasMember = false;
-      for (const member of members) {
-        const update = this.#referTo(context, member, key, true);
+      for (let at = 1; at < clause.length; at++) {
+        const update = this.#referTo(context, clause[at] as number, key, true);
         const updateKey = this.#index.keyOf(update);
         clauses += `,${updateKey}`;
         hasMember ||= this.#index.newestOf(update) !== undefined;

@@ -1,7 +1,8 @@
-import { type UpdateIdentity, updateIdToBytes } from '../model/update-identity.js';
+import { IDENTITY_SIZE, type IdentityList } from '../model/identity-list.js';
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from '../platform/sqlite.js';
 import { runsOf } from './document-reader.js';
 import type { KnownRevision, RevisionKey } from './metadata-store.js';
+import { UPDATE_ID_SIZE } from './revision-batch.js';
 import { RevisionLookahead } from './revision-lookahead.js';
 import { bytesOf, numberOf } from './rows.js';
 import { UPDATE_FLAGS, UpdateIndex } from './update-index.js';
@@ -56,30 +57,40 @@ export class KnownUpdates {
     );
   }
 
-  find(identities: readonly UpdateIdentity[]): readonly (KnownRevision | undefined)[] {
+  find(identities: IdentityList): readonly (KnownRevision | undefined)[] {
     this.bound();
     const found: (KnownRevision | undefined)[] = [];
     const unknown: SoughtIdentity[] = [];
-    for (const [position, { updateId, revisionNumber }] of identities.entries()) {
-      const id = updateIdToBytes(updateId);
-      const update = this.index.find(id);
-      const expected = this.#isAllIndexed ? undefined : this.#lookahead.take(id, revisionNumber);
-      if (expected !== undefined) {
-        if (update < 0) this.#add(id, expected.updateKey, expected.newestNumber);
-        found.push({ key: expected.key, digest: expected.digest });
-        continue;
+    const { bytes } = identities;
+    for (let position = 0; position < identities.length; position++) {
+      const start = position * IDENTITY_SIZE;
+      const revisionNumber = identities.revisionNumberAt(position);
+      const update = this.index.find(bytes, start);
+      if (!this.#isAllIndexed) {
+        const id = bytes.subarray(start, start + UPDATE_ID_SIZE);
+        const expected = this.#lookahead.take(id, revisionNumber);
+        if (expected !== undefined) {
+          if (update < 0) this.#add(id, expected.updateKey, expected.newestNumber);
+          found.push({ key: expected.key, digest: expected.digest });
+          continue;
+        }
+        if (update < 0) unknown.push({ position, id, revisionNumber });
       }
-      if (update < 0 && !this.#isAllIndexed) unknown.push({ position, id, revisionNumber });
       found.push(this.findRevision(update, revisionNumber));
     }
     if (unknown.length > 0) this.#askFor(unknown, found);
     return found;
   }
 
-  /** Entry of an update in the index, -1 if the store does not know the id. */
-  findUpdate(id: Uint8Array): number {
-    const update = this.index.find(id);
+  /**
+   * Entry of an update in the index, -1 if the store does not know the id.
+   *
+   * @param ids 16 bytes from `offset` on are the id
+   */
+  findUpdate(ids: Uint8Array, offset: number): number {
+    const update = this.index.find(ids, offset);
     if (update >= 0 || this.#isAllIndexed) return update;
+    const id = ids.subarray(offset, offset + UPDATE_ID_SIZE);
     const row = this.#findUpdate.get(id);
     return row === undefined ? -1 : this.#addRow(id, row);
   }

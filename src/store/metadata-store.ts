@@ -4,6 +4,7 @@
  */
 import type { Sha1Hex } from '../model/digest.js';
 import type { PackageFile } from '../model/export-package.js';
+import type { IdentityList } from '../model/identity-list.js';
 import type { PackageLanguage } from '../model/language.js';
 import type { CategoryType, UpdateType } from '../model/revision.js';
 import type { UpdateId, UpdateIdentity } from '../model/update-identity.js';
@@ -138,7 +139,7 @@ export interface ImportTransaction {
   /** of the first revision that this transaction adds */
   readonly firstKey: RevisionKey;
   /** What the store (this transaction included) holds of each; same order. */
-  findRevisions(identities: readonly UpdateIdentity[]): Promise<readonly (KnownRevision | undefined)[]>;
+  findRevisions(identities: IdentityList): Promise<readonly (KnownRevision | undefined)[]>;
   /** The document of a stored revision. */
   readDocument(key: RevisionKey): Promise<Uint8Array>;
   addRevisions(batch: RevisionBatch): Promise<AddedRevisions>;

@@ -21,9 +21,12 @@ export class UpdateIndex {
   #flags = new Uint8Array(INITIAL_CAPACITY);
   size = 0;
 
-  /** @returns the entry of an id, or -1 */
-  find(id: Uint8Array): number {
-    const words = wordsOf(id);
+  /**
+   * @param ids 16 bytes from `offset` on are the id
+   * @returns its entry, or -1
+   */
+  find(ids: Uint8Array, offset = 0): number {
+    const words = wordsOf(ids, offset);
     const mask = this.#slots.length - 1;
     for (let slot = hashOf(words) & mask; ; slot = (slot + 1) & mask) {
       const entry = (this.#slots[slot] as number) - 1;
@@ -36,7 +39,7 @@ export class UpdateIndex {
   add(id: Uint8Array, updateKey: number): number {
     if (this.size === this.#updateKeys.length) this.#grow();
     const entry = this.size++;
-    const words = wordsOf(id);
+    const words = wordsOf(id, 0);
     this.#ids.set(words, entry * WORDS_PER_ID);
     this.#updateKeys[entry] = updateKey;
     this.#newest[entry] = NO_REVISION;
@@ -115,8 +118,8 @@ const scratch = new Uint32Array(WORDS_PER_ID);
 const scratchBytes = new Uint8Array(scratch.buffer);
 
 /** The id as four words; valid until the next call. */
-function wordsOf(id: Uint8Array): Uint32Array {
-  for (let i = 0; i < UPDATE_ID_SIZE; i++) scratchBytes[i] = id[i] as number;
+function wordsOf(ids: Uint8Array, offset: number): Uint32Array {
+  for (let i = 0; i < UPDATE_ID_SIZE; i++) scratchBytes[i] = ids[offset + i] as number;
   return scratch;
 }
 

@@ -7,7 +7,7 @@ import type { Report } from '../events.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import { decodeUpdateBlob, type UpdateBlob } from '../formats/server-sync/update-blob.js';
 import type { Sha1Hex } from '../model/digest.js';
-import type { RecordSlice } from '../model/export-package.js';
+import { RecordList } from '../model/record-list.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import { DocumentPipeline } from '../packages/document-pipeline.js';
 import type { ImportTransaction } from '../store/metadata-store.js';
@@ -259,13 +259,13 @@ export class RevisionFetch {
     const decoded = kind === 'cabinet' && this.#pipeline.isBehind ? decodeCabinets(taken) : undefined;
     const { items, size } = decoded ?? taken;
     const bytes = this.#memory.take(size);
-    const records: RecordSlice[] = [];
+    const records = new RecordList();
     let end = 0;
     for (const { identity, bytes: document } of items) {
       const start = end;
       bytes.set(document, start);
       end += document.length;
-      records.push({ identity, start, end });
+      records.push(identity, start, end);
     }
     await this.#pipeline.add({ bytes, encoding: decoded === undefined ? kind : 'plain', records });
   }

@@ -8,6 +8,7 @@
 import { isWsusutilError, throwIfInterrupted } from '../errors.js';
 import type { Report } from '../events.js';
 import type { ServerConfigData } from '../formats/server-sync/get-config-data.js';
+import { IdentityList } from '../model/identity-list.js';
 import { type PackageLanguage, withOwnFlags } from '../model/language.js';
 import type { UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateId, type UpdateIdentity } from '../model/update-identity.js';
@@ -512,7 +513,7 @@ class SyncRun {
       for (let start = 0; start < revisions.length; start += IDENTITIES_PER_LOOK) {
         throwIfInterrupted(this.#options.signal, 'synchronising; the next run goes on from here');
         const part = revisions.slice(start, start + IDENTITIES_PER_LOOK);
-        const known = await this.#transaction.findRevisions(part.map(identityOf));
+        const known = await this.#transaction.findRevisions(IdentityList.of(part.map(identityOf)));
         absent.push(
           ...part.filter((each, index) => known[index] === undefined && isWanted(identityOf(each))),
         );

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeDocument } from '../../src/formats/export-package/document-encoding.js';
 import { parseUpdateDocument } from '../../src/formats/update-xml/parse-update.js';
+import { IdentityList } from '../../src/model/identity-list.js';
+import { RecordList } from '../../src/model/record-list.js';
 import { pickLocalized } from '../../src/model/revision.js';
 import { type UpdateIdentity, updateIdFromBytes } from '../../src/model/update-identity.js';
 import { type DocumentTask, processDocuments } from '../../src/packages/document-work.js';
@@ -16,7 +18,7 @@ import {
   UPDATE_ID_SIZE,
   unpackRows,
 } from '../../src/store/revision-batch.js';
-import { generateCatalogue } from '../helpers/catalogue/generate-catalogue.js';
+import { type CatalogueItem, generateCatalogue } from '../helpers/catalogue/generate-catalogue.js';
 import { type SeededRandom, seededRandom } from '../helpers/seeded-random.js';
 import { withSharedData } from '../helpers/shared-data.js';
 
@@ -58,7 +60,7 @@ function readDirectly(document: Uint8Array, identity: UpdateIdentity): Read | un
   const reader = openFactsReader();
   if (reader === undefined) throw new Error('no WebAssembly');
   reader.grow(document.length).set(document);
-  const read = reader.read(identity, placeOf(document));
+  const read = reader.read(IdentityList.of([identity]).bytes, 0, placeOf(document));
   if (read === undefined) return undefined;
   const packer = new RevisionPacker(reader);
   packer.addDigest(NO_DIGEST);
@@ -236,17 +238,17 @@ describe('in a batch', () => {
   const items = [...generateCatalogue({ revisions: 150, seed: 3 })];
 
   const taskOf = (documents: readonly Buffer[], extent: DocumentTask['extent']): DocumentTask => {
-    const spans = new Uint32Array(documents.length * 3);
+    const records = new RecordList();
     let at = 0;
     for (const [index, document] of documents.entries()) {
-      spans.set([items[index]?.identity.revisionNumber ?? 0, at, at + document.length], index * 3);
+      records.push((items[index] as CatalogueItem).identity, at, at + document.length);
       at += document.length;
     }
     return {
       bytes: Buffer.concat(documents),
       encoding: 'plain',
-      updateIds: items.map(({ identity }) => identity.updateId).join(''),
-      spans,
+      identities: records.identities.bytes,
+      spans: records.spans,
       firstRecord: 1,
       known: undefined,
       effort: 'stored',

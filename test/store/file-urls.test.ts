@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { IdentityList } from '../../src/model/identity-list.js';
 import { processDocuments } from '../../src/packages/document-work.js';
 import { openDatabase } from '../../src/platform/sqlite.js';
 import type { FileText } from '../helpers/catalogue/documents.js';
@@ -23,8 +24,8 @@ function packed({ identity, document }: BuiltUpdate) {
   return processDocuments({
     bytes: document,
     encoding: 'plain',
-    updateIds: identity.updateId,
-    spans: Uint32Array.of(identity.revisionNumber, 0, document.length),
+    identities: IdentityList.of([identity]).bytes,
+    spans: Uint32Array.of(0, document.length),
     firstRecord: 1,
     known: undefined,
     effort: 'stored',

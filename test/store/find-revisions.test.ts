@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { IdentityList } from '../../src/model/identity-list.js';
 import { formatIdentity, type UpdateIdentity } from '../../src/model/update-identity.js';
 import { openDatabase } from '../../src/platform/sqlite.js';
 import { RevisionLookahead } from '../../src/store/revision-lookahead.js';
@@ -70,7 +71,7 @@ test('whatever is asked for in whatever order, what the store has is found and n
         try {
           for (let start = 0; start < asked.length; start += size) {
             const batch = asked.slice(start, start + size);
-            const found = await transaction.findRevisions(batch);
+            const found = await transaction.findRevisions(IdentityList.of(batch));
             const shown = found.map((each) =>
               each === undefined
                 ? undefined

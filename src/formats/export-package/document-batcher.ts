@@ -1,5 +1,6 @@
 import { WsusutilError } from '../../errors.js';
-import type { DocumentEncoding, RecordBatch, RecordSlice } from '../../model/export-package.js';
+import type { DocumentEncoding, RecordBatch } from '../../model/export-package.js';
+import { RecordList } from '../../model/record-list.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
 import { BatchMemory } from './batch-memory.js';
 import { detectDocumentEncoding, trimSpace } from './document-encoding.js';
@@ -17,7 +18,7 @@ export class DocumentBatcher {
   /** bytes filled, those of the document at hand included */
   #length = 0;
   #encoding: DocumentEncoding = 'plain';
-  #records: RecordSlice[] = [];
+  #records = new RecordList();
 
   /** @param maxSourceSize bytes one document may take in its encoding */
   constructor(
@@ -65,7 +66,7 @@ export class DocumentBatcher {
     const document = this.#bytes.subarray(this.#position, this.#length);
     const trimmed = encoding === 'plain' ? trimSpace(document) : document;
     const start = trimmed.byteOffset;
-    this.#records.push({ identity, start, end: start + trimmed.length });
+    this.#records.push(identity, start, start + trimmed.length);
     this.#position = this.#length;
   }
 
@@ -91,7 +92,7 @@ export class DocumentBatcher {
     next.set(rest);
     if (this.#records.length > 0) {
       const records = this.#records;
-      this.#records = [];
+      this.#records = new RecordList();
       const bytes = new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#position);
       this.#emit({ bytes, encoding: this.#encoding, records });
     }

@@ -1,17 +1,16 @@
 import { isAscii } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
-import type { RecordBatch, RecordSlice } from '../../model/export-package.js';
+import type { RecordBatch } from '../../model/export-package.js';
+import { IDENTITY_SIZE, identityFromBytes } from '../../model/identity-list.js';
+import { RecordList } from '../../model/record-list.js';
 import type { UpdateIdentity } from '../../model/update-identity.js';
 import { bufferOf } from '../bytes.js';
 import { BatchMemory } from './batch-memory.js';
 import { BATCH_SIZE, DEFAULT_PACKAGE_LIMITS, type PackageLimits, RECORDS_PER_BATCH } from './limits.js';
+import { RECORD_HEAD_SIZE, type RecordHead, readRecordHead } from './record-head.js';
 import { findInvalidUtf8, passUnits } from './utf8.js';
 import { Utf16Transcoder } from './utf16.js';
 
-/** `<guid>,<revision>,<length>,` with 8 digits each: what every writer seen produces. */
-export const RECORD_HEAD_SIZE = 36 + 1 + 8 + 1 + 8 + 1;
-const HEAD =
-  /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}),([0-9a-f]{1,8}),([0-9a-f]{1,8}),/i;
 /** Any beginning of a head, for a file that stops inside one. */
 const PARTIAL_HEAD = /^[0-9a-f-]{0,36}(?:(?<=^.{36}),[0-9a-f]{0,8}(?:(?<=[0-9a-f]),[0-9a-f]{0,8})?)?$/i;
 const CR = 0x0d;
@@ -30,16 +29,11 @@ export interface MetadataReaderOptions {
   readonly memory?: BatchMemory | undefined;
 }
 
-interface RecordHead {
-  readonly identity: UpdateIdentity;
-  /** as the head gives it: UTF-16 code units, or bytes if the writer was wrong */
-  readonly length: number;
-  /** bytes of the head itself */
-  readonly size: number;
-}
-
 /** Where a document ends, that more bytes are needed to know, or why it cannot be framed. */
-type Framing = { readonly end: number; readonly next: number } | 'more' | { readonly problem: string };
+type Framing =
+  | { readonly end: number; readonly next: number; readonly isAscii: boolean }
+  | 'more'
+  | { readonly problem: string };
 
 /**
  * `metadata.txt` in pieces of any size → batches of documents (package-formats 1.2).
@@ -63,7 +57,7 @@ export class MetadataReader {
   #position = 0;
   /** offset of the buffer's first byte in the file */
   #base = 0;
-  #records: RecordSlice[] = [];
+  #records = new RecordList();
   #recordCount = 0;
 
   /** Bytes held back until the encoding can be told; undefined from then on. */
@@ -74,6 +68,8 @@ export class MetadataReader {
   #warnedOfBytes = false;
 
   #head: RecordHead | undefined;
+  /** identity of the record at hand */
+  readonly #identityBytes = Buffer.alloc(IDENTITY_SIZE);
   /** of the document at hand, so that a long one arriving in pieces is counted once */
   #scanned = 0;
   #units = 0;
@@ -158,7 +154,7 @@ export class MetadataReader {
     if (this.#records.length > 0) {
       const bytes = new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#position);
       const records = this.#records;
-      this.#records = [];
+      this.#records = new RecordList();
       this.#options.emit({ bytes, encoding: 'plain', records });
     }
     this.#bytes = next;
@@ -187,8 +183,8 @@ export class MetadataReader {
       if ('problem' in other) throw this.#unframeable(head, start, framing.problem, isFinal);
       framing = other;
     }
-    this.#checkText(head, start, framing.end);
-    this.#records.push({ identity: head.identity, start, end: framing.end });
+    this.#checkText(head, start, framing.end, framing.isAscii);
+    this.#records.pushBytes(this.#identityBytes, start, framing.end);
     this.#recordCount++;
     this.#position = framing.next;
     this.#head = undefined;
@@ -200,13 +196,10 @@ export class MetadataReader {
   #readHead(isFinal: boolean): RecordHead | undefined {
     const available = this.#length - this.#position;
     if (available < RECORD_HEAD_SIZE && !isFinal) return undefined;
-    const text = this.#bytes.toString(
-      'latin1',
-      this.#position,
-      Math.min(this.#length, this.#position + RECORD_HEAD_SIZE),
-    );
-    const match = HEAD.exec(text);
-    if (match === null) {
+    const end = Math.min(this.#length, this.#position + RECORD_HEAD_SIZE);
+    const head = readRecordHead(this.#bytes, this.#position, end, this.#identityBytes);
+    if (head === undefined) {
+      const text = this.#bytes.toString('latin1', this.#position, end);
       if (available < RECORD_HEAD_SIZE && PARTIAL_HEAD.test(text)) {
         throw truncated(`metadata.txt stops inside the head of ${this.#recordName(undefined)}`);
       }
@@ -216,10 +209,6 @@ export class MetadataReader {
         `expected "<guid>,<revision>,<length>," in hexadecimal, found ${JSON.stringify(text)}`,
       );
     }
-    const identity = {
-      updateId: (match[1] as string).toLowerCase(),
-      revisionNumber: Number.parseInt(match[2] as string, 16),
-    };
     if (this.#recordCount >= this.#limits.maxRecords) {
       throw new WsusutilError(
         'LIMIT_EXCEEDED',
@@ -227,9 +216,8 @@ export class MetadataReader {
         { hint: 'No catalogue is that large; get the package from where it was made once more.' },
       );
     }
-    const length = Number.parseInt(match[3] as string, 16);
-    if (length > this.#limits.maxDocumentSize) throw this.#tooLong(identity, length);
-    return { identity, length, size: match[0].length };
+    if (head.length > this.#limits.maxDocumentSize) throw this.#tooLong(head.length);
+    return head;
   }
 
   #frameDocument(head: RecordHead, start: number, isFinal: boolean, inBytes: boolean): Framing {
@@ -240,13 +228,12 @@ export class MetadataReader {
         problem: `the file ends ${shortEnd - this.#length} short of the ${head.length} its length promises`,
       };
     }
-    if (inBytes || isAscii(this.#bytes.subarray(start, shortEnd))) {
-      return this.#frameTerminator(shortEnd, isFinal);
-    }
+    const isPlain = isAscii(this.#bytes.subarray(start, shortEnd));
+    if (inBytes || isPlain) return this.#frameTerminator(shortEnd, isFinal, isPlain);
     const passed = passUnits(this.#bytes, start + this.#scanned, this.#length, head.length - this.#units);
     this.#scanned += passed.size;
     this.#units += passed.units;
-    if (this.#scanned > this.#limits.maxDocumentSize) throw this.#tooLong(head.identity, this.#scanned);
+    if (this.#scanned > this.#limits.maxDocumentSize) throw this.#tooLong(this.#scanned);
     if (this.#units > head.length) {
       return { problem: `a length of ${head.length} would end inside a character of 4 bytes` };
     }
@@ -255,19 +242,21 @@ export class MetadataReader {
     if (this.#units < head.length) {
       return { problem: `the file ends after ${this.#units} of ${head.length} UTF-16 units` };
     }
-    return this.#frameTerminator(end, isFinal);
+    return this.#frameTerminator(end, isFinal, false);
   }
 
   /** CR LF; a bare LF and the end of the file are accepted (package-formats 1.2, step 4). */
-  #frameTerminator(end: number, isFinal: boolean): Framing {
-    if (end === this.#length) return isFinal ? { end, next: end } : 'more';
+  #frameTerminator(end: number, isFinal: boolean, isPlain: boolean): Framing {
+    if (end === this.#length) return isFinal ? { end, next: end, isAscii: isPlain } : 'more';
     // A bare LF behind a CR would be half a line end: the length is one too many.
-    if (this.#bytes[end] === LF && this.#bytes[end - 1] !== CR) return { end, next: end + 1 };
+    if (this.#bytes[end] === LF && this.#bytes[end - 1] !== CR) {
+      return { end, next: end + 1, isAscii: isPlain };
+    }
     if (this.#bytes[end] === CR) {
       if (end + 1 === this.#length) {
         return isFinal ? { problem: 'the file ends between CR and LF' } : 'more';
       }
-      if (this.#bytes[end + 1] === LF) return { end, next: end + 2 };
+      if (this.#bytes[end + 1] === LF) return { end, next: end + 2, isAscii: isPlain };
     }
     const found = this.#bytes.toString('latin1', end, Math.min(this.#length, end + 16));
     return {
@@ -281,33 +270,31 @@ export class MetadataReader {
     const framing = this.#frameDocument(head, start, isFinal, inBytes);
     if (framing === 'more' || 'problem' in framing) return framing;
     if (this.#length - framing.next < RECORD_HEAD_SIZE && !isFinal) return 'more';
-    const following = this.#bytes.toString(
-      'latin1',
-      framing.next,
-      Math.min(this.#length, framing.next + RECORD_HEAD_SIZE),
-    );
-    if (following === '' ? framing.next === framing.end : !HEAD.test(following)) {
-      return { problem: 'no record follows' };
-    }
+    const followingEnd = Math.min(this.#length, framing.next + RECORD_HEAD_SIZE);
+    const isFollowed =
+      framing.next === this.#length
+        ? framing.next !== framing.end
+        : readRecordHead(this.#bytes, framing.next, followingEnd, Buffer.alloc(IDENTITY_SIZE)) !== undefined;
+    if (!isFollowed) return { problem: 'no record follows' };
     this.#lengthsAreBytes = inBytes;
     if (inBytes && !this.#warnedOfBytes) {
       this.#warnedOfBytes = true;
       this.#options.warn(
         'RECORD_LENGTH_IN_BYTES',
-        `metadata.txt counts bytes instead of UTF-16 units, first seen in ${this.#recordName(head.identity)}; reading it that way`,
+        `metadata.txt counts bytes instead of UTF-16 units, first seen in ${this.#recordName(this.#identity)}; reading it that way`,
       );
     }
     return framing;
   }
 
-  #checkText(head: RecordHead, start: number, end: number): void {
+  #checkText(head: RecordHead, start: number, end: number, isPlain: boolean): void {
     const document = this.#bytes.subarray(start, end);
     if (this.#hasNul) this.#checkNul(head, document);
-    if (end - start > this.#limits.maxDocumentSize) throw this.#tooLong(head.identity, end - start);
-    if (isAscii(document)) return;
+    if (end - start > this.#limits.maxDocumentSize) throw this.#tooLong(end - start);
+    if (isPlain) return;
     const invalid = findInvalidUtf8(document);
     if (invalid !== undefined) {
-      throw this.#malformed(head.identity, head.size + invalid, 'the document is not valid UTF-8');
+      throw this.#malformed(this.#identity, head.size + invalid, 'the document is not valid UTF-8');
     }
   }
 
@@ -317,13 +304,13 @@ export class MetadataReader {
     if (nul < 0) return;
     if (nul === 1 && document[3] === 0) {
       throw this.#malformed(
-        head.identity,
+        this.#identity,
         head.size,
         'a NUL follows every character: the exporter that wrote it took UTF-16 text for UTF-8',
         'Export again with another tool or version; this package cannot be imported.',
       );
     }
-    throw this.#malformed(head.identity, head.size + nul, 'the document holds a NUL character');
+    throw this.#malformed(this.#identity, head.size + nul, 'the document holds a NUL character');
   }
 
   #unframeable(head: RecordHead, start: number, problem: string, isFinal: boolean): WsusutilError {
@@ -332,12 +319,16 @@ export class MetadataReader {
     if (this.#hasNul) this.#checkNul(head, document);
     const invalid = findInvalidUtf8(document, true);
     if (invalid !== undefined) {
-      return this.#malformed(head.identity, head.size + invalid, 'the document is not valid UTF-8');
+      return this.#malformed(this.#identity, head.size + invalid, 'the document is not valid UTF-8');
     }
     if (isFinal && problem.startsWith('the file ends')) {
-      return truncated(`metadata.txt is cut off in ${this.#recordName(head.identity)}: ${problem}`);
+      return truncated(`metadata.txt is cut off in ${this.#recordName(this.#identity)}: ${problem}`);
     }
-    return this.#malformed(head.identity, 0, problem);
+    return this.#malformed(this.#identity, 0, problem);
+  }
+
+  get #identity(): UpdateIdentity {
+    return identityFromBytes(this.#identityBytes);
   }
 
   #recordName(identity: UpdateIdentity | undefined): string {
@@ -360,10 +351,10 @@ export class MetadataReader {
     });
   }
 
-  #tooLong(identity: UpdateIdentity, length: number): WsusutilError {
+  #tooLong(length: number): WsusutilError {
     return new WsusutilError(
       'LIMIT_EXCEEDED',
-      `metadata.txt, ${this.#recordName(identity)}: a document of ${length} exceeds the limit of ${this.#limits.maxDocumentSize} bytes`,
+      `metadata.txt, ${this.#recordName(this.#identity)}: a document of ${length} exceeds the limit of ${this.#limits.maxDocumentSize} bytes`,
       { hint: 'The longest real document has less than a million characters; the package is damaged.' },
     );
   }

@@ -2,7 +2,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { WsusutilError } from '../../errors.js';
 import { formatIdentity, type UpdateIdentity } from '../../model/update-identity.js';
 import { bufferOf } from '../bytes.js';
-import { RECORD_HEAD_SIZE } from './metadata-reader.js';
+import { RECORD_HEAD_SIZE } from './record-head.js';
 import { utf16Length } from './utf8.js';
 
 /** An update's document as the store holds it: UTF-8, no declaration, no byte order mark. */

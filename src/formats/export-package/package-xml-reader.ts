@@ -351,7 +351,7 @@ export class PackageXmlReader {
         hint: HINT,
       });
     }
-    this.#files.push({ sha1, muUrl: copyString(muUrl), fileName: copyString(fileName) });
+    this.#files.push({ sha1, muUrl, fileName });
     if (this.#files.length === ROWS_PER_BATCH) this.#flushRows();
   }
 
@@ -381,7 +381,7 @@ export class PackageXmlReader {
     this.#updateCount++;
     this.#list = '';
     this.#update = {
-      identity: { updateId: copyString(updateId), revisionNumber },
+      identity: { updateId, revisionNumber },
       fileSha1s: [],
       categories: [],
       classifications: [],

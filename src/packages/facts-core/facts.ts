@@ -264,9 +264,9 @@ export function rowsSize(): i32 {
   return <i32>(rowsEnd - ROWS);
 }
 
-/** Position of the id whose 36 characters stand at `EXPECTED`; −1: it is not there, nor room for it. */
+/** Position of the id whose 16 bytes stand at `EXPECTED`; −1: it is not there, nor room for it. */
 export function positionOfExpected(): i32 {
-  return positionOf(EXPECTED);
+  return positionOfId(v128.load(EXPECTED));
 }
 
 /** Room for the digests of one more file. @returns its position, −1: there is none */
@@ -277,14 +277,15 @@ export function addFile(): i32 {
 }
 
 /**
- * Reads the document of `size` bytes, valid UTF-8, at `start`, and adds its row to the batch's.
+ * Reads the document of `size` bytes, valid UTF-8, at `start`, and adds its row to the batch's. At `EXPECTED` are the 16
+ * bytes of its id, and its revision number.
  *
  * @returns 0: unusual, nothing was added; else 1, plus 2 if files or addresses are given out apart
  */
-export function read(start: usize, size: i32, revision: u32, block: i32, blockOffset: i32): i32 {
+export function read(start: usize, size: i32, block: i32, blockOffset: i32): i32 {
   if (size > MAX_SIZE) return 0;
   begin();
-  return scan(start, size) ? finish(size, revision, block, blockOffset) : 0;
+  return scan(start, size) ? finish(size, block, blockOffset) : 0;
 }
 
 function begin(): void {
@@ -872,7 +873,10 @@ function positionOf(at: usize): i32 {
   const highDigits = digitsOf(high);
   const lowDigits = digitsOf(low);
   if (v128.any_true(i8x16.gt_u(v128.or(highDigits, lowDigits), i8x16.splat(0x0f)))) return -1;
-  const bytes = i8x16.narrow_i16x8_u(joined(highDigits), joined(lowDigits));
+  return positionOfId(i8x16.narrow_i16x8_u(joined(highDigits), joined(lowDigits)));
+}
+
+function positionOfId(bytes: v128): i32 {
   const place = IDS + idCount * ID_SIZE;
   v128.store(place, bytes);
   // What is multiplied carries upwards only: it is folded down each time, and the highest bits have something of all.
@@ -995,9 +999,11 @@ function readInstant(from: usize, to: usize): bool {
 }
 
 /** @returns see `read` */
-function finish(size: i32, revision: u32, block: i32, blockOffset: i32): i32 {
+function finish(size: i32, block: i32, blockOffset: i32): i32 {
   if (identityPosition < 0 || !hasProperties) return 0;
-  if (identityRevision !== revision || positionOf(EXPECTED) !== identityPosition) return 0;
+  const revision = load<u32>(EXPECTED, ID_SIZE);
+  const id = v128.load(IDS + identityPosition * ID_SIZE);
+  if (identityRevision !== revision || !i8x16.all_true(i8x16.eq(id, v128.load(EXPECTED)))) return 0;
   const title = pickTitle();
   if (!writeTitles(title)) return 0;
   let to = rowsEnd;
