@@ -3,6 +3,7 @@
  * Sources: package-formats 0.2a (measured on real packages), 1.2 and 1.3.
  */
 import type { Sha1Hex } from './digest.js';
+import type { IdentityList } from './identity-list.js';
 import type { PackageLanguage } from './language.js';
 import type { RecordList } from './record-list.js';
 import type { UpdateId, UpdateIdentity } from './update-identity.js';
@@ -63,6 +64,8 @@ export type PackagePart =
   | { readonly type: 'header'; readonly header: PackageHeader }
   | { readonly type: 'files'; readonly files: readonly PackageFile[] }
   | { readonly type: 'entries'; readonly entries: readonly PackageEntry[] }
+  /** in place of entries, where nothing else was asked for of them */
+  | { readonly type: 'identities'; readonly identities: IdentityList }
   | { readonly type: 'records'; readonly batch: RecordBatch };
 
 export type PackageFormat = 'cab' | 'xml.gz';

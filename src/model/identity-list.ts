@@ -1,4 +1,4 @@
-import { type UpdateIdentity, updateIdFromBytes, updateIdToBytes } from './update-identity.js';
+import { type UpdateIdentity, updateIdFromBytes, writeUpdateId } from './update-identity.js';
 
 /** Bytes of an identity: 16 of the id in the order they are written, the revision number as 32 bits, low byte first. */
 export const IDENTITY_SIZE = 20;
@@ -32,7 +32,13 @@ export class IdentityList implements Iterable<UpdateIdentity> {
 
   push(identity: UpdateIdentity): void {
     const offset = this.#takeRoom(1); // which may be in other memory than before
-    writeIdentity(identity, this.#bytes, offset);
+    writeIdentity(identity.updateId, 0, identity.revisionNumber, this.#bytes, offset);
+  }
+
+  /** @param idAt where an id stands in `text`, as `UpdateId` writes it */
+  pushText(text: string, idAt: number, revisionNumber: number): void {
+    const offset = this.#takeRoom(1);
+    writeIdentity(text, idAt, revisionNumber, this.#bytes, offset);
   }
 
   /** @param rows as {@link bytes} has them, one or several */
@@ -52,7 +58,8 @@ export class IdentityList implements Iterable<UpdateIdentity> {
 
   /** @returns −1 if it is not there */
   indexOf(identity: UpdateIdentity): number {
-    const row = writeIdentity(identity, Buffer.alloc(IDENTITY_SIZE), 0);
+    const row = Buffer.alloc(IDENTITY_SIZE);
+    writeIdentity(identity.updateId, 0, identity.revisionNumber, row, 0);
     const { bytes } = this;
     let at = bytes.indexOf(row);
     while (at >= 0 && at % IDENTITY_SIZE !== 0) at = bytes.indexOf(row, at + 1);
@@ -89,8 +96,13 @@ export function identityFromBytes(bytes: Uint8Array, offset = 0): UpdateIdentity
   };
 }
 
-function writeIdentity(identity: UpdateIdentity, target: Buffer, offset: number): Buffer {
-  target.set(updateIdToBytes(identity.updateId), offset);
-  target.writeUInt32LE(identity.revisionNumber, offset + ID_SIZE);
-  return target;
+function writeIdentity(
+  text: string,
+  idAt: number,
+  revisionNumber: number,
+  target: Uint8Array,
+  offset: number,
+): void {
+  writeUpdateId(text, idAt, target, offset);
+  for (let i = 0; i < 4; i++) target[offset + ID_SIZE + i] = revisionNumber >>> (8 * i);
 }

@@ -56,12 +56,22 @@ export function parseIdentityArgument(text: string): {
 /** The 16 bytes of a GUID in the order they are written (not the mixed-endian order of Windows). */
 export function updateIdToBytes(updateId: UpdateId): Buffer {
   const bytes = Buffer.allocUnsafe(16);
-  let position = 0;
-  for (let i = 0; i < 36; i += 2) {
-    if (updateId.charCodeAt(i) === HYPHEN) i++;
-    bytes[position++] = hexDigit(updateId.charCodeAt(i)) * 16 + hexDigit(updateId.charCodeAt(i + 1));
-  }
+  writeUpdateId(updateId, 0, bytes, 0);
   return bytes;
+}
+
+/**
+ * {@link updateIdToBytes} of an id that stands in a longer text.
+ *
+ * @param target gets 16 bytes, from `offset` on
+ */
+export function writeUpdateId(text: string, from: number, target: Uint8Array, offset: number): void {
+  let at = from;
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) at++;
+    target[offset + i] = (hexDigit(text.charCodeAt(at)) << 4) | hexDigit(text.charCodeAt(at + 1));
+    at += 2;
+  }
 }
 
 const HYPHEN = 0x2d;

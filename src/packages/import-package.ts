@@ -261,6 +261,9 @@ class ImportRun {
         case 'entries':
           this.#announced += part.entries.length;
           break;
+        case 'identities':
+          this.#announced += part.identities.length;
+          break;
         case 'records':
           await this.#pipeline.add(part.batch);
           this.#reportProgress(false);

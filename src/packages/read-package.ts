@@ -198,6 +198,7 @@ export function openMemberReaders(options: ReadPackageOptions): MemberReaders {
   const xmlReader = new PackageXmlReader(
     'package.xml',
     partHandler((part) => {
+      if (part.type === 'identities') agreement.add('package.xml', part.identities);
       if (part.type === 'entries') {
         const identities = part.entries.map(({ identity }) => identity);
         agreement.add('package.xml', IdentityList.of(identities));
@@ -231,6 +232,7 @@ function partHandler(hand: (part: PackagePart) => void, options: ReadPackageOpti
     header: (header) => hand({ type: 'header', header }),
     files: (files) => hand({ type: 'files', files }),
     entries: (entries) => hand({ type: 'entries', entries }),
+    identities: (identities) => hand({ type: 'identities', identities }),
     records: (batch) => hand({ type: 'records', batch }),
     warn: (code, message) => options.warn(code, message),
   };

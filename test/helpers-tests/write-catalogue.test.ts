@@ -36,7 +36,7 @@ async function read(path: string): Promise<Content> {
     if (part.type === 'header') content.header = part.header;
     else if (part.type === 'files') content.files.push(...part.files);
     else if (part.type === 'entries') content.entries.push(...part.entries);
-    else {
+    else if (part.type === 'records') {
       for (const { start, end } of part.batch.records) {
         const bytes = part.batch.bytes.subarray(start, end);
         const document = part.batch.encoding === 'plain' ? bytes : decodeDocument(bytes, part.batch.encoding);

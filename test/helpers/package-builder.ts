@@ -174,7 +174,7 @@ export async function readWhole(
     if (part.type === 'header') header = part.header;
     else if (part.type === 'files') files.push(...part.files);
     else if (part.type === 'entries') entries.push(...part.entries);
-    else {
+    else if (part.type === 'records') {
       encodings.add(part.batch.encoding);
       for (const { identity, start, end } of part.batch.records) {
         const source = part.batch.bytes.subarray(start, end);

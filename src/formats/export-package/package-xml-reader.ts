@@ -6,6 +6,7 @@
 import { isWsusutilError, WsusutilError } from '../../errors.js';
 import { sha1FromBase64 } from '../../model/digest.js';
 import type { PackageEntry, PackageFile, PackageHeader, RecordBatch } from '../../model/export-package.js';
+import { IdentityList } from '../../model/identity-list.js';
 import type { PackageLanguage } from '../../model/language.js';
 import { parseUpdateId, type UpdateIdentity } from '../../model/update-identity.js';
 import { groupDigits } from '../group-digits.js';
@@ -46,7 +47,11 @@ const PIECE_SIZE = 64 * 1024;
  */
 const FILE_ROW = /<File Digest="([A-Za-z0-9+/]{27}=)" MUUrl="([ !#-%'-;=-~]+)" Name="([ !#-%'-;=-~]+)" ?\/>/y;
 const UPDATE_ROW =
-  /<Update UpdateId="([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})" RevisionNumber="([0-9]{1,9})">(?:<Files ?\/>|<Files>(?:<File Digest="[A-Za-z0-9+/=]*" ?\/>)*<\/Files>|<Categories ?\/>|<Categories>(?:<Category Value="[-0-9A-Fa-f]*" ?\/>)*<\/Categories>|<Classifications ?\/>|<Classifications>(?:<Classification Value="[-0-9A-Fa-f]*" ?\/>)*<\/Classifications>)*<\/Update>/y;
+  /<Update UpdateId="[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" RevisionNumber="[0-9]{1,9}">(?:<Files ?\/>|<Files>(?:<File Digest="[A-Za-z0-9+/=]*" ?\/>)*<\/Files>|<Categories ?\/>|<Categories>(?:<Category Value="[-0-9A-Fa-f]*" ?\/>)*<\/Categories>|<Classifications ?\/>|<Classifications>(?:<Classification Value="[-0-9A-Fa-f]*" ?\/>)*<\/Classifications>)*<\/Update>/y;
+const UPDATE_ID_AT = '<Update UpdateId="'.length;
+const REVISION_AT = UPDATE_ID_AT + 36 + '" RevisionNumber="'.length;
+const QUOTE = 0x22;
+const DIGIT_ZERO = 0x30;
 /** Characters that may be the beginning of a row whose rest has not come yet; a longer one is read as XML. */
 const MAX_CUT_ROW_SIZE = 8 * 1024;
 
@@ -55,6 +60,8 @@ export interface PackageXmlHandler {
   header(header: PackageHeader): void;
   files(files: readonly PackageFile[]): void;
   entries(entries: readonly PackageEntry[]): void;
+  /** Instead of entries, if nothing else of them is wanted. */
+  identities(identities: IdentityList): void;
   /** Only for `xml.gz`; the entries of a batch's records come before it. */
   records(batch: RecordBatch): void;
   warn(code: 'NEWER_FORMAT_VERSION', message: string): void;
@@ -63,7 +70,10 @@ export interface PackageXmlHandler {
 /** What is read: a cabinet's member, or the inflated content of an `.xml.gz` file. */
 export type PackageXmlForm = 'package.xml' | 'xml.gz';
 
-/** `identities`: what the entries say of files and categories is passed over (only its nesting is checked), and their lists are empty. */
+/**
+ * `identities`: what the entries say of files and categories is passed over (only its nesting is checked). Those of a
+ * `package.xml` are handed on as identities, those of an `.xml.gz` with empty lists.
+ */
 export type PackageXmlExtent = 'full' | 'identities';
 
 interface UpdateInProgress {
@@ -107,6 +117,7 @@ export class PackageXmlReader {
   #files: PackageFile[] = [];
   #fileCount = 0;
   #entries: PackageEntry[] = [];
+  #identities = new IdentityList(ROWS_PER_BATCH);
   #updateCount = 0;
 
   constructor(
@@ -322,26 +333,40 @@ export class PackageXmlReader {
   }
 
   #readRows(source: string, from: number, end: number): TakenAhead {
-    const isFiles = this.#section === 'files';
-    const pattern = isFiles ? FILE_ROW : UPDATE_ROW;
+    const next =
+      this.#section === 'files' ? this.#readFileRows(source, from) : this.#readUpdateRows(source, from);
+    return { next, isCut: end - next < MAX_CUT_ROW_SIZE };
+  }
+
+  /** @returns where they end */
+  #readFileRows(source: string, from: number): number {
     let next = from;
     for (;;) {
-      pattern.lastIndex = next;
-      const row = pattern.exec(source);
-      if (row === null) break;
-      const [, first = '', second = '', third = ''] = row;
-      if (isFiles) {
-        const sha1 = sha1FromBase64(first);
-        if (sha1 === undefined) break;
-        this.#census?.add('File', 3);
-        this.#addFile(sha1, second, third);
-      } else {
-        this.#addUpdate(first, Number(second));
-        this.#endUpdate();
-      }
-      next = pattern.lastIndex;
+      FILE_ROW.lastIndex = next;
+      const [row, digest = '', muUrl = '', fileName = ''] = FILE_ROW.exec(source) ?? [];
+      const sha1 = row === undefined ? undefined : sha1FromBase64(digest);
+      if (sha1 === undefined) return next;
+      this.#census?.add('File', 3);
+      this.#addFile(sha1, muUrl, fileName);
+      next = FILE_ROW.lastIndex;
     }
-    return { next, isCut: end - next < MAX_CUT_ROW_SIZE };
+  }
+
+  /** @returns where they end */
+  #readUpdateRows(source: string, from: number): number {
+    let next = from;
+    for (;;) {
+      UPDATE_ROW.lastIndex = next;
+      if (!UPDATE_ROW.test(source)) return next;
+      let revisionNumber = 0;
+      for (let at = next + REVISION_AT; source.charCodeAt(at) !== QUOTE; at++) {
+        revisionNumber = revisionNumber * 10 + source.charCodeAt(at) - DIGIT_ZERO;
+      }
+      this.#countUpdate();
+      this.#identities.pushText(source, next + UPDATE_ID_AT, revisionNumber);
+      if (this.#identities.length === ROWS_PER_BATCH) this.#flushRows();
+      next = UPDATE_ROW.lastIndex;
+    }
   }
 
   #addFile(sha1: string, muUrl: string, fileName: string): void {
@@ -368,6 +393,18 @@ export class PackageXmlReader {
   }
 
   #addUpdate(updateId: string, revisionNumber: number): void {
+    this.#countUpdate();
+    this.#list = '';
+    this.#update = {
+      identity: { updateId, revisionNumber },
+      fileSha1s: [],
+      categories: [],
+      classifications: [],
+      documents: 0,
+    };
+  }
+
+  #countUpdate(): void {
     this.#giveHeader();
     if (this.#updateCount >= this.#limits.maxRecords) {
       throw new WsusutilError(
@@ -379,14 +416,6 @@ export class PackageXmlReader {
       );
     }
     this.#updateCount++;
-    this.#list = '';
-    this.#update = {
-      identity: { updateId, revisionNumber },
-      fileSha1s: [],
-      categories: [],
-      classifications: [],
-      documents: 0,
-    };
   }
 
   #startReference(element: XmlElement, name: string): void {
@@ -428,9 +457,10 @@ export class PackageXmlReader {
   #endUpdate(): void {
     const { identity, fileSha1s, categories, classifications } = this.#update as UpdateInProgress;
     this.#update = undefined;
-    this.#entries.push({ identity, fileSha1s, categories, classifications });
+    if (this.#hasIdentitiesOnly) this.#identities.push(identity);
+    else this.#entries.push({ identity, fileSha1s, categories, classifications });
     this.#batcher.flushIfFull();
-    if (this.#entries.length >= ROWS_PER_BATCH) this.#flushRows();
+    if (this.#entries.length + this.#identities.length >= ROWS_PER_BATCH) this.#flushRows();
   }
 
   #raw(source: string): void {
@@ -476,6 +506,11 @@ export class PackageXmlReader {
       const entries = this.#entries;
       this.#entries = [];
       this.#handler.entries(entries);
+    }
+    if (this.#identities.length > 0) {
+      const identities = this.#identities;
+      this.#identities = new IdentityList(ROWS_PER_BATCH);
+      this.#handler.identities(identities);
     }
   }
 

@@ -40,6 +40,11 @@ function read(
       },
       files: (files) => result.files.push(...files),
       entries: (entries) => result.entries.push(...entries),
+      identities: (identities) => {
+        for (const identity of identities) {
+          result.entries.push({ identity, fileSha1s: [], categories: [], classifications: [] });
+        }
+      },
       records: (batch) => {
         result.records += batch.records.length;
         expect(result.entries.length).toBeGreaterThanOrEqual(result.records);
