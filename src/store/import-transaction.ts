@@ -13,6 +13,7 @@ import {
 import type { SqlDatabase, SqlStatement } from '../platform/sqlite.js';
 import { BulkInsert } from './bulk-insert.js';
 import type { AcceptedPackage } from './carry-state.js';
+import { ClauseWriter } from './clause-writer.js';
 import { CODECS } from './document-block.js';
 import { DocumentReader } from './document-reader.js';
 import { insertHistory } from './history.js';
@@ -77,6 +78,7 @@ export class SqliteImportTransaction implements ImportTransaction {
   readonly #fileLocations: BulkInsert;
   readonly #revisions: BulkInsert;
   readonly #prerequisites: BulkInsert;
+  readonly #clauses = new ClauseWriter();
   readonly #categories: BulkInsert;
   readonly #bundled: BulkInsert;
   readonly #superseded: BulkInsert;
@@ -513,24 +515,23 @@ export class SqliteImportTransaction implements ImportTransaction {
   #addPrerequisites(context: BatchContext, row: RevisionRow, key: RevisionKey): void {
     const isCategory = row.updateType === 'Category';
     let isSatisfied = true;
-    let clauses = '';
     for (const clause of row.prerequisites) {
       const kind = clause[0];
-      clauses += clauses === '' ? `[[${kind}` : `,[${kind}`;
+      this.#clauses.open(kind);
       const isLinked = kind !== PREREQUISITE_KINDS.bare || isCategory;
       let hasMember = false;
       for (let at = 1; at < clause.length; at++) {
         const update = this.#referTo(context, clause[at] as number, key, true);
         const updateKey = this.#index.keyOf(update);
-        clauses += `,${updateKey}`;
+        this.#clauses.add(updateKey);
         hasMember ||= this.#index.newestOf(update) !== undefined;
         if (isLinked && context.categoryKeys.has(updateKey)) this.#categories.add(updateKey, key);
       }
-      clauses += ']';
+      this.#clauses.close();
       isSatisfied &&= hasMember;
     }
     if (!isSatisfied) this.#unsatisfied.push(key);
-    this.#prerequisites.add(key, `${clauses}]`);
+    this.#prerequisites.add(key, this.#clauses.take());
   }
 
   /** Entry of the update that a document names; a row is made for ids not met so far. */
