@@ -3,7 +3,13 @@ import { parentElement, textElement } from '../soap/envelope.js';
 import { type ReplyChunks, type ReplyLimits, readReplyItems, resultOf } from '../soap/reply-reader.js';
 import { optionalText } from '../soap/soap-element.js';
 import { type Cookie, writeCookie } from './cookies.js';
-import { type IdAndDelta, identityOf, writeIdsAndDelta } from './identities.js';
+import {
+  type IdAndDelta,
+  identityOf,
+  USUAL_IDENTITY,
+  usualIdentityOf,
+  writeIdsAndDelta,
+} from './identities.js';
 import { SERVER_SYNC_NAMESPACE, type SoapRequest, soapRequest } from './service.js';
 
 /** `ServerSyncFilter` (server-sync-protocol 5). */
@@ -23,6 +29,7 @@ const SHAPE = {
   operation: 'GetRevisionIdList',
   namespace: SERVER_SYNC_NAMESPACE,
   streamed: { NewRevisions: 'UpdateIdentity' },
+  usual: { NewRevisions: { head: USUAL_IDENTITY, tail: undefined } },
 } as const;
 
 /** `Get63LanguageOnly` is always sent, as false: Microsoft Update asks for it, WSUS does not mind. */
@@ -55,7 +62,9 @@ export async function* readGetRevisionIdListReply(
     for (;;) {
       const next = await items.next();
       if (next.done === true) return { anchor: optionalText(resultOf(next.value, SHAPE), 'Anchor') };
-      yield next.value.map(({ element }) => identityOf(element));
+      yield next.value.map((item) =>
+        item.element === undefined ? usualIdentityOf(item.fields) : identityOf(item.element),
+      );
     }
   } finally {
     await items.return(undefined);

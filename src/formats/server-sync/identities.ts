@@ -45,6 +45,15 @@ export function identityOf(element: SoapElement): UpdateIdentity {
   return { updateId: ownText(guidOf(id)), revisionNumber };
 }
 
+/** An `UpdateIdentity` the way every real server writes it. */
+export const USUAL_IDENTITY =
+  /<UpdateIdentity><UpdateID>([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})<\/UpdateID><RevisionNumber>([0-9]{1,9})<\/RevisionNumber><\/UpdateIdentity>/y;
+
+/** @param fields of {@link USUAL_IDENTITY}, or of whatever begins with the same two */
+export function usualIdentityOf([id = '', revisionNumber]: readonly (string | undefined)[]): UpdateIdentity {
+  return { updateId: ownText(id), revisionNumber: Number(revisionNumber) };
+}
+
 /** A copy that does not keep the piece of the reply alive from which `text` was cut. ASCII only. */
 function ownText(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');

@@ -106,6 +106,7 @@ export class PlainElementReader {
    * @param source one character per byte of UTF-8
    * @param codes the characters of `source`
    * @param unchecked name of children whose text may hold characters that XML forbids
+   * @param most elements that are read
    */
   read(
     source: string,
@@ -113,6 +114,7 @@ export class PlainElementReader {
     from: number,
     end: number,
     unchecked: string | undefined,
+    most = Number.POSITIVE_INFINITY,
   ): PlainElements {
     if (!isRehearsed && end - from >= MIN_REHEARSED_SIZE) rehearse();
     this.#names.trim();
@@ -122,7 +124,7 @@ export class PlainElementReader {
     this.#isCut = false;
     const elements: PlainElement[] = [];
     let at = from;
-    for (;;) {
+    while (elements.length < most) {
       this.#count = 0;
       this.#textLength = 0;
       const element = this.#readElement(at, 1, unchecked);

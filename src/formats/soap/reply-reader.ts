@@ -37,6 +37,16 @@ export interface ReplyShape {
    * Whoever reads it checks each of them.
    */
   readonly unchecked?: string | undefined;
+  /** list in the result → how real servers write its items, for lists of thousands */
+  readonly usual?: Readonly<Record<string, UsualItem>> | undefined;
+}
+
+/** An item that is read from its text at once; one that is written in any other way is read as XML. */
+export interface UsualItem {
+  /** Sticky. Its groups are the item's first fields; what it matches has no references. */
+  readonly head: RegExp;
+  /** What stands behind the last field, which is the text up to there and one of the unchecked; undefined: it has none. */
+  readonly tail: string | undefined;
 }
 
 export interface ReplyLimits {
@@ -44,12 +54,23 @@ export interface ReplyLimits {
   readonly maxReplySize?: number | undefined;
 }
 
-/** One item of a streamed list. */
-export interface ReplyItem {
+export interface ElementItem {
   /** the list's local name */
   readonly list: string;
   readonly element: SoapElement;
 }
+
+export interface FieldsItem {
+  readonly list: string;
+  readonly element: undefined;
+  /** of a {@link UsualItem}; undefined: the group matched nothing */
+  readonly fields: readonly (string | undefined)[];
+}
+
+/** One item of a streamed list. */
+export type ReplyItem<Shape extends ReplyShape> = Shape extends { readonly usual: object }
+  ? ElementItem | FieldsItem
+  : ElementItem;
 
 const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 const UTF8_MARK = [0xef, 0xbb, 0xbf];
@@ -95,21 +116,22 @@ const ITEM_FIELD = 7;
  * @throws WsusutilError `UPSTREAM_TRUNCATED` it breaks off; `UPSTREAM_MALFORMED` it is no XML, no SOAP or of another
  *   operation; `LIMIT_EXCEEDED`
  */
-export async function* readReplyItems(
+export async function* readReplyItems<Shape extends ReplyShape>(
   chunks: ReplyChunks,
-  shape: ReplyShape,
+  shape: Shape,
   limits: ReplyLimits = {},
-): AsyncGenerator<readonly ReplyItem[], SoapElement | undefined, undefined> {
+): AsyncGenerator<readonly ReplyItem<Shape>[], SoapElement | undefined, undefined> {
+  const take = () => reader.takeItems() as readonly ReplyItem<Shape>[];
   const reader = new ReplyReader(shape, limits.maxReplySize ?? MAX_REPLY_SIZE);
   for await (const chunk of chunks) {
     for (let start = 0; start < chunk.length; start += PIECE_SIZE) {
       reader.write(chunk.subarray(start, start + PIECE_SIZE));
-      const items = reader.takeItems();
+      const items = take();
       if (items.length > 0) yield items;
     }
   }
   const result = reader.end();
-  const items = reader.takeItems();
+  const items = take();
   if (items.length > 0) yield items;
   return result;
 }
@@ -176,7 +198,7 @@ class ReplyReader {
   readonly #open: OpenElement[] = [];
   #elements = 0;
   #textLength = 0;
-  #items: ReplyItem[] = [];
+  #items: (ElementItem | FieldsItem)[] = [];
   #itemCount = 0;
 
   constructor(shape: ReplyShape, maxSize: number) {
@@ -198,7 +220,7 @@ class ReplyReader {
     );
   }
 
-  takeItems(): readonly ReplyItem[] {
+  takeItems(): readonly (ElementItem | FieldsItem)[] {
     const items = this.#items;
     if (items.length > 0) this.#items = [];
     return items;
@@ -317,15 +339,55 @@ class ReplyReader {
   #readAhead(source: string, codes: Uint16Array, from: number, end: number): TakenAhead {
     const list = this.#open.at(-1) as OpenElement;
     const isUnchecked = RESULT + this.#open.length + 1 === ITEM_FIELD;
-    const plain = this.#plain.read(source, codes, from, end, isUnchecked ? this.#shape.unchecked : undefined);
-    for (const { element, count, textLength } of plain.elements) {
-      this.#countElements(count);
-      this.#countText(textLength);
-      this.#elements -= count;
-      this.#textLength -= textLength;
-      this.#addItem(list, element);
+    const unchecked = isUnchecked ? this.#shape.unchecked : undefined;
+    const { usual } = this.#shape;
+    const item =
+      isUnchecked && usual !== undefined && Object.hasOwn(usual, list.local) ? usual[list.local] : undefined;
+    for (let at = from; ; ) {
+      if (item !== undefined) at = this.#readUsual(list, item, source, at, end);
+      const most = item === undefined ? undefined : 1;
+      const { elements, next, isCut } = this.#plain.read(source, codes, at, end, unchecked, most);
+      for (const { element, count, textLength } of elements) {
+        this.#countElements(count);
+        this.#countText(textLength);
+        this.#elements -= count;
+        this.#textLength -= textLength;
+        this.#addItem(list, element);
+      }
+      at = next;
+      if (item === undefined || elements.length === 0) return { next, isCut };
     }
-    return plain;
+  }
+
+  /** @returns where the first character stands that does not belong to usual items */
+  #readUsual(
+    list: OpenElement,
+    { head, tail }: UsualItem,
+    source: string,
+    from: number,
+    end: number,
+  ): number {
+    for (let at = from; ; ) {
+      head.lastIndex = at;
+      const match = head.exec(source);
+      if (match === null) return at;
+      const fields: (string | undefined)[] = match.slice(1);
+      let next = head.lastIndex;
+      if (tail !== undefined) {
+        const fieldEnd = source.indexOf('<', next);
+        if (fieldEnd < 0 || !source.startsWith(tail, fieldEnd)) return at;
+        const field = source.slice(next, fieldEnd);
+        if (field.includes('&')) return at;
+        fields.push(field);
+        next = fieldEnd + tail.length;
+      }
+      if (next > end) return at;
+      this.#countText(next - at);
+      this.#textLength -= next - at;
+      this.#countItem();
+      this.#items.push({ list: list.local, element: undefined, fields });
+      at = next;
+    }
   }
 
   #startResponse(local: string, uri: string): StartAction {
@@ -406,10 +468,14 @@ class ReplyReader {
 
   #addItem(list: OpenElement, element: SoapElement): void {
     if (element.local !== list.itemName || element.isNil) return;
+    this.#countItem();
+    this.#items.push({ list: list.local, element });
+  }
+
+  #countItem(): void {
     if (++this.#itemCount > MAX_ITEMS_PER_REPLY) {
       throw this.#tooMuch(`more than ${groupDigits(MAX_ITEMS_PER_REPLY)} items`);
     }
-    this.#items.push({ list: list.local, element });
   }
 
   /** What the reader makes of the source of a text with references, CDATA or comments. */

@@ -100,19 +100,27 @@ export function guidOf(element: SoapElement): UpdateId {
 }
 
 /** As sent, without white space. */
-export function base64TextOf(element: SoapElement): string {
-  const text = /\s/.test(element.text) ? element.text.replaceAll(/\s+/g, '') : element.text;
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
-    throw unexpected(`${element.local} is not Base64: ${quote(text)}`);
-  }
-  return text;
+export function base64TextOf({ text, local }: SoapElement): string {
+  return withoutSpace(text, local);
 }
 
-export function base64BytesOf(element: SoapElement): Uint8Array {
-  const { text } = element;
+function withoutSpace(text: string, local: string): string {
+  const dense = /\s/.test(text) ? text.replaceAll(/\s+/g, '') : text;
+  if (dense.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(dense)) {
+    throw unexpected(`${local} is not Base64: ${quote(dense)}`);
+  }
+  return dense;
+}
+
+export function base64BytesOf({ text, local }: SoapElement): Uint8Array {
+  return base64BytesOfText(text, local);
+}
+
+/** @param local name of the element whose text it is */
+export function base64BytesOfText(text: string, local: string): Uint8Array {
   const bytes = Buffer.from(text, 'base64');
   if (isExactBase64(text, bytes.length)) return bytes;
-  return Buffer.from(base64TextOf(element), 'base64'); // with white space, or none at all
+  return Buffer.from(withoutSpace(text, local), 'base64'); // with white space, or none at all
 }
 
 /**
@@ -125,19 +133,21 @@ function isExactBase64(text: string, size: number): boolean {
   return size === (text.length / 4) * 3 - padding && !text.includes('-') && !text.includes('_');
 }
 
-export function sha1Of(element: SoapElement): Sha1Hex {
-  // What it refuses has white space, or is wrong.
-  const usual = element.text.length === SHA1_BASE64_LENGTH ? sha1FromBase64(element.text) : undefined;
+export function sha1Of({ text, local }: SoapElement): Sha1Hex {
+  return sha1OfText(text, local);
+}
+
+/** @param local name of the element whose text it is */
+export function sha1OfText(text: string, local: string): Sha1Hex {
+  const usual = sha1FromBase64(text);
   if (usual !== undefined) return usual;
-  const text = base64TextOf(element);
-  const sha1 = sha1FromBase64(text);
+  const dense = withoutSpace(text, local);
+  const sha1 = sha1FromBase64(dense);
   if (sha1 === undefined) {
-    throw unexpected(`${element.local} is ${quote(text)}, expected a SHA-1 digest in Base64`);
+    throw unexpected(`${local} is ${quote(dense)}, expected a SHA-1 digest in Base64`);
   }
   return sha1;
 }
-
-const SHA1_BASE64_LENGTH = 28;
 
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Cookie } from '../../../src/formats/server-sync/cookies.js';
 import {
   readGetAuthConfigReply,
@@ -26,6 +26,7 @@ import {
 } from '../../../src/formats/server-sync/get-update-data.js';
 import type { SoapRequest } from '../../../src/formats/server-sync/service.js';
 import { decodeUpdateBlob } from '../../../src/formats/server-sync/update-blob.js';
+import { PlainElementReader, type PlainElements } from '../../../src/formats/soap/plain-elements.js';
 import { type ReplyChunks, readFault } from '../../../src/formats/soap/reply-reader.js';
 import { parseUpdateDocument } from '../../../src/formats/update-xml/parse-update.js';
 import { withSharedData } from '../../helpers/shared-data.js';
@@ -274,6 +275,20 @@ withSharedData('recorded exchanges of a real server', (directory) => {
         throw new Error(`no writer for ${recorded.local}`);
     }
   }
+
+  test('compressed updates, their files and revisions are written in the way that is read at once', async () => {
+    const read = vi.spyOn(PlainElementReader.prototype, 'read');
+    const readers = [
+      ['000011', revisionIds],
+      ['000012', revisionIds],
+      ['000014', (chunks: ReplyChunks) => all(readGetUpdateDataReply(chunks))],
+      ['000016', (chunks: ReplyChunks) => all(readGetUpdateDataReply(chunks))],
+    ] as const;
+    for (const [number, reader] of readers) await reader(chunksOf(recording.response(number)));
+    const others = read.mock.results.flatMap(({ value }) => (value as PlainElements).elements);
+    read.mockRestore();
+    expect(others).toEqual([]);
+  });
 });
 
 function readerOf(operation: string): (chunks: ReplyChunks) => Promise<unknown> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ReplyItem, readReplyItems } from '../../../src/formats/soap/reply-reader.js';
+import { type ElementItem, readReplyItems } from '../../../src/formats/soap/reply-reader.js';
 import { fc } from '../../helpers/properties.js';
 import { chunksOf, readEveryWay, reply, SD } from './reply-cases.js';
 
@@ -8,7 +8,7 @@ const SHAPE = { operation: 'Op', namespace: SD, streamed: { list: 'item' }, unch
 /** Byte by byte nothing is ever at hand to be read ahead, so that both ways have to agree. */
 const read = (text: string) =>
   readEveryWay(text, async (chunks) => {
-    const items: ReplyItem[] = [];
+    const items: ElementItem[] = [];
     for await (const some of readReplyItems(chunks, SHAPE)) items.push(...some);
     return items;
   });
