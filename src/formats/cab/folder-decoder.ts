@@ -103,8 +103,7 @@ export class FolderDecoder {
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
     if (missing <= 0) {
-      this.#decoder?.finish();
-      this.#decoder = undefined;
+      this.#finish();
       return undefined;
     }
     const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
@@ -116,15 +115,25 @@ export class FolderDecoder {
     this.#decoder.startBatch();
     const out = this.#memoryFor(capacity, reuseMemory);
     let filled = 0;
-    while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
-      if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
-      const header = yield* this.#fetchBlock();
-      const blockSize = this.#decodeFetched(header, out, filled);
-      filled += blockSize;
-      this.#plainSize += blockSize;
-      this.#blockIndex++;
+    try {
+      while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
+        if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
+        const header = yield* this.#fetchBlock();
+        const blockSize = this.#decodeFetched(header, out, filled);
+        filled += blockSize;
+        this.#plainSize += blockSize;
+        this.#blockIndex++;
+      }
+    } catch (error) {
+      this.#finish(); // thousands of damaged cabinets must not make thousands of decoders
+      throw error;
     }
     return out.subarray(0, Math.min(filled, missing));
+  }
+
+  #finish(): void {
+    this.#decoder?.finish();
+    this.#decoder = undefined;
   }
 
   #memoryFor(capacity: number, reuseMemory: boolean): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isWsusutilError, WsusutilError } from '../../../src/errors.js';
 import { type ByteSource, byteSourceOf } from '../../../src/formats/bytes.js';
+import { giveBackMszipDecoder, takeMszipDecoder } from '../../../src/formats/cab/mszip.js';
 import {
   type CabinetMember,
   extractCabinet,
@@ -452,6 +453,33 @@ describe('hostile values', () => {
     expect(error.code).toBe('CAB_MALFORMED');
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/CFDATA at offset \d+:/);
+  });
+
+  test('a damaged cabinet leaves the decoder to the next one', () => {
+    const decoder = takeMszipDecoder();
+    giveBackMszipDecoder(decoder);
+    const bytes = Buffer.from(short);
+    bytes.write('XX', block + 8);
+    bytes.writeUInt32LE(0, block);
+    thrownBy(() => extractCabinet(bytes, { wanted: ({ name }) => name === 'first' }));
+    expect(takeMszipDecoder()).toBe(decoder);
+    giveBackMszipDecoder(decoder);
+  });
+
+  test('the last bytes of a folder stay while they are looked at, whatever else is read then', async () => {
+    const cabinet = oneMember(mszipFolder(TEXT));
+    const first = readMembers(await openCabinet(byteSourceOf(cabinet)), { reuseMemory: true });
+    const seen: Buffer[] = [];
+    for await (const { bytes } of first) {
+      const before = Buffer.from(bytes);
+      expect(extractCabinet(cabinet, { reuseMemory: true })).toHaveLength(1);
+      for await (const _ of readMembers(await openCabinet(byteSourceOf(cabinet)), { reuseMemory: true })) {
+        // only read
+      }
+      expect(before.equals(bytes)).toBe(true);
+      seen.push(before);
+    }
+    expect(seen.length).toBeGreaterThan(0);
   });
 
   test('a stored block whose two sizes differ', () => {
