@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -153,7 +152,7 @@ function readApplicationId(database: SqlDatabase): number {
 
 function insertFirstRows(database: SqlDatabase, now: Date): void {
   const insert = database.prepare('INSERT INTO store_info (name, value) VALUES (?, ?)');
-  insert.run('server_id', randomUUID());
+  insert.run('server_id', crypto.randomUUID());
   insert.run('created_at', String(now.getTime()));
   const language = database.prepare('INSERT INTO languages VALUES (?, ?, ?, ?, ?)');
   for (const [position, row] of DEFAULT_LANGUAGES.entries()) {
