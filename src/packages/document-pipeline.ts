@@ -12,7 +12,7 @@ import type { RecordList } from '../model/record-list.js';
 import { UPDATE_TYPES, type UpdateType } from '../model/revision.js';
 import { formatIdentity, type UpdateIdentity } from '../model/update-identity.js';
 import type { FileDigest } from '../platform/hash-file.js';
-import type { ImportTransaction, KnownRevision } from '../store/metadata-store.js';
+import type { ImportTransaction, KnownRevision, RevisionKey } from '../store/metadata-store.js';
 import { createDocumentTask, type DocumentProblem, type DocumentResult } from './document-work.js';
 import { openPackageRunner, type PackageRunner, TASKS_PER_THREAD } from './package-runner.js';
 
@@ -78,6 +78,8 @@ export class DocumentPipeline {
   readonly newByType: Record<UpdateType, number> = { Category: 0, Detectoid: 0, Software: 0, Driver: 0 };
   /** the first {@link MAX_LISTED} */
   readonly conflicts: RevisionConflict[] = [];
+  /** revisions that the store had before */
+  readonly presentKeys: RevisionKey[] = [];
   /** documents taken in */
   dispatched = 0;
   /** documents dealt with */
@@ -182,6 +184,7 @@ export class DocumentPipeline {
       if (known === undefined) throw new Error('a verdict on what nobody knows');
       if (verdict === 'present' || (await this.#equalsStored(known, verdict.normalizedDigest))) {
         this.counts.present++;
+        this.presentKeys.push(known.key);
       } else {
         this.#addConflict(identity, known, verdict.digest);
       }

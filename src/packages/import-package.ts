@@ -340,7 +340,9 @@ class ImportRun {
 
   async #finish(): Promise<ImportSummary> {
     if (this.#header === undefined) throw new Error('readPackage ended without a header');
-    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, this.#options.signal);
+    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, this.#options.signal, {
+      present: this.#pipeline.presentKeys,
+    });
     for (const reference of missing) {
       this.#options.report({
         type: 'warning',
@@ -371,9 +373,9 @@ class ImportRun {
     if (this.#options.strict && !isComplete(summary)) {
       throw new WsusutilError(
         'STRICT_REFUSED',
-        `--strict: ${summary.conflictCount} conflicting revisions and ${missingCount} missing references in ${this.#options.path}; nothing was imported`,
+        `--strict: ${describeGaps(summary)} in ${this.#options.path}${this.#options.isThorough === true ? '' : '; nothing was imported'}`,
         {
-          hint: 'The warnings name them. Import the package that holds what is missing first, or leave --strict out.',
+          hint: strictHint(summary, this.#options.isThorough === true),
           details: { conflicts: summary.conflicts, missing: summary.missing },
         },
       );
@@ -409,6 +411,24 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function describeGaps({ conflictCount, missingCount }: ImportSummary): string {
+  const parts = [
+    conflictCount === 0
+      ? ''
+      : `${conflictCount} conflicting ${conflictCount === 1 ? 'revision' : 'revisions'}`,
+    missingCount === 0 ? '' : `${missingCount} missing ${missingCount === 1 ? 'reference' : 'references'}`,
+  ];
+  return parts.filter((part) => part !== '').join(' and ');
+}
+
+function strictHint({ conflictCount, missingCount }: ImportSummary, isVerified: boolean): string {
+  const conflicts = 'Without --strict the documents in the store stay, and the rest is imported.';
+  const missing = isVerified
+    ? 'What is missing must be in the store, or in a package imported before this one.'
+    : 'Import the package that holds what is missing first, or leave --strict out.';
+  return `The warnings name them. ${[conflictCount > 0 ? conflicts : '', missingCount > 0 ? missing : ''].join(' ').trim()}`;
 }
 
 export function describeMissing(reference: MissingReference, source = 'package'): string {

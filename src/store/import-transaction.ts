@@ -20,12 +20,13 @@ import { insertHistory } from './history.js';
 import { KnownUpdates } from './known-updates.js';
 import type {
   AddedRevisions,
+  FinishScope,
   HistoryRecord,
   ImportTransaction,
   KnownRevision,
   RevisionKey,
 } from './metadata-store.js';
-import { findMissingReferences, type MissingReferences, Pacer } from './missing-references.js';
+import { findMissingReferences, type MissingReferences, openAmong, Pacer } from './missing-references.js';
 import {
   DIGEST_SIZE,
   fileDigestsOf,
@@ -340,7 +341,11 @@ export class SqliteImportTransaction implements ImportTransaction {
     });
   }
 
-  async finish(limit: number, signal: AbortSignal, from?: RevisionKey): Promise<MissingReferences> {
+  async finish(
+    limit: number,
+    signal: AbortSignal,
+    { from, present = [] }: FinishScope = {},
+  ): Promise<MissingReferences> {
     const pacer = new Pacer(signal);
     try {
       this.#flush();
@@ -351,9 +356,10 @@ export class SqliteImportTransaction implements ImportTransaction {
           .prepare(`SELECT DISTINCT revision_key FROM ${table} WHERE revision_key >= ? AND revision_key < ?`)
           .all(first, this.firstKey)
           .map((row) => numberOf(row.revision_key));
+      const again = openAmong(this.#database, present);
       const open = {
-        prerequisites: [...earlier('prerequisites'), ...this.#unsatisfied],
-        bundles: [...earlier('bundled_updates'), ...this.#unsatisfiedBundles],
+        prerequisites: [...earlier('prerequisites'), ...this.#unsatisfied, ...again.prerequisites],
+        bundles: [...earlier('bundled_updates'), ...this.#unsatisfiedBundles, ...again.bundles],
       };
       return await findMissingReferences(this.#database, open, limit, pacer);
     } catch (error) {
@@ -394,10 +400,11 @@ export class SqliteImportTransaction implements ImportTransaction {
     this.#guard(() => {
       this.#flush();
       if (history !== undefined) insertHistory(this.#database, history);
-      if (history?.action === 'import') {
+      if (history?.action !== 'import') forgetMarks(this.#database);
+      else if (this.#hasChanged || this.#accepted !== undefined) {
         const markKey = insertMark(this.#database, this.#mark, history, this.#languagesBefore);
         if (this.#accepted !== undefined) insertAccepted(this.#database, this.#accepted, markKey);
-      } else forgetMarks(this.#database);
+      }
       this.#database.exec('COMMIT');
     });
     this.#onEnd();
@@ -608,6 +615,16 @@ export class SqliteImportTransaction implements ImportTransaction {
     }
     for (const [updateKey, revisionKey] of this.#newest) this.#setNewest.run(revisionKey, updateKey);
     this.#newest.clear();
+  }
+
+  /** There is something to take back. */
+  get #hasChanged(): boolean {
+    return (
+      this.#nextKey > this.#mark.revision ||
+      this.#nextUpdateKey > this.#mark.update ||
+      this.#languagesBefore !== undefined ||
+      this.#highest('file_locations', 'rowid') >= this.#mark.location
+    );
   }
 
   #highest(table: string, column: string): number {

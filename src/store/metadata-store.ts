@@ -131,6 +131,14 @@ export interface MissingReference {
   readonly anyOfCount: number;
 }
 
+/** Older revisions whose references are looked at too. */
+export interface FinishScope {
+  /** all from this key on: what a run that was killed had stored */
+  readonly from?: RevisionKey | undefined;
+  /** these: a package holds them, and may lack what it lacked when they came */
+  readonly present?: readonly RevisionKey[] | undefined;
+}
+
 /**
  * One atomic change of the store. Nothing is seen by readers before `commit`, nothing stays after `rollback`
  * or a killed process.
@@ -156,14 +164,13 @@ export interface ImportTransaction {
   /** What came in this transaction. */
   countArrivals(): Promise<Arrivals>;
   /**
-   * Completes derived tables; the references that this transaction's revisions lack, at most `limit` of them.
-   *
-   * @param from looks at older revisions too, from this key on: what a run that was killed had stored
+   * Completes derived tables; the references that this transaction's revisions lack, and those of `scope`, at most `limit`
+   * of them.
    */
   finish(
     limit: number,
     signal: AbortSignal,
-    from?: RevisionKey,
+    scope?: FinishScope,
   ): Promise<{ readonly missing: readonly MissingReference[]; readonly missingCount: number }>;
   /** Anchors and debts of an upstream: stored together with what they stand for. */
   rememberSync(change: SyncChange): Promise<void>;

@@ -57,6 +57,30 @@ export async function findMissingReferences(
   return { missing: collector.missing, missingCount: collector.count };
 }
 
+/**
+ * Which of `present`, revisions that the store had before, are worth a look: they may lack what they lacked then. Mostly
+ * none are.
+ */
+export function openAmong(
+  database: SqlDatabase,
+  present: readonly RevisionKey[],
+): { readonly prerequisites: readonly RevisionKey[]; readonly bundles: readonly RevisionKey[] } {
+  if (present.length === 0) return { prerequisites: [], bundles: [] };
+  const isAwaited = database
+    .prepare('SELECT 1 FROM updates WHERE awaited_by IS NOT NULL AND newest_revision_key IS NULL LIMIT 1')
+    .get();
+  const open = new Set<RevisionKey>();
+  const bundles = database.prepare(`
+    SELECT DISTINCT b.revision_key FROM bundled_updates b
+    LEFT JOIN revisions held ON held.update_key = b.update_key AND held.revision_number = b.revision_number
+    WHERE held.revision_key IS NULL`);
+  for (const row of bundles.iterate()) open.add(numberOf(row.revision_key));
+  return {
+    prerequisites: isAwaited === undefined ? [] : present,
+    bundles: present.filter((key) => open.has(key)),
+  };
+}
+
 /** Clauses of which not one member has a revision. */
 async function addMissingPrerequisites(
   database: SqlDatabase,

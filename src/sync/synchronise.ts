@@ -554,7 +554,9 @@ class SyncRun {
     if (!this.#rehearsed) return;
     const tried = new Set<string>();
     for (let round = 0; round < MAX_CLOSURE_ROUNDS; round++) {
-      const { missing } = await this.#transaction.finish(MAX_CLOSURE_REFERENCES, signal, this.#closureFrom);
+      const { missing } = await this.#transaction.finish(MAX_CLOSURE_REFERENCES, signal, {
+        from: this.#closureFrom,
+      });
       const identities: UpdateIdentity[] = [];
       const add = (identity: UpdateIdentity) => {
         const key = formatIdentity(identity);
@@ -626,7 +628,9 @@ class SyncRun {
     decryptionKeys: number,
   ): Promise<SyncSummary> {
     const { report, signal, categoriesOnly } = this.#options;
-    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, signal, this.#closureFrom);
+    const { missing, missingCount } = await this.#transaction.finish(MAX_LISTED, signal, {
+      from: this.#closureFrom,
+    });
     for (const reference of missing) {
       report({
         type: 'warning',

@@ -379,11 +379,21 @@ describe('what a package needs', () => {
     expect(summary.missing).toMatchObject([{ kind: 'bundled', anyOf: [{ revisionNumber: 5 }] }]);
   });
 
-  test('is not asked again of revisions that were there before', async () => {
+  test('is asked again of revisions that were there before, if the package holds them', async () => {
     const { store } = await openTestStore();
-    const lacking = makeUpdate(1, { prerequisites: [{ id: idOf(8) }] });
-    await importUpdates(store, [lacking]);
-    expect((await importUpdates(store, [lacking, makeUpdate(2)])).missingCount).toBe(0);
+    const lacking = [
+      makeUpdate(1, { prerequisites: [{ id: idOf(8) }] }),
+      makeUpdate(3, { bundled: [[{ updateId: idOf(9), revisionNumber: 5 }]] }),
+    ];
+    const { missing } = await importUpdates(store, lacking);
+    expect((await importUpdates(store, [makeUpdate(2)], { strict: true })).missingCount).toBe(0);
+    expect((await importUpdates(store, [makeUpdate(2), ...lacking])).missing).toEqual(missing);
+    const error = await failureOf(() => importUpdates(store, lacking, { strict: true }));
+    expect(error.code).toBe('STRICT_REFUSED');
+    expect(error.message).toContain('--strict: 2 missing references in ');
+
+    await importUpdates(store, [makeUpdate(8), makeUpdate(9, { revision: 5 })]);
+    expect((await importUpdates(store, lacking, { strict: true })).missingCount).toBe(0);
   });
 });
 

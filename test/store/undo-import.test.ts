@@ -1,5 +1,6 @@
 /** An import that is taken back leaves the store as if it had not been. */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/platform/sqlite.js';
 import type { AcceptedPackage } from '../../src/store/carry-state.js';
@@ -130,8 +131,10 @@ test('whatever was imported before, taking an import back leaves every table as 
       try {
         const before: { fingerprint: string; rows: Record<string, readonly string[]> }[] = [];
         for (const [index, updates] of packages.entries()) {
-          before.push({ fingerprint: await store.fingerprint(), rows: await dump(store, path) });
+          const state = { fingerprint: await store.fingerprint(), rows: await dump(store, path) };
           await importFile(store, await writeUpdates(join(folder, `${index}.cab`), updates));
+          // What changed nothing cannot be taken back.
+          if (!isDeepStrictEqual(await dump(store, path), state.rows)) before.push(state);
         }
         for (const { fingerprint, rows } of before.reverse()) {
           await undone(store);
@@ -158,6 +161,15 @@ test('an import that was taken back can come again, under keys that were never g
   expect(await store.fingerprint()).toBe(fingerprint);
   const again = await store.listKeys();
   expect(again.slice(1).every((key) => key > (keys.at(-1) ?? 0))).toBe(true);
+});
+
+test('an import that changed nothing is not what is taken back', async () => {
+  const { store } = await openTestStore();
+  await importUpdates(store, [makeUpdate(1)]);
+  await importUpdates(store, [makeUpdate(1)]);
+  expect(await undone(store)).toMatchObject({ revisions: 1 });
+  expect(await store.isEmpty()).toBe(true);
+  await expect(store.findUndoable()).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
 test('languages that the first import brought go with it', async () => {
