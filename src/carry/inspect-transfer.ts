@@ -222,9 +222,10 @@ async function collectFixes(
     const taken = batches;
     batches = [];
     for (const { bytes: documents, encoding, records } of taken) {
-      for (const { start, end } of records) {
+      const { spans } = records;
+      for (let at = 0; at < spans.length; at += 2) {
         const facts = parseUpdateDocument(
-          decodeDocument(documents.subarray(start, end), encoding),
+          decodeDocument(documents.subarray(spans[at], spans[at + 1]), encoding),
           'indexed',
         );
         const { updateId, revisionNumber } = facts.identity;

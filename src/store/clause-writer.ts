@@ -34,7 +34,7 @@ export class ClauseWriter {
     this.#bytes[this.#length++] = CLOSE;
   }
 
-  /** All clauses since the last call. */
+  /** All clauses since the last call, one at least. */
   take(): string {
     this.close();
     const text = this.#bytes.toString('latin1', 0, this.#length);

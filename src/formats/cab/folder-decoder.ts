@@ -61,7 +61,7 @@ export class FolderDecoder {
   /**
    * @param neededSize plain bytes wanted from the folder's start, at least 1
    * @param inputBudget bytes of the cabinet that folders decoded before have not taken
-   * @param memory for batches that may be overwritten, {@link MAX_BATCH_SIZE} bytes
+   * @param memory for batches that may be overwritten, {@link MAX_BATCH_SIZE} bytes; MSZIP has some of its own
    * @throws WsusutilError `CAB_COMPRESSION`; `CAB_MALFORMED` if the blocks cannot hold that much
    */
   constructor(
@@ -87,7 +87,7 @@ export class FolderDecoder {
     }
   }
 
-  /** the buffer of the last batch, if it may be used again */
+  /** for batches that may be overwritten; made when it is needed */
   #out: Uint8Array<ArrayBuffer>;
 
   /** bytes of data blocks decoded so far */
@@ -103,7 +103,7 @@ export class FolderDecoder {
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
     if (missing <= 0) {
-      this.#finish();
+      this.close();
       return undefined;
     }
     const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
@@ -125,13 +125,14 @@ export class FolderDecoder {
         this.#blockIndex++;
       }
     } catch (error) {
-      this.#finish(); // thousands of damaged cabinets must not make thousands of decoders
+      this.close();
       throw error;
     }
     return out.subarray(0, Math.min(filled, missing));
   }
 
-  #finish(): void {
+  /** No more batches will be asked for: what decodes, ten gigabytes of address space, is there for the next folder. */
+  close(): void {
     this.#decoder?.finish();
     this.#decoder = undefined;
   }

@@ -20,7 +20,8 @@ export interface MszipDecoder {
   /** The next block goes to the beginning of {@link memory}, which holds 8 blocks: what is there has been taken. */
   startOver(): void;
   /**
-   * @returns plain bytes, at most `uncompressedSize`; a wrong count is the caller's to report
+   * @param uncompressedSize for which there must be room in {@link memory}
+   * @returns plain bytes, at most so many, good until {@link startOver}; a wrong count is the caller's to report
    * @throws Error with a plain description
    */
   decode(data: Uint8Array, uncompressedSize: number): Uint8Array;
@@ -38,7 +39,7 @@ interface MszipCore {
   decode(inputSize: number, size: number): number;
 }
 
-/** In the order of the core's answers, from −1 on; zlib's words. */
+/** In the order of the core's answers, from −1 on; in zlib's words, but for the second. */
 const PROBLEMS: readonly ((size: number) => string)[] = [
   () => 'unexpected end of file',
   (size) => `it decodes to more than ${size} bytes`,
@@ -109,7 +110,8 @@ class CoreMszipDecoder implements MszipDecoder {
   decode(data: Uint8Array, uncompressedSize: number): Uint8Array {
     requireSignature(data);
     if (data.length > MAX_INPUT_SIZE) throw new Error(`a data block has ${data.length} bytes`);
-    if (this.#filled + uncompressedSize > this.memory.length) this.startOver();
+    if (this.#filled + uncompressedSize > this.memory.length)
+      throw new Error('there is no room for the block');
     this.#bytes.set(data, this.#inputOffset - SIGNATURE_SIZE);
     const size = this.#core.decode(data.length - SIGNATURE_SIZE, uncompressedSize);
     if (size < 0) throw new Error(PROBLEMS[-size - 1]?.(uncompressedSize) ?? 'unknown');

@@ -75,10 +75,14 @@ export async function* readMembers(cabinet: Cabinet, options: ReadOptions = {}):
     yield* splitter.emptyMembers();
     if (plan.neededSize === 0) continue;
     const decoder = new FolderDecoder(cabinet, plan.folderIndex, plan.neededSize, inputBudget);
-    for (;;) {
-      const batch = await readFrom(cabinet.source, decoder.nextBatch(options.reuseMemory));
-      if (batch === undefined) break;
-      yield* splitter.split(batch);
+    try {
+      for (;;) {
+        const batch = await readFrom(cabinet.source, decoder.nextBatch(options.reuseMemory));
+        if (batch === undefined) break;
+        yield* splitter.split(batch);
+      }
+    } finally {
+      decoder.close();
     }
     inputBudget -= decoder.inputSize;
   }

@@ -54,7 +54,7 @@ const SHAPE = {
       tail: '</XmlUpdateBlobCompressed></ServerSyncUpdateData>',
     },
     fileUrls: {
-      head: /<ServerSyncUrlData><FileDigest>([A-Za-z0-9+/]{27}=)<\/FileDigest><MUUrl>([!#-%'-;=-~]{1,1000})<\/MUUrl><UssUrl ?\/><\/ServerSyncUrlData>/y,
+      head: /<ServerSyncUrlData><FileDigest>([A-Za-z0-9+/]{27}=)<\/FileDigest><MUUrl>([!#-%'-;=?-~]{1,1000})<\/MUUrl><UssUrl ?\/><\/ServerSyncUrlData>/y,
       tail: undefined,
     },
   },

@@ -40,9 +40,10 @@ describe.each(DECODERS)('%s', (_, take) => {
     const payloads = compressMszipBlocks(plain, NONE);
     expect(payloads).toHaveLength(19);
     const decoder = take();
-    const decoded = payloads.map((payload, index) =>
-      Buffer.from(decoder.decode(payload, Math.min(BLOCK_SIZE, plain.length - index * BLOCK_SIZE))),
-    );
+    const decoded = payloads.map((payload, index) => {
+      if (index % 8 === 0) decoder.startOver();
+      return Buffer.from(decoder.decode(payload, Math.min(BLOCK_SIZE, plain.length - index * BLOCK_SIZE)));
+    });
     expect(Buffer.concat(decoded).equals(plain)).toBe(true);
   });
 
@@ -75,12 +76,13 @@ describe.each(DECODERS)('%s', (_, take) => {
   });
 });
 
-/** What both decoders say of a folder's blocks; they must say the same. */
+/** Both decoders read a folder's blocks: the same bytes, and the same block is the first that they refuse. */
 function agree(blocks: readonly { readonly data: Uint8Array; readonly size: number }[]): number {
   const core = takeMszipDecoder();
   const other = new ZlibMszipDecoder();
   let decodedSize = 0;
-  for (const { data, size } of blocks) {
+  for (const [index, { data, size }] of blocks.entries()) {
+    if (index % 8 === 0) core.startOver();
     const attempt = (decoder: MszipDecoder) => {
       try {
         return { plain: Buffer.from(decoder.decode(data, size)) };

@@ -97,6 +97,8 @@ const address = fc.constantFrom(
   ' http://example.com/x ',
   `http://example.com/${'x'.repeat(1_100)}`,
   'a"b\'c',
+  'http://example.com/a]]>b',
+  'http://example.com/?a>b',
   '',
 );
 const location = fc

@@ -4,7 +4,7 @@
  * that is a new stream for each, which is given those bytes as its dictionary: a third of the time went into that (2026-11-22:
  * 26,000 blocks in 0.6 s instead of 0.9 s). Here the bytes simply are where they were decoded to.
  *
- * What is refused is what zlib refuses, in its words. One instance decodes one folder at a time: the caller puts the
+ * What is refused is what zlib refuses. One instance decodes one folder at a time: the caller puts the
  * deflate stream of a block at `INPUT`, and takes the plain bytes behind those of the block before, from `OUTPUT` on.
  *
  * @see RFC 1951; [MS-MCI]; package-formats 6.5
