@@ -5,6 +5,7 @@
  * threads once the package turns out to be large; the store takes the results in the package's order.
  */
 import { throwIfInterrupted, WsusutilError } from '../errors.js';
+import type { Stage } from '../events.js';
 import { BatchMemory } from '../formats/export-package/batch-memory.js';
 import {
   type PackageFormat,
@@ -217,10 +218,14 @@ class ImportRun {
     return this.#digest;
   }
 
+  get #stage(): Stage {
+    return this.#options.isThorough === true ? 'verifying' : 'importing';
+  }
+
   async perform(): Promise<ImportSummary> {
     const { path, report, signal, carried } = this.#options;
     this.#stamp = await stampOf(path);
-    report({ type: 'stage-started', stage: 'importing', unit: 'revisions', total: undefined });
+    report({ type: 'stage-started', stage: this.#stage, unit: 'revisions', total: undefined });
     const readOptions: ReadPackageOptions = {
       signal,
       warn: (code, message) => {
@@ -243,7 +248,7 @@ class ImportRun {
       throw carried === undefined ? await explainDocument(path, error, signal) : error;
     }
     this.#reportProgress(true);
-    report({ type: 'stage-finished', stage: 'importing', done: this.#pipeline.applied });
+    report({ type: 'stage-finished', stage: this.#stage, done: this.#pipeline.applied });
     return this.#finish();
   }
 
@@ -348,7 +353,10 @@ class ImportRun {
         type: 'warning',
         code: reference.kind === 'bundled' ? 'BUNDLED_REVISION_MISSING' : 'PREREQUISITE_MISSING',
         identity: reference.neededBy,
-        message: describeMissing(reference),
+        message: describeMissing(
+          reference,
+          this.#options.isThorough === true ? 'the package does not have' : undefined,
+        ),
       });
     }
     const { counts, newByType, documentBytes, conflicts } = this.#pipeline;
@@ -389,7 +397,7 @@ class ImportRun {
     this.#reported = applied;
     this.#options.report({
       type: 'progress',
-      stage: 'importing',
+      stage: this.#stage,
       done: applied,
       // A cabinet lists its updates before their documents; in a .xml.gz they come one by one.
       total: this.#announced > dispatched ? this.#announced : undefined,
@@ -431,14 +439,18 @@ function strictHint({ conflictCount, missingCount }: ImportSummary, isVerified: 
   return `The warnings name them. ${[conflictCount > 0 ? conflicts : '', missingCount > 0 ? missing : ''].join(' ').trim()}`;
 }
 
-export function describeMissing(reference: MissingReference, source = 'package'): string {
+/** @param who completes "…, which " */
+export function describeMissing(
+  reference: MissingReference,
+  who = 'neither the package nor the store has',
+): string {
   const names = reference.anyOf.map(({ updateId, revisionNumber }) =>
     revisionNumber === undefined ? updateId : formatIdentity({ updateId, revisionNumber }),
   );
   const rest = reference.anyOfCount > 5 ? `, … (${reference.anyOfCount})` : '';
   const what = reference.anyOfCount === 1 ? names[0] : `any of ${names.slice(0, 5).join(', ')}${rest}`;
   const relation = reference.kind === 'bundled' ? 'bundles' : 'needs';
-  return `${formatIdentity(reference.neededBy)} ${relation} ${what}, which neither the ${source} nor the store has`;
+  return `${formatIdentity(reference.neededBy)} ${relation} ${what}, which ${who}`;
 }
 
 function describeLanguageDifference(

@@ -100,7 +100,7 @@ export class DocumentReader {
       'STORE_CORRUPT',
       `Document block ${blockKey} of the store ${this.#path} ${what}`,
       {
-        hint: 'Run "wsusutil checkstore"; restore the store from a backup or import the packages again.',
+        hint: 'Run "wsusutil checkstore" for all that is damaged; then restore the store from a backup, or move it away and import the packages again.',
         cause,
       },
     );

@@ -36,6 +36,13 @@ export interface CategoryRow {
   readonly updateCount: number;
 }
 
+/** Updates that are in the very same categories. */
+export interface CategoryGroup {
+  readonly categories: readonly UpdateId[];
+  /** counted as {@link CategoryRow.updateCount} */
+  readonly updateCount: number;
+}
+
 export interface StoreStatus {
   readonly serverId: string;
   readonly createdAt: number;
@@ -215,6 +222,8 @@ export interface MetadataStore {
   /** SHA-1 → where Microsoft serves it, for those known. */
   fileLocations(sha1s: readonly Sha1Hex[]): Promise<ReadonlyMap<Sha1Hex, string>>;
   listCategories(): Promise<readonly CategoryRow[]>;
+  /** For counts of updates over several categories: each update is in one group, or in no category. */
+  groupByCategories(): Promise<readonly CategoryGroup[]>;
   /** Documents in the order asked for; ask in rising order of key, then each block is inflated once. */
   readDocuments(keys: Iterable<RevisionKey>): AsyncIterable<readonly StoredDocument[]>;
   /** All revision keys in the store's order, or those that pass the filter. */

@@ -14,6 +14,7 @@ import type { ContentIndex } from './content-index.js';
 import { unpackAtMost } from './document-block.js';
 import { DocumentReader, runsOf } from './document-reader.js';
 import type {
+  CategoryGroup,
   CategoryRow,
   DependencyGraph,
   ExportRow,
@@ -280,6 +281,33 @@ export class SqliteStore implements MetadataStore {
           isExpired: row.publication_state === 'Expired',
           parents: parents.get(numberOf(row.revision_key)) ?? [],
           updateCount: counts.get(numberOf(row.update_key)) ?? 0,
+        }));
+    });
+  }
+
+  async groupByCategories(): Promise<readonly CategoryGroup[]> {
+    return this.#guard(() => {
+      const ids = new Map<number, UpdateId>();
+      const categories = this.#database.prepare(`
+        SELECT DISTINCT u.update_key, u.update_id FROM updates u JOIN revisions r ON r.update_key = u.update_key
+        WHERE r.update_type = ${UPDATE_TYPE_CODES.Category}`);
+      for (const row of categories.iterate()) {
+        ids.set(numberOf(row.update_key), updateIdFromBytes(bytesOf(row.update_id)));
+      }
+      // Grouped twice where the updates are: in a real catalogue there are a few hundred groups.
+      return this.#database
+        .prepare(`
+          SELECT categories, count(*) AS updates FROM (
+            SELECT group_concat(link.category_key) AS categories FROM revision_categories link
+            JOIN revisions r ON r.revision_key = link.revision_key
+            JOIN updates u ON u.update_key = r.update_key AND u.newest_revision_key = r.revision_key
+            WHERE r.update_type >= ${UPDATE_TYPE_CODES.Software} AND r.explicitly_deployable = 1
+            GROUP BY link.revision_key)
+          GROUP BY categories`)
+        .all()
+        .map((row) => ({
+          categories: (textOf(row.categories) ?? '').split(',').flatMap((key) => ids.get(Number(key)) ?? []),
+          updateCount: numberOf(row.updates),
         }));
     });
   }

@@ -636,7 +636,7 @@ class SyncRun {
         type: 'warning',
         code: reference.kind === 'bundled' ? 'BUNDLED_REVISION_MISSING' : 'PREREQUISITE_MISSING',
         identity: reference.neededBy,
-        message: describeMissing(reference, 'upstream'),
+        message: describeMissing(reference, 'neither the upstream nor the store has'),
       });
     }
     const newCategories = categories.filter((row) => !before.has(row.updateId));

@@ -8,7 +8,7 @@ export const categories = defineCommand({
   name: 'categories',
   summary: 'Show companies, product families, products and classifications',
   description: [
-    'Shows the products as a tree, company, family, product, and the classifications, each with the number of updates that an administrator could approve.',
+    'Shows the products as a tree, company, family, product, and the classifications, each with the number of updates that an administrator could approve. One that is for several products counts once in what is above them.',
   ],
   inRealTool: false,
   needsDataDirectory: true,
@@ -29,7 +29,7 @@ export const categories = defineCommand({
     const store = await context.openStore('read');
     try {
       const rows = await store.listCategories();
-      const tree = buildCategoryTree(rows);
+      const tree = buildCategoryTree(rows, await store.groupByCategories());
       const text = positionals.text?.toLowerCase();
       const matches = (row: CategoryRow) => text === undefined || row.title.toLowerCase().includes(text);
       const isShown = (row: CategoryRow, updates: number) => matches(row) && (!options.used || updates > 0);

@@ -5,7 +5,7 @@ import { buildCategoryTree, type CategoryNode } from '../../query/category-tree.
 import { type CategoryKind, categoriesOf, resolveCategories } from '../../query/resolve-categories.js';
 import { expandSelection, markSelection, type SelectionMark } from '../../query/selection.js';
 import { readSettings, type Settings } from '../../settings/settings.js';
-import type { CategoryRow } from '../../store/metadata-store.js';
+import type { CategoryGroup, CategoryRow } from '../../store/metadata-store.js';
 import { noteOf, pruneTree } from '../catalogue/categories.js';
 import type { CommandContext } from '../context.js';
 import type { Outcome, TreeNode, View } from '../outcome.js';
@@ -81,7 +81,7 @@ export async function listSelection(
     const isShown = (row: CategoryRow) =>
       (wanted === undefined || row.title.toLowerCase().includes(wanted)) &&
       (!options.selected || (marks.has(row.updateId) && marks.get(row.updateId) !== 'partial'));
-    const roots = rootsOf(rows).flatMap((node) =>
+    const roots = rootsOf(rows, await store.groupByCategories()).flatMap((node) =>
       // Below a match everything is shown; of a selection only what is selected too.
       options.selected ? keepShown(node, isShown) : pruneTree(node, isShown),
     );
@@ -140,7 +140,7 @@ export async function selectCategories(
           hint: 'Run "wsusutil sync --categories-only" or import a package first.',
         });
       }
-      return rootsOf(ours).map(({ row }) => row.updateId);
+      return rootsOf(ours, []).map(({ row }) => row.updateId);
     }
     const added = resolveCategories(kind, names, rows);
     return [...new Set([...(options.only ? [] : chosen), ...added])];
@@ -206,8 +206,8 @@ function kindOf(list: ListName): CategoryKind {
   return list === 'products' ? 'product' : 'classification';
 }
 
-function rootsOf(rows: readonly CategoryRow[]): readonly CategoryNode[] {
-  const { roots, classifications } = buildCategoryTree(rows);
+function rootsOf(rows: readonly CategoryRow[], groups: readonly CategoryGroup[]): readonly CategoryNode[] {
+  const { roots, classifications } = buildCategoryTree(rows, groups);
   return [...roots, ...classifications.map((row) => ({ row, children: [], totalUpdates: row.updateCount }))];
 }
 

@@ -125,15 +125,22 @@ export function refuseSpannedSet(header: CabinetHeader): void {
   const { previousCabinet, nextCabinet } = header;
   if (previousCabinet === undefined && nextCabinet === undefined) return;
   const parts = [
-    previousCabinet === undefined ? [] : [`goes on from ${previousCabinet}`],
-    nextCabinet === undefined ? [] : [`goes on in ${nextCabinet}`],
+    previousCabinet === undefined ? [] : [`goes on from ${nameOf(previousCabinet)}`],
+    nextCabinet === undefined ? [] : [`goes on in ${nameOf(nextCabinet)}`],
   ].flat();
+  const isNamed = previousCabinet !== '' && nextCabinet !== '';
   throw new WsusutilError(
     'CAB_SPANNED',
     `The cabinet is part ${header.cabinetIndex + 1} of a set and ${parts.join(' and ')}`,
     {
-      hint: 'Sets of cabinets are not read; join the set into one cabinet or extract it with another tool.',
+      hint: isNamed
+        ? 'Sets of cabinets are not read; join the set into one cabinet or extract it with another tool.'
+        : 'A part of a set names the others, so its header is probably damaged: copy or fetch the cabinet again.',
       details: { previousCabinet, nextCabinet, cabinetIndex: header.cabinetIndex, setId: header.setId },
     },
   );
+}
+
+function nameOf(cabinet: string): string {
+  return cabinet === '' ? 'a cabinet without a name' : cabinet;
 }
