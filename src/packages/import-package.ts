@@ -218,8 +218,13 @@ class ImportRun {
     return this.#digest;
   }
 
+  /** `verify`: every part of every document is read, and nothing is imported */
+  get #isVerified(): boolean {
+    return this.#options.isThorough === true;
+  }
+
   get #stage(): Stage {
-    return this.#options.isThorough === true ? 'verifying' : 'importing';
+    return this.#isVerified ? 'verifying' : 'importing';
   }
 
   async perform(): Promise<ImportSummary> {
@@ -233,7 +238,7 @@ class ImportRun {
         report({ type: 'warning', code, message });
       },
       memory: this.#memory,
-      extent: this.#options.isThorough === true ? 'full' : 'identities',
+      extent: this.#isVerified ? 'full' : 'identities',
       onProgress: (bytes, totalBytes) => {
         this.#bytes = bytes;
         this.#totalBytes = totalBytes;
@@ -353,10 +358,7 @@ class ImportRun {
         type: 'warning',
         code: reference.kind === 'bundled' ? 'BUNDLED_REVISION_MISSING' : 'PREREQUISITE_MISSING',
         identity: reference.neededBy,
-        message: describeMissing(
-          reference,
-          this.#options.isThorough === true ? 'the package does not have' : undefined,
-        ),
+        message: describeMissing(reference, this.#isVerified ? 'the package does not have' : undefined),
       });
     }
     const { counts, newByType, documentBytes, conflicts } = this.#pipeline;
@@ -381,9 +383,9 @@ class ImportRun {
     if (this.#options.strict && !isComplete(summary)) {
       throw new WsusutilError(
         'STRICT_REFUSED',
-        `--strict: ${describeGaps(summary)} in ${this.#options.path}${this.#options.isThorough === true ? '' : '; nothing was imported'}`,
+        `--strict: ${describeGaps(summary)} in ${this.#options.path}${this.#isVerified ? '' : '; nothing was imported'}`,
         {
-          hint: strictHint(summary, this.#options.isThorough === true),
+          hint: strictHint(summary, this.#isVerified),
           details: { conflicts: summary.conflicts, missing: summary.missing },
         },
       );

@@ -29,6 +29,8 @@ export const MAX_NAME_SIZE = 255;
 /** A data block decodes to at most this; every block but a folder's last to exactly this. */
 export const BLOCK_SIZE = 32_768;
 export const MAX_COMPRESSED_MSZIP_BLOCK_SIZE = BLOCK_SIZE + 12;
+/** What the length of a data block can say. */
+export const MAX_DATA_SIZE = 0xffff;
 /** LZX may grow a block most; a stored or MSZIP block beyond its own bound fails in its decoder. */
 export const MAX_COMPRESSED_BLOCK_SIZE = BLOCK_SIZE + 6_144;
 /** Microsoft's own reader and writer keep cabinet offsets in signed 32-bit numbers. */

@@ -29,7 +29,7 @@ interface BlockDecoder {
   startBatch(): void;
   /** Decodes one block to `out[outOffset]`, in its own memory or not, and answers with the number of bytes it gave. */
   decode(data: Uint8Array, size: number, out: Uint8Array, outOffset: number): number;
-  /** The last batch has been taken. */
+  /** No more will be decoded. */
   finish(): void;
 }
 
@@ -102,10 +102,7 @@ export class FolderDecoder {
    */
   *nextBatch(reuseMemory = false): Reading<Uint8Array | undefined> {
     const missing = this.#neededSize - this.#plainSize;
-    if (missing <= 0) {
-      this.close();
-      return undefined;
-    }
+    if (missing <= 0) return undefined;
     const measured = (this.#measuredSize ?? Number.POSITIVE_INFINITY) - this.#plainSize;
     const isMeasured = measured <= MAX_BATCH_SIZE;
     const capacity = isMeasured
@@ -115,23 +112,21 @@ export class FolderDecoder {
     this.#decoder.startBatch();
     const out = this.#memoryFor(capacity, reuseMemory);
     let filled = 0;
-    try {
-      while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
-        if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
-        const header = yield* this.#fetchBlock();
-        const blockSize = this.#decodeFetched(header, out, filled);
-        filled += blockSize;
-        this.#plainSize += blockSize;
-        this.#blockIndex++;
-      }
-    } catch (error) {
-      this.close();
-      throw error;
+    while ((isMeasured || filled + BLOCK_SIZE <= capacity) && this.#plainSize < this.#neededSize) {
+      if (this.#blockIndex === this.#folder.blockCount) throw this.#tooShort(this.#plainSize);
+      const header = yield* this.#fetchBlock();
+      const blockSize = this.#decodeFetched(header, out, filled);
+      filled += blockSize;
+      this.#plainSize += blockSize;
+      this.#blockIndex++;
     }
     return out.subarray(0, Math.min(filled, missing));
   }
 
-  /** No more batches will be asked for: what decodes, ten gigabytes of address space, is there for the next folder. */
+  /**
+   * To be called when no more batches are wanted, whatever came: what decodes, ten gigabytes of address space, is there for
+   * the next folder.
+   */
   close(): void {
     this.#decoder?.finish();
     this.#decoder = undefined;

@@ -7,7 +7,7 @@
 
 import { WsusutilError } from '../../errors.js';
 import { memoryOf, type WasmConstant, type WasmMemory, WasmModule, WasmUnavailable } from '../wasm.js';
-import { BLOCK_SIZE } from './constants.js';
+import { BLOCK_SIZE, MAX_DATA_SIZE } from './constants.js';
 import { LZX_MODULE } from './lzx-module.js';
 
 /** position slots for windows of 15 to 21 bits */
@@ -17,9 +17,6 @@ const E8 = 0xe8;
 const MAX_E8_FRAME_COUNT = 32_768;
 /** no call instruction is translated so close to the end of a frame */
 const E8_TAIL_SIZE = 10;
-
-/** what the length of a data block can say */
-const MAX_INPUT_SIZE = 0xffff;
 
 /** What lzx-core/lzx.ts exports. */
 interface LzxCore {
@@ -163,7 +160,7 @@ export class LzxDecoder {
     if (start + frameSize > this.#windowSize) {
       throw new Error('there are more plain bytes than the folder has room for');
     }
-    if (data.length > MAX_INPUT_SIZE) throw new Error(`a data block has ${data.length} bytes`);
+    if (data.length > MAX_DATA_SIZE) throw new Error(`a data block has ${data.length} bytes`);
     this.#memory.set(data, this.#inputOffset);
     const answer = this.#core.decodeFrame(data.length, frameSize, this.#frameIndex === 0);
     if (answer !== 0) throw new Error(PROBLEMS[answer - 1]?.(this.#core.wrong(), data.length) ?? 'unknown');

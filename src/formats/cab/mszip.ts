@@ -1,14 +1,12 @@
 /** MSZIP: every block is "CK" and a whole raw deflate stream ([MS-MCI], package-formats 6.5). */
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { type WasmConstant, type WasmMemory, WasmModule, WasmUnavailable } from '../wasm.js';
-import { BLOCK_SIZE, MAX_COMPRESSED_MSZIP_BLOCK_SIZE } from './constants.js';
+import { BLOCK_SIZE, MAX_COMPRESSED_MSZIP_BLOCK_SIZE, MAX_DATA_SIZE } from './constants.js';
 import { MSZIP_MODULE } from './mszip-module.js';
 
 const SIGNATURE_C = 0x43;
 const SIGNATURE_K = 0x4b;
 const SIGNATURE_SIZE = 2;
-/** what the length of a data block can say */
-const MAX_INPUT_SIZE = 0xffff;
 const NO_BYTES = new Uint8Array(0);
 /** zlib starts a second buffer when the first is full, so the first must stay larger than any block. */
 const INFLATE_CHUNK_SIZE = BLOCK_SIZE + 64;
@@ -109,7 +107,7 @@ class CoreMszipDecoder implements MszipDecoder {
 
   decode(data: Uint8Array, uncompressedSize: number): Uint8Array {
     requireSignature(data);
-    if (data.length > MAX_INPUT_SIZE) throw new Error(`a data block has ${data.length} bytes`);
+    if (data.length > MAX_DATA_SIZE) throw new Error(`a data block has ${data.length} bytes`);
     if (this.#filled + uncompressedSize > this.memory.length)
       throw new Error('there is no room for the block');
     this.#bytes.set(data, this.#inputOffset - SIGNATURE_SIZE);

@@ -114,25 +114,29 @@ function* extractAll(
     if (plan.neededSize === 0) continue;
     const memory = options.reuseMemory === true && plans.length === 1 ? sharedMemory() : undefined;
     const decoder = new FolderDecoder(directory, plan.folderIndex, plan.neededSize, inputBudget, memory);
-    yield* decoder.measure(); // the members' sizes are only words until the blocks add up to them
-    const open = new Map<CabinetMember, { data: Uint8Array; filled: number }>();
-    let given = 0;
-    for (;;) {
-      const batch = yield* decoder.nextBatch(memory !== undefined);
-      if (batch === undefined) break;
-      given += batch.length;
-      const isOverwritten = memory !== undefined && given < plan.neededSize;
-      for (const { member, bytes, isLast } of splitter.split(batch)) {
-        let target = open.get(member);
-        if (target === undefined) {
-          const kept = isOverwritten ? bytes.slice() : memory === undefined ? ownBytes(bytes) : bytes;
-          target = { data: isLast ? kept : new Uint8Array(member.size), filled: 0 };
-          open.set(member, target);
-          extracted.push({ member, data: target.data });
+    try {
+      yield* decoder.measure(); // the members' sizes are only words until the blocks add up to them
+      const open = new Map<CabinetMember, { data: Uint8Array; filled: number }>();
+      let given = 0;
+      for (;;) {
+        const batch = yield* decoder.nextBatch(memory !== undefined);
+        if (batch === undefined) break;
+        given += batch.length;
+        const isOverwritten = memory !== undefined && given < plan.neededSize;
+        for (const { member, bytes, isLast } of splitter.split(batch)) {
+          let target = open.get(member);
+          if (target === undefined) {
+            const kept = isOverwritten ? bytes.slice() : memory === undefined ? ownBytes(bytes) : bytes;
+            target = { data: isLast ? kept : new Uint8Array(member.size), filled: 0 };
+            open.set(member, target);
+            extracted.push({ member, data: target.data });
+          }
+          if (target.data.length > bytes.length) target.data.set(bytes, target.filled);
+          target.filled += bytes.length;
         }
-        if (target.data.length > bytes.length) target.data.set(bytes, target.filled);
-        target.filled += bytes.length;
       }
+    } finally {
+      decoder.close();
     }
     inputBudget -= decoder.inputSize;
   }

@@ -191,7 +191,7 @@ export const SHA256_TEXT: i32 = 44;
 export const NAME_ENDS: usize = 0x10000;
 /** value of each Base64 digit, 0xff for others */
 export const BASE64: usize = NAME_ENDS + 256;
-/** the identity that the document must have: 36 characters */
+/** the identity that the document must have: 16 bytes of its id, and its revision number */
 export const EXPECTED: usize = BASE64 + 256;
 export const NAME_BUCKETS: usize = EXPECTED + 256;
 export const BUCKET_COUNT: i32 = 1024;
