@@ -58,8 +58,8 @@ export async function findMissingReferences(
 }
 
 /**
- * Which of `present`, revisions that the store had before, are worth a look: they may lack what they lacked then. Mostly
- * none are.
+ * Which of `present`, revisions that the store had before, are worth a look, each once: they may lack what they lacked
+ * then. Mostly none are.
  */
 export function openAmong(
   database: SqlDatabase,
@@ -69,15 +69,17 @@ export function openAmong(
   const isAwaited = database
     .prepare('SELECT 1 FROM updates WHERE awaited_by IS NOT NULL AND newest_revision_key IS NULL LIMIT 1')
     .get();
-  const open = new Set<RevisionKey>();
-  const bundles = database.prepare(`
-    SELECT DISTINCT b.revision_key FROM bundled_updates b
-    LEFT JOIN revisions held ON held.update_key = b.update_key AND held.revision_number = b.revision_number
-    WHERE held.revision_key IS NULL`);
-  for (const row of bundles.iterate()) open.add(numberOf(row.revision_key));
+  const bundles = database
+    .prepare(`
+      SELECT DISTINCT b.revision_key FROM bundled_updates b
+      LEFT JOIN revisions held ON held.update_key = b.update_key AND held.revision_number = b.revision_number
+      WHERE held.revision_key IS NULL`)
+    .all();
+  if (isAwaited === undefined && bundles.length === 0) return { prerequisites: [], bundles: [] };
+  const once = new Set(present); // a package may hold one twice
   return {
-    prerequisites: isAwaited === undefined ? [] : present,
-    bundles: present.filter((key) => open.has(key)),
+    prerequisites: isAwaited === undefined ? [] : [...once],
+    bundles: bundles.map((row) => numberOf(row.revision_key)).filter((key) => once.has(key)),
   };
 }
 

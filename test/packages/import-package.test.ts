@@ -395,6 +395,16 @@ describe('what a package needs', () => {
     await importUpdates(store, [makeUpdate(8), makeUpdate(9, { revision: 5 })]);
     expect((await importUpdates(store, lacking, { strict: true })).missingCount).toBe(0);
   });
+
+  test('is asked once of a revision that a package holds twice', async () => {
+    const { store } = await openTestStore();
+    const lacking = [
+      makeUpdate(1, { prerequisites: [{ id: idOf(8) }] }),
+      makeUpdate(3, { bundled: [[{ updateId: idOf(9), revisionNumber: 5 }]] }),
+    ];
+    const { missing } = await importUpdates(store, lacking);
+    expect((await importUpdates(store, [...lacking, ...lacking])).missing).toEqual(missing);
+  });
 });
 
 describe('revisions of one update', () => {

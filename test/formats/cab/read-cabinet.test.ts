@@ -295,6 +295,15 @@ describe('refusals', () => {
     expect(both.details).toMatchObject({ previousCabinet: 'one.cab', nextCabinet: 'three.cab' });
   });
 
+  test('a part of a set that names no neighbour is told as what it probably is', () => {
+    const { code, message, hint } = thrownBy(() =>
+      extractCabinet(oneMember(storedFolder(TEXT), { next: '' })),
+    );
+    expect(code).toBe('CAB_SPANNED');
+    expect(message).toBe('The cabinet is part 1 of a set and goes on in a cabinet without a name');
+    expect(hint).toContain('probably damaged');
+  });
+
   test.each([0xfffd, 0xfffe, 0xffff])(
     'a member that crosses cabinets (folder %i) is refused as part of a set',
     (folder) => {
